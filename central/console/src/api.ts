@@ -1,0 +1,77 @@
+// Calls of the API. Each has a time limit, and none is repeated by itself: what did not get through is told to the person.
+
+import { signal } from "@preact/signals";
+import type { CommandResult } from "./types";
+
+export const BASE = "/api/v1";
+const TIMEOUT_MS = 4000;
+
+/** Whether a session is open: `null` until it was asked. */
+export const session = signal<boolean | null>(null);
+
+/** A call that the server refused or that had no answer, with a sentence for the operator. */
+export class CallError extends Error {
+  /** True when the server answered; false when it is not known whether it acted. */
+  readonly answered: boolean;
+  constructor(message: string, answered: boolean) {
+    super(message);
+    this.answered = answered;
+  }
+}
+
+async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<unknown> {
+  let response: Response;
+  try {
+    const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+      init.headers = { ...headers, "Content-Type": "application/json" };
+    }
+    response = await fetch(BASE + path, init);
+  } catch {
+    throw new CallError(`The centre did not answer within ${TIMEOUT_MS / 1000} s.`, false);
+  }
+  const answer: unknown = await response.json().catch(() => null);
+  if (!response.ok) {
+    if (response.status === 401 && path !== "/session") session.value = false;
+    throw new CallError(problem(response.status, answer), true);
+  }
+  return answer;
+}
+
+/** The sentence of an RFC 9457 problem, with its code where it has one. */
+function problem(status: number, answer: unknown): string {
+  const p = (answer ?? {}) as { code?: string; title?: string; detail?: string };
+  const text = p.detail ?? p.title ?? `The centre answered ${status}.`;
+  return p.code ? `${text} (${p.code})` : text;
+}
+
+export async function signIn(user: string, password: string): Promise<void> {
+  await call("POST", "/session", { user, password });
+  session.value = true;
+}
+
+/** Asks whether the session still holds. No answer leaves what was known: an outage is not a sign-out. */
+export async function signedIn(): Promise<void> {
+  try {
+    await call("GET", "/fleet");
+    session.value = true;
+  } catch {
+    session.value ??= false;
+  }
+}
+
+export async function sendCommand(plant: string, setpoint: string, value: number, reason: string, key: string): Promise<string> {
+  const answer = (await call("POST", "/commands", { plant, setpoint, value, reason }, { "Idempotency-Key": key })) as { id: string };
+  return answer.id;
+}
+
+export async function commandResult(id: string): Promise<CommandResult> {
+  return (await call("GET", `/commands/${encodeURIComponent(id)}`)) as CommandResult;
+}
+
+/** A fresh key. `randomUUID` exists only on secure origins, and a console on a plant's own network may be plain HTTP. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}

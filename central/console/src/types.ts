@@ -1,0 +1,147 @@
+// The shapes of the API as the console reads them. A field that a server may leave out is optional here, and every
+// number that a bad quality can take away is nullable: the page then shows a dash, never an old or an invented number.
+
+export type Quality = "good" | "uncertain" | "bad";
+
+/** The five priority classes, highest first. */
+export const CLASSES = ["life-safety", "product-safety", "equipment-protection", "production", "comfort"] as const;
+
+export interface FleetPlant {
+  id: string;
+  name: string;
+  mode: string;
+  link: string | boolean;
+  heat_mw: number | null;
+  demand_mw: number | null;
+  unserved_mw: Record<string, number>;
+}
+
+export interface Fleet {
+  leader: string | boolean | null;
+  epoch: number | null;
+  plants: FleetPlant[];
+}
+
+export interface Header {
+  id: string;
+  medium: string;
+  process_value: number | null;
+  unit: string;
+  nominal: number;
+  low: number;
+  high: number;
+  quality: Quality;
+  swing: string;
+}
+
+export interface Source {
+  id: string;
+  kind: string;
+  header: string;
+  state: string | null;
+  heat_mw: number | null;
+  heat_max_mw: number;
+  setpoint_mw: number | null;
+  /** The setpoint's id, where the server names it. */
+  setpoint?: string | null;
+  tripped: boolean;
+  prediction?: { heat_at: string } | null;
+}
+
+export interface Storage {
+  id: string;
+  level_mwh: number | null;
+  capacity_mwh: number;
+  /** Positive: discharging into the header. */
+  heat_mw: number | null;
+}
+
+export interface Consumer {
+  id: string;
+  name: string;
+  class: string;
+  class_rank: number;
+  header: string;
+  asked_mw: number | null;
+  served_mw: number | null;
+  cap_mw: number | null;
+  unserved_mw: number | null;
+  predicted_restore?: string | null;
+}
+
+export interface Main {
+  id: string;
+  from: string;
+  to: string;
+  flow_mw: number | null;
+  cap_mw: number | null;
+}
+
+export interface Device {
+  id: string;
+  up: boolean;
+  reason?: string | null;
+}
+
+export interface Plant {
+  id: string;
+  name: string;
+  mode: string;
+  link: string | boolean;
+  headers?: Header[];
+  sources?: Source[];
+  storages?: Storage[];
+  consumers?: Consumer[];
+  mains?: Main[];
+  devices?: Device[];
+}
+
+export interface Tag {
+  id: string;
+  plant: string;
+  device: string;
+  value: number | boolean | string | null;
+  unit: string | null;
+  quality: Quality;
+  reason: string | null;
+  source_time: string | null;
+  received_time: string | null;
+  age_ms: number | null;
+}
+
+export interface Dispatch {
+  seq: number;
+  time: string;
+  status: string;
+  source: string;
+  cost: number | null;
+  unserved_mwh?: Record<string, number>;
+  setpoints?: { plant: string; setpoint: string; value: number }[];
+  solve_ms: number | null;
+  why?: string[];
+}
+
+export interface State {
+  type: "snapshot" | "update";
+  fleet?: Partial<Fleet>;
+  plants?: Record<string, Partial<Plant>>;
+  tags?: Tag[];
+  dispatch?: Partial<Dispatch> | null;
+  /** The fleet's `data_age_s`: telemetry older than this is flagged. */
+  data_age_s?: number;
+}
+
+export interface Beat {
+  type: "beat";
+  time: string;
+  seq?: number;
+}
+
+export type Frame = State | Beat;
+
+export interface CommandResult {
+  id: string;
+  state: "issued" | "done" | "refused" | "expired" | "unknown";
+  refusal?: { gate?: string; code?: string; reason?: string } | null;
+  readback?: number | null;
+}

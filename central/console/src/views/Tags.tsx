@@ -1,0 +1,69 @@
+// The raw signals of a plant. Each row reads the signal of its own tag, so a new value redraws one row. A value that is
+// bad, uncertain or too old carries a shape, a hatch and a word; it is never shown as if it were good.
+
+import { anyValue, span } from "../format";
+import { live, tick } from "../live";
+import { dataAgeMs, tag, tagIds } from "../store";
+
+/** Age in its own component: it moves every second, its row does not. */
+function Age({ id }: { id: string }) {
+  const t = tag(id)?.value;
+  if (!t) return null;
+  return <>{span(t.age_ms === null ? null : t.age_ms + Math.max(0, tick.value - t.at))}</>;
+}
+
+function TagRow({ id, connected }: { id: string; connected: boolean }) {
+  const t = tag(id)?.value;
+  if (!t) return null;
+  const limit = dataAgeMs.value;
+  // Read coarsely: the row follows the clock only where a limit is known.
+  const old = limit !== null && t.age_ms !== null && t.age_ms + Math.max(0, tick.value - t.at) > limit;
+  const stale = old || !connected || !live.value;
+  const quality = stale && t.quality === "good" ? "stale" : t.quality;
+  const word = stale && t.quality !== "good" ? `${t.quality}, stale` : quality;
+  return (
+    <tr>
+      <th scope="row">{t.id}</th>
+      <td class={`number q-${quality}`} data-tag={t.id} data-quality={quality} data-value={t.value === null ? "" : String(t.value)}>
+        {anyValue(t.value)}
+      </td>
+      <td>{t.unit}</td>
+      <td class="quality">
+        {word}
+        {t.reason ? `: ${t.reason}` : ""}
+      </td>
+      <td class="number">
+        <Age id={id} />
+      </td>
+      <td>{t.device}</td>
+    </tr>
+  );
+}
+
+export function Tags({ plant, connected }: { plant: string; connected: boolean }) {
+  const ids = tagIds.value[plant] ?? [];
+  return (
+    <details open class="tags">
+      <summary>Tags ({ids.length})</summary>
+      <div class="tag-scroll">
+        <table>
+          <thead>
+            <tr>
+              <th>Tag</th>
+              <th class="number">Value</th>
+              <th>Unit</th>
+              <th>Quality</th>
+              <th class="number">Age</th>
+              <th>Device</th>
+            </tr>
+          </thead>
+          <tbody>
+            {ids.map((id) => (
+              <TagRow key={id} id={id} connected={connected} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}

@@ -1,0 +1,55 @@
+//! What can go wrong between a case and its schedule. Shortage is none of it: unserved heat is a result.
+
+use crate::validate::Mistake;
+
+/// Why there is no schedule.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is no `heatcase/1`.
+    #[error("the file is no heatcase/1: at {path}")]
+    Parse {
+        /// JSON path of the first thing that could not be read.
+        path: String,
+        /// What serde says, with line and column.
+        source: serde_json::Error,
+    },
+    /// The figures make no sense.
+    #[error("the case has {} {}: {}", .0.len(), if .0.len() == 1 { "mistake" } else { "mistakes" }, listed(.0))]
+    Invalid(Vec<Mistake>),
+    /// The solver refused a call; the problem was not understood as it was meant.
+    #[error("HiGHS refused {call} (status {status})")]
+    Call {
+        /// The function of its C interface.
+        call: &'static str,
+        /// What it returned.
+        status: i32,
+    },
+    /// A stage ended without an optimum, cold and warm.
+    #[error("stage {stage} ended without an optimum: {outcome}")]
+    Stage {
+        /// Name of the stage.
+        stage: String,
+        /// The solver's word for it.
+        outcome: &'static str,
+    },
+    /// The solver's answer does not hold up against the problem; nothing of it may be used.
+    #[error(
+        "the answer of stage {stage} failed its certificate: primal {primal:.1e}, dual {dual:.1e}, gap {gap:.1e}"
+    )]
+    Certificate {
+        /// Name of the stage.
+        stage: String,
+        /// Largest violation of a bound or row.
+        primal: f64,
+        /// Largest dual of the wrong sign.
+        dual: f64,
+        /// Relative gap.
+        gap: f64,
+    },
+}
+
+fn listed(mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}

@@ -1,0 +1,283 @@
+//! HiGHS behind a safe wrapper; the only file that names the solver, and the only one with unsafe code.
+//!
+//! One object holds one model and its basis, so that a changed cost or bound is a warm start. The traps that the
+//! wrapper closes: `threads` must be 1 in every object of a process; any change clears the answer, so `run` reads it
+//! at once; time limits count all runs of an object, so none is set and the limit is in iterations, which a replay
+//! repeats. Every call's status is looked at.
+
+#![expect(
+    unsafe_code,
+    reason = "HiGHS has a C interface; every pointer handed over here is of a slice whose length was checked"
+)]
+
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
+
+use crate::error::Error;
+use crate::problem::{Answer, Problem, small};
+
+/// The seed of every solve: the same case gives the same answer.
+pub const SEED: i32 = 0;
+
+/// The name that results carry.
+pub const NAME: &str = "HiGHS";
+
+/// One solver with one model.
+pub struct Highs {
+    object: NonNull<c_void>,
+    columns: usize,
+    rows: usize,
+    entries: usize,
+    iterations: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With an optimum.
+    Optimal,
+    /// Without, for the reason given.
+    Other(&'static str),
+}
+
+/// Version of the solver.
+#[must_use]
+pub fn version() -> String {
+    // SAFETY: the function returns a pointer to a string constant of the library.
+    unsafe { CStr::from_ptr(highs_sys::Highs_version()) }
+        .to_string_lossy()
+        .into_owned()
+}
+
+impl Highs {
+    /// A solver that holds `problem`.
+    ///
+    /// # Errors
+    /// `Error::Call` where HiGHS refuses an option or the model.
+    pub fn new(problem: &Problem, iteration_limit: i32) -> Result<Self, Error> {
+        // SAFETY: creates an object that `drop` destroys.
+        let object = NonNull::new(unsafe { highs_sys::Highs_create() }).ok_or(Error::Call {
+            call: "Highs_create",
+            status: highs_sys::STATUS_ERROR,
+        })?;
+        let mut highs = Self {
+            object,
+            columns: 0,
+            rows: 0,
+            entries: 0,
+            iterations: 0,
+        };
+        highs.option_bool(c"output_flag", false)?;
+        highs.option_int(c"threads", 1)?;
+        highs.option_int(c"random_seed", SEED)?;
+        highs.option_int(c"simplex_iteration_limit", iteration_limit)?;
+        // The defaults, 1e-7, leave residuals at the very limit that the certificate allows.
+        highs.option_float(c"primal_feasibility_tolerance", 1e-9)?;
+        highs.option_float(c"dual_feasibility_tolerance", 1e-9)?;
+        highs.pass(problem)?;
+        Ok(highs)
+    }
+
+    /// Simplex iterations of all runs.
+    #[must_use]
+    pub fn iterations(&self) -> u64 {
+        self.iterations
+    }
+
+    fn pass(&mut self, problem: &Problem) -> Result<(), Error> {
+        // SAFETY: all slices live through the call; `Problem` keeps them at the lengths that its counts say.
+        let status = unsafe {
+            highs_sys::Highs_passLp(
+                self.object.as_ptr(),
+                small(problem.columns()),
+                small(problem.rows()),
+                small(problem.index.len()),
+                highs_sys::MATRIX_FORMAT_ROW_WISE,
+                highs_sys::OBJECTIVE_SENSE_MINIMIZE,
+                0.0,
+                problem.cost.as_ptr(),
+                problem.lower.as_ptr(),
+                problem.upper.as_ptr(),
+                problem.row_lower.as_ptr(),
+                problem.row_upper.as_ptr(),
+                problem.starts.as_ptr(),
+                problem.index.as_ptr(),
+                problem.value.as_ptr(),
+            )
+        };
+        accepted("Highs_passLp", status)?;
+        self.columns = problem.columns();
+        self.rows = problem.rows();
+        self.entries = problem.index.len();
+        Ok(())
+    }
+
+    /// Takes over costs and bounds of `problem`, and the columns and rows that it has gained at its end. New columns
+    /// may have entries in new rows only. The basis stays.
+    ///
+    /// # Errors
+    /// `Error::Call` where HiGHS refuses.
+    pub fn update(&mut self, problem: &Problem) -> Result<(), Error> {
+        let new_columns = problem.columns() - self.columns;
+        if new_columns > 0 {
+            let none = vec![0_i32; new_columns];
+            // SAFETY: the slices begin at `columns` and are `new_columns` long; there are no entries to read.
+            let status = unsafe {
+                highs_sys::Highs_addCols(
+                    self.object.as_ptr(),
+                    small(new_columns),
+                    problem.cost[self.columns..].as_ptr(),
+                    problem.lower[self.columns..].as_ptr(),
+                    problem.upper[self.columns..].as_ptr(),
+                    0,
+                    none.as_ptr(),
+                    problem.index.as_ptr(),
+                    problem.value.as_ptr(),
+                )
+            };
+            accepted("Highs_addCols", status)?;
+            self.columns = problem.columns();
+        }
+        let new_rows = problem.rows() - self.rows;
+        if new_rows > 0 {
+            let base = problem.starts[self.rows];
+            let starts: Vec<i32> = problem.starts[self.rows..].iter().map(|start| start - base).collect();
+            // SAFETY: the slices begin at the first new row and first new entry and end with the problem's.
+            let status = unsafe {
+                highs_sys::Highs_addRows(
+                    self.object.as_ptr(),
+                    small(new_rows),
+                    problem.row_lower[self.rows..].as_ptr(),
+                    problem.row_upper[self.rows..].as_ptr(),
+                    small(problem.index.len() - self.entries),
+                    starts.as_ptr(),
+                    problem.index[self.entries..].as_ptr(),
+                    problem.value[self.entries..].as_ptr(),
+                )
+            };
+            accepted("Highs_addRows", status)?;
+            self.rows = problem.rows();
+            self.entries = problem.index.len();
+        }
+        // SAFETY: the slices have one entry per column and per row, which the object has just been brought to.
+        let (cost, columns, rows) = unsafe {
+            let object = self.object.as_ptr();
+            (
+                highs_sys::Highs_changeColsCostByRange(object, 0, small(self.columns) - 1, problem.cost.as_ptr()),
+                highs_sys::Highs_changeColsBoundsByRange(
+                    object,
+                    0,
+                    small(self.columns) - 1,
+                    problem.lower.as_ptr(),
+                    problem.upper.as_ptr(),
+                ),
+                if self.rows == 0 {
+                    highs_sys::STATUS_OK
+                } else {
+                    highs_sys::Highs_changeRowsBoundsByRange(
+                        object,
+                        0,
+                        small(self.rows) - 1,
+                        problem.row_lower.as_ptr(),
+                        problem.row_upper.as_ptr(),
+                    )
+                },
+            )
+        };
+        accepted("Highs_changeColsCostByRange", cost)?;
+        accepted("Highs_changeColsBoundsByRange", columns)?;
+        accepted("Highs_changeRowsBoundsByRange", rows)
+    }
+
+    /// Forgets basis and answer, so that the next run is cold.
+    ///
+    /// # Errors
+    /// `Error::Call` where HiGHS refuses.
+    pub fn clear(&mut self) -> Result<(), Error> {
+        // SAFETY: the object is alive.
+        accepted("Highs_clearSolver", unsafe {
+            highs_sys::Highs_clearSolver(self.object.as_ptr())
+        })
+    }
+
+    /// Solves and reads the answer, which is meaningful only if the outcome is `Optimal`.
+    ///
+    /// # Errors
+    /// `Error::Call` where HiGHS fails rather than ends.
+    pub fn run(&mut self) -> Result<(Outcome, Answer), Error> {
+        // SAFETY: the object is alive.
+        accepted("Highs_run", unsafe { highs_sys::Highs_run(self.object.as_ptr()) })?;
+        let mut count = 0;
+        // SAFETY: the name is a C string and the target an integer of the interface's width.
+        let status = unsafe {
+            highs_sys::Highs_getIntInfoValue(self.object.as_ptr(), c"simplex_iteration_count".as_ptr(), &raw mut count)
+        };
+        accepted("Highs_getIntInfoValue", status)?;
+        self.iterations += u64::try_from(count).unwrap_or(0);
+        let mut answer = Answer {
+            x: vec![0.0; self.columns],
+            y: vec![0.0; self.rows],
+        };
+        let mut reduced = vec![0.0; self.columns];
+        let mut activity = vec![0.0; self.rows];
+        // SAFETY: the four targets are as long as the model has columns or rows.
+        let status = unsafe {
+            highs_sys::Highs_getSolution(
+                self.object.as_ptr(),
+                answer.x.as_mut_ptr(),
+                reduced.as_mut_ptr(),
+                activity.as_mut_ptr(),
+                answer.y.as_mut_ptr(),
+            )
+        };
+        accepted("Highs_getSolution", status)?;
+        // SAFETY: the object is alive.
+        let status = unsafe { highs_sys::Highs_getModelStatus(self.object.as_ptr()) };
+        let outcome = match status {
+            highs_sys::MODEL_STATUS_OPTIMAL | highs_sys::MODEL_STATUS_MODEL_EMPTY => Outcome::Optimal,
+            highs_sys::MODEL_STATUS_INFEASIBLE => Outcome::Other("infeasible"),
+            highs_sys::MODEL_STATUS_UNBOUNDED => Outcome::Other("unbounded"),
+            highs_sys::MODEL_STATUS_UNBOUNDED_OR_INFEASIBLE => Outcome::Other("unbounded or infeasible"),
+            highs_sys::MODEL_STATUS_REACHED_ITERATION_LIMIT => Outcome::Other("the iteration limit is reached"),
+            _ => Outcome::Other("no verdict"),
+        };
+        Ok((outcome, answer))
+    }
+
+    fn option_bool(&mut self, name: &CStr, value: bool) -> Result<(), Error> {
+        // SAFETY: the object is alive and the name is a C string.
+        accepted("Highs_setBoolOptionValue", unsafe {
+            highs_sys::Highs_setBoolOptionValue(self.object.as_ptr(), name.as_ptr(), i32::from(value))
+        })
+    }
+
+    fn option_int(&mut self, name: &CStr, value: i32) -> Result<(), Error> {
+        // SAFETY: as above.
+        accepted("Highs_setIntOptionValue", unsafe {
+            highs_sys::Highs_setIntOptionValue(self.object.as_ptr(), name.as_ptr(), value)
+        })
+    }
+
+    fn option_float(&mut self, name: &CStr, value: f64) -> Result<(), Error> {
+        // SAFETY: as above.
+        accepted("Highs_setDoubleOptionValue", unsafe {
+            highs_sys::Highs_setDoubleOptionValue(self.object.as_ptr(), name.as_ptr(), value)
+        })
+    }
+}
+
+impl Drop for Highs {
+    fn drop(&mut self) {
+        // SAFETY: the object was made by `Highs_create` and is destroyed once.
+        unsafe { highs_sys::Highs_destroy(self.object.as_ptr()) }
+    }
+}
+
+/// A warning is no refusal: HiGHS gives one where it drops a negligible matrix entry or stops at a limit.
+fn accepted(call: &'static str, status: i32) -> Result<(), Error> {
+    if status == highs_sys::STATUS_OK || status == highs_sys::STATUS_WARNING {
+        Ok(())
+    } else {
+        Err(Error::Call { call, status })
+    }
+}

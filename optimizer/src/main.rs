@@ -1,0 +1,2 @@
+//! The program around the optimizer.
+fn main() {}

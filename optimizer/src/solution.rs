@@ -1,0 +1,210 @@
+//! The result of a solve: a schedule, what it leaves unserved, and the evidence.
+//!
+//! Every series has one value per step. Units' heat and power, flows and demands are in MW; a store's energy is in MWh
+//! at the end of the step; prices are per MWh of heat. `cost` is the optimum of the cost stage, `schedule_cost` what
+//! the schedule that is printed costs: the movement stage may spend 0.1 % on calm setpoints.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The value of `schema` in a result.
+pub const SCHEMA: &str = "heatresult/1";
+
+/// A schedule with its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Solution {
+    /// Always `heatresult/1`.
+    pub schema: String,
+    /// Of the case.
+    pub name: String,
+    /// How it was found.
+    pub status: Status,
+    /// Objective of the first, weighted solve: cost plus weight times unserved MWh. Absent where no such solve ran.
+    pub objective_weighted: Option<f64>,
+    /// The stages in their order, each with its optimum.
+    pub stages: Vec<Stage>,
+    /// Optimum of the cost stage (for a greedy schedule: its cost).
+    pub cost: f64,
+    /// What this schedule costs.
+    pub schedule_cost: f64,
+    /// MWh not served, by class, over the horizon; every class of the case is there.
+    pub unserved_mwh: BTreeMap<String, f64>,
+    /// By unit.
+    pub units: BTreeMap<String, UnitSeries>,
+    /// By connection.
+    pub connections: BTreeMap<String, ConnectionSeries>,
+    /// By link.
+    pub links: BTreeMap<String, LinkSeries>,
+    /// By storage.
+    pub storages: BTreeMap<String, StorageSeries>,
+    /// By demand.
+    pub demands: BTreeMap<String, DemandSeries>,
+    /// MW of heat thrown away, by header.
+    pub vents: BTreeMap<String, Vec<f64>>,
+    /// Shadow price of a MWh more at the header in the cost stage; empty where no duals exist. Optima are degenerate:
+    /// it is one of the prices between the two one-sided ones.
+    pub prices: BTreeMap<String, Vec<f64>>,
+    /// Physical limits that the data cannot keep, each with its owner; empty in every ordinary case.
+    pub slacks: Vec<Slack>,
+    /// What limits the result: for each class that is short, the limits whose relaxation would serve more of it, then
+    /// the limits of the first step that cost money.
+    pub binding: Vec<Binding>,
+    /// Residuals, computed by our own code.
+    pub certificate: Certificate,
+    /// What solved it.
+    pub solver: SolverInfo,
+}
+
+/// How a schedule was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Every stage was solved to optimality and certified.
+    Optimal,
+    /// By priority and marginal cost, step by step; feasible, not optimal.
+    Greedy,
+}
+
+/// One stage of the lexicographic solve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// `physical`, a class, `cost`, `movement`.
+    pub name: String,
+    /// Its optimum: MWh, MWh, money, MW of change.
+    pub value: f64,
+    /// Whether it needed a solve of its own, or was proved minimal by the first one.
+    pub solved: bool,
+}
+
+/// Series of a unit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitSeries {
+    /// MW of heat.
+    pub heat: Vec<f64>,
+    /// MW of electricity made; zero for all but CHP.
+    pub power: Vec<f64>,
+}
+
+/// Series of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionSeries {
+    /// MW drawn.
+    pub import: Vec<f64>,
+    /// MW fed out.
+    pub export: Vec<f64>,
+}
+
+/// Series of a link, each at its sending end.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSeries {
+    /// MW from `from`.
+    pub forward: Vec<f64>,
+    /// MW from `to`.
+    pub reverse: Vec<f64>,
+}
+
+/// Series of a storage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageSeries {
+    /// MW taken from the header.
+    pub charge: Vec<f64>,
+    /// MW given to the header.
+    pub discharge: Vec<f64>,
+    /// MWh at the end of the step.
+    pub energy: Vec<f64>,
+}
+
+/// Series of a demand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DemandSeries {
+    /// MW that it gets.
+    pub served: Vec<f64>,
+    /// MW that it asks for and does not get.
+    pub unserved: Vec<f64>,
+}
+
+/// A physical limit that had to give.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slack {
+    /// What gave.
+    pub kind: SlackKind,
+    /// Id of the unit, storage, header, connection or demand.
+    pub owner: String,
+    /// Per step: MWh of a final level, MW of all others.
+    pub amount: Vec<f64>,
+}
+
+/// The physical limits that may give, in a stage before the classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlackKind {
+    /// A unit falls faster than its ramp.
+    RampDown,
+    /// A unit makes less than it must.
+    MustRun,
+    /// A store ends below its final level.
+    FinalShort,
+    /// A store ends above its final level.
+    FinalOver,
+    /// A header cannot cover the fixed loss of its links.
+    FixedLoss,
+    /// A connection cannot cover the base load.
+    BaseLoad,
+    /// A demand loses heat that its shed setpoint does not reach.
+    MustServe,
+}
+
+/// A limit that holds the result back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// The stage whose value it limits: a class, or `cost`.
+    pub stage: String,
+    /// Id of the owner.
+    pub owner: String,
+    /// `heat_max`, `ramp_up`, `max_import`, `cap`, …
+    pub limit: String,
+    /// First step in which it binds.
+    pub step: usize,
+    /// What one MW more in every step where it binds would save: MWh of the class, or money.
+    pub worth: f64,
+}
+
+/// Evidence that the answer solves the problem, computed from the problem and the answer, the worst over all stages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// Largest violation of a bound or row, MW or MWh.
+    pub primal: f64,
+    /// Largest dual of the wrong sign, relative to the costs; absent for a greedy schedule.
+    pub dual: Option<f64>,
+    /// Relative gap of primal and dual objective; absent for a greedy schedule.
+    pub gap: Option<f64>,
+    /// Whether all are within tolerance.
+    pub passed: bool,
+}
+
+/// What solved it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SolverInfo {
+    /// `HiGHS` or `greedy`.
+    pub name: String,
+    /// Of the solver.
+    pub version: String,
+    /// Random seed, fixed so that a replay gives the same answer.
+    pub seed: i32,
+    /// Simplex iterations over all stages.
+    pub iterations: u64,
+    /// Elapsed time; the caller fills it in, for nothing here reads a clock.
+    pub ms: Option<f64>,
+}

@@ -1,0 +1,307 @@
+//! What no single table can tell: names that point nowhere, registers used twice, headers that nothing feeds.
+
+use super::reader::{At, Reader};
+use super::report::Report;
+use super::suggest::nearest;
+use crate::model::*;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// What a name is the name of. Tags and setpoints say which units fit.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Header,
+    Source,
+    Storage,
+    Consumer,
+    Main,
+    Connection,
+    Carrier,
+    Device,
+    Trip,
+    Alarm,
+    Tag(&'static [Unit]),
+    Setpoint(&'static [Unit]),
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Header => "header",
+            Kind::Source => "source",
+            Kind::Storage => "storage",
+            Kind::Consumer => "consumer",
+            Kind::Main => "main",
+            Kind::Connection => "connection",
+            Kind::Carrier => "carrier",
+            Kind::Device => "device",
+            Kind::Trip => "trip",
+            Kind::Alarm => "alarm",
+            Kind::Tag(_) => "tag",
+            Kind::Setpoint(_) => "setpoint",
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Place {
+    file: usize,
+    span: Range<usize>,
+}
+
+struct Reference {
+    kind: Kind,
+    id: String,
+    place: Place,
+}
+
+/// Every name that was given and every name that was used.
+#[derive(Default)]
+pub(super) struct Scope {
+    defined: RefCell<BTreeMap<(&'static str, String), Place>>,
+    references: RefCell<Vec<Reference>>,
+}
+
+impl Scope {
+    /// An id from a text, or a mistake.
+    pub fn id<T>(&self, r: &Reader<'_, '_>, text: At<String>, new: fn(&str) -> Result<T, InvalidId>) -> Option<T> {
+        match new(&text.value) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                r.mistake(text.span, error.to_string(), "a name such as `b1` or `b1.heat`");
+                None
+            }
+        }
+    }
+
+    pub fn define(&self, r: &Reader<'_, '_>, kind: Kind, id: &str, span: &Range<usize>) {
+        let place = Place { file: r.file, span: span.clone() };
+        let earlier = self.defined.borrow_mut().insert((kind.word(), id.to_owned()), place);
+        if earlier.is_some() {
+            r.mistake(span.clone(), format!("there is a second {} named `{id}`", kind.word()), "a name of its own for each");
+        }
+    }
+
+    /// The table's own `id`, qualified by the plant.
+    pub fn own<T>(
+        &self,
+        r: &Reader<'_, '_>,
+        kind: Kind,
+        plant: Option<&str>,
+        new: fn(&str) -> Result<T, InvalidId>,
+    ) -> Option<T> {
+        let mut text = r.text("id")?;
+        text.value = qualify(plant, &text.value);
+        self.define(r, kind, &text.value, &text.span);
+        self.id(r, text, new)
+    }
+
+    /// A name of something else, qualified by the plant and looked up later.
+    pub fn refer<T>(
+        &self,
+        r: &Reader<'_, '_>,
+        key: &'static str,
+        kind: Kind,
+        plant: Option<&str>,
+        new: fn(&str) -> Result<T, InvalidId>,
+    ) -> Option<T> {
+        let text = r.text(key)?;
+        self.refer_text(r, text, kind, plant, new)
+    }
+
+    pub fn opt_refer<T>(
+        &self,
+        r: &Reader<'_, '_>,
+        key: &'static str,
+        kind: Kind,
+        plant: Option<&str>,
+        new: fn(&str) -> Result<T, InvalidId>,
+    ) -> Option<T> {
+        let text = r.opt_text(key)?;
+        self.refer_text(r, text, kind, plant, new)
+    }
+
+    pub fn refer_text<T>(
+        &self,
+        r: &Reader<'_, '_>,
+        mut text: At<String>,
+        kind: Kind,
+        plant: Option<&str>,
+        new: fn(&str) -> Result<T, InvalidId>,
+    ) -> Option<T> {
+        text.value = qualify(plant, &text.value);
+        let place = Place { file: r.file, span: text.span.clone() };
+        let id = self.id(r, text.clone(), new)?;
+        self.references.borrow_mut().push(Reference { kind, id: text.value, place });
+        Some(id)
+    }
+
+    fn place(&self, kind: Kind, id: &str) -> Option<Place> {
+        self.defined.borrow().get(&(kind.word(), id.to_owned())).cloned()
+    }
+}
+
+fn qualify(plant: Option<&str>, id: &str) -> String {
+    match plant {
+        Some(plant) => format!("{plant}.{id}"),
+        None => id.to_owned(),
+    }
+}
+
+struct Checker<'c> {
+    fleet: &'c Fleet,
+    scope: &'c Scope,
+    report: &'c RefCell<Report>,
+}
+
+/// All cross checks.
+pub(super) fn check(fleet: &Fleet, scope: &Scope, report: &RefCell<Report>) {
+    let checker = Checker { fleet, scope, report };
+    checker.names();
+    checker.registers();
+    checker.headers();
+    checker.mains();
+}
+
+impl Checker<'_> {
+    fn say(&self, place: &Place, message: String, help: String) {
+        self.report.borrow_mut().mistake(place.file, place.span.clone(), message, help);
+    }
+
+    fn names(&self) {
+        let defined = self.scope.defined.borrow();
+        for reference in self.scope.references.borrow().iter() {
+            let word = reference.kind.word();
+            if !defined.contains_key(&(word, reference.id.clone())) {
+                let names = defined.keys().filter(|(w, _)| *w == word).map(|(_, id)| id.as_str());
+                let help = match nearest(&reference.id, names) {
+                    Some(near) => format!("`{near}`, or describe that {word}"),
+                    None => format!("the id of a {word} that is described in this fleet"),
+                };
+                self.say(&reference.place, format!("there is no {word} `{}`", reference.id), help);
+                continue;
+            }
+            let (Kind::Tag(units) | Kind::Setpoint(units)) = reference.kind else { continue };
+            if let Some((_, tag)) = self.fleet.tag(&reference.id)
+                && !units.is_empty()
+                && !units.contains(&tag.unit)
+            {
+                let wanted: Vec<&str> = units.iter().map(|u| u.symbol()).collect();
+                self.say(
+                    &reference.place,
+                    format!("the unit of `{}` does not fit: it is in {}", reference.id, tag.unit.symbol()),
+                    format!("a tag in {}", wanted.join(" or ")),
+                );
+            }
+        }
+    }
+
+    /// No two tags share a register, except as different bits of one status word; nothing writable lies in a SIS range.
+    fn registers(&self) {
+        for plant in &self.fleet.plants {
+            let mut used: BTreeMap<(&str, Table, u32), (&Tag, Option<u8>)> = BTreeMap::new();
+            for tag in &plant.tags {
+                let Some(place) = self.scope.place(Kind::Tag(&[]), tag.id.as_str()) else { continue };
+                let first = u32::from(tag.offset);
+                for register in first..first + u32::from(tag.data_type.registers()) {
+                    if let Some((other, bit)) = used.insert((tag.device.as_str(), tag.table, register), (tag, tag.bit))
+                        && (bit.is_none() || tag.bit.is_none() || bit == tag.bit)
+                    {
+                        self.say(
+                            &place,
+                            format!(
+                                "`{}` and `{}` both lie on {}:{register} of {}",
+                                tag.id, other.id, tag.table.name(), tag.device
+                            ),
+                            "an address of its own for each tag".into(),
+                        );
+                        break;
+                    }
+                }
+                let denied = plant.device(tag.device.as_str()).is_some_and(|d| {
+                    d.sis_deny.iter().any(|range| {
+                        range.table == tag.table
+                            && first <= u32::from(range.last)
+                            && u32::from(range.first) < first + u32::from(tag.data_type.registers())
+                    })
+                });
+                if tag.writable && denied {
+                    self.say(
+                        &place,
+                        format!("`{}` is writable and lies in a range of the safety system", tag.id),
+                        "`writable = false`: Hypocaust never writes to a safety instrumented system".into(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn headers(&self) {
+        let fed: BTreeSet<&str> = self
+            .fleet
+            .plants
+            .iter()
+            .flat_map(|p| p.sources.iter().map(|s| s.header.as_str()))
+            .chain(self.fleet.mains.iter().map(|m| m.to.as_str()))
+            .collect();
+        for plant in &self.fleet.plants {
+            for header in &plant.headers {
+                let Some(place) = self.scope.place(Kind::Header, header.id.as_str()) else { continue };
+                if !fed.contains(header.id.as_str()) {
+                    self.say(
+                        &place,
+                        format!("the header `{}` is fed by nothing", header.id),
+                        "a `[[source]]` with this header, or a main that ends here".into(),
+                    );
+                }
+                if let Some(swing) = plant.source(header.swing.as_str())
+                    && swing.header != header.id
+                {
+                    self.say(
+                        &place,
+                        format!("the swing source `{}` of `{}` feeds another header, `{}`", swing.id, header.id, swing.header),
+                        format!("a source whose header is `{}`", header.id),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Mains form no circle: heat that can run in a ring has no price and no direction.
+    fn mains(&self) {
+        let mut out: BTreeMap<&str, Vec<&Main>> = BTreeMap::new();
+        for main in &self.fleet.mains {
+            out.entry(main.from.as_str()).or_default().push(main);
+        }
+        let mut told: BTreeSet<Vec<&str>> = BTreeSet::new();
+        for start in &self.fleet.mains {
+            let mut paths: Vec<Vec<&Main>> = vec![vec![start]];
+            while let Some(path) = paths.pop() {
+                let end = path[path.len() - 1].to.as_str();
+                if end == start.from.as_str() {
+                    let mut ring: Vec<&str> = path.iter().map(|m| m.id.as_str()).collect();
+                    let shown = ring.join(" -> ");
+                    ring.sort_unstable();
+                    if told.insert(ring)
+                        && let Some(place) = self.scope.place(Kind::Main, start.id.as_str())
+                    {
+                        self.say(
+                            &place,
+                            format!("the mains run in a circle: {shown} -> {}", start.id),
+                            "one main with `cap_reverse_mw` where heat may flow both ways".into(),
+                        );
+                    }
+                    continue;
+                }
+                for next in out.get(end).into_iter().flatten() {
+                    if !path.iter().any(|m| m.id == next.id) {
+                        let mut longer = path.clone();
+                        longer.push(next);
+                        paths.push(longer);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Fleet folders: raw TOML in, a checked [`Fleet`] out, or every mistake at once.
+//!
+//! `fleet.toml` holds what is common (prices, horizon, mains between plants, limits), `plants/<plant>.toml` one plant each.
+//! Ids inside a plant file are written without the plant's name and get it here (`b1.heat` becomes `north.b1.heat`); the
+//! fleet file writes them in full. A field with a default says so in the file's documentation; there are three:
+//! `scale` (1), `shift` (0) and `word_order` (`abcd`).
+//!
+//! Reading keeps going after a mistake. Nothing wrong is ever replaced by a default: as long as the report is not empty
+//! there is no fleet.
+
+mod checks;
+mod fleet;
+mod plant;
+mod reader;
+mod report;
+mod suggest;
+
+pub use report::{Finding, Report};
+pub use suggest::nearest;
+
+use crate::model::Fleet;
+use std::path::Path;
+
+/// Why a folder could not be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read {path}: {source}; a fleet is a folder with fleet.toml and plants/*.toml")]
+    Unreadable { path: String, source: std::io::Error },
+    /// The files were read and are wrong.
+    #[error("{n} in the fleet's files\n{report}", n = count(.report))]
+    Mistakes { report: Box<Report> },
+}
+
+fn count(report: &Report) -> String {
+    if report.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", report.len()) }
+}
+
+/// The files of a folder as texts, so that the checking itself touches no disk: (name, text), `fleet.toml` first.
+fn gather(folder: &Path) -> Result<Vec<(String, String)>, Error> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read_to_string(&path)
+            .map(|text| (name.to_owned(), text))
+            .map_err(|source| Error::Unreadable { path: path.display().to_string(), source })
+    };
+    let mut files = vec![read("fleet.toml")?];
+    let plants = folder.join("plants");
+    let listing = std::fs::read_dir(&plants)
+        .map_err(|source| Error::Unreadable { path: plants.display().to_string(), source })?;
+    let mut names: Vec<String> = listing
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    names.sort();
+    for name in names {
+        files.push(read(&format!("plants/{name}"))?);
+    }
+    Ok(files)
+}
+
+/// Reads and checks a fleet folder.
+pub fn load(folder: &Path) -> Result<Fleet, Error> {
+    let files = gather(folder)?;
+    fleet::build(folder, &files, &|path| path.is_file()).map_err(|report| Error::Mistakes { report: Box::new(report) })
+}

@@ -1,0 +1,17 @@
+//! The language that every program of Hypocaust shares.
+//!
+//! * [`model`]: what an enterprise is made of (ids, quantities, tags, samples, setpoints, classes, the fleet).
+//! * [`files`]: how a fleet folder becomes a checked [`model::Fleet`], with every mistake reported at once.
+//! * [`wire`]: what travels between centre and edge (signed commands, contingency tables, telemetry entries, ranges).
+//! * [`sparkplug`]: Sparkplug B as two pure session machines; `mqtt` (feature) carries it.
+//! * [`modbus`]: read planning and register codecs, pure; the client (feature `modbus`) adds the sockets.
+//!
+//! Model, wire and codecs are pure and compile without an async runtime. Nothing here depends on another crate of ours.
+
+pub mod files;
+pub mod modbus;
+pub mod model;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+pub mod sparkplug;
+pub mod wire;
