@@ -1,0 +1,54 @@
+//! Goldens: each mistake that a plant engineer makes, and the words with which `check` answers.
+//!
+//! Every case copies the sample fleet, replaces one text, and compares the whole answer.
+
+use std::fs;
+use std::path::Path;
+
+/// The sample fleet with `from` replaced by `to` in `file`, and what loading it says.
+fn check(file: &str, from: &str, to: &str) -> String {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join("plants")).expect("a folder for the plants");
+    let mut replaced = false;
+    for name in ["fleet.toml", "plants/north.toml", "plants/south.toml"] {
+        let mut text = fs::read_to_string(sample.join(name)).expect("the sample fleet");
+        if name == file {
+            assert!(text.contains(from), "the sample fleet no longer holds {from:?}");
+            text = text.replacen(from, to, 1);
+            replaced = true;
+        }
+        fs::write(folder.path().join(name), text).expect("the changed fleet");
+    }
+    assert!(replaced);
+    match hypocaust_protocols::files::load(folder.path()) {
+        Ok(_) => "the fleet passes its check".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+macro_rules! golden {
+    ($($name:ident: $file:literal, $from:expr => $to:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(check($file, $from, $to));
+        }
+    )*};
+}
+
+golden! {
+    unknown_tag: "plants/north.toml", "served = \"mill.served\"" => "served = \"mill.servd\"";
+    two_tags_on_one_register: "plants/south.toml", "id = \"b1.state\", device = \"plc1\", at = \"input:104\"" => "id = \"b1.state\", device = \"plc1\", at = \"input:103\"";
+    unit_does_not_fit: "plants/north.toml", "process_value = \"water.temperature\"" => "process_value = \"steam.pressure\"";
+    header_fed_by_nothing: "plants/north.toml", "[[header]]\nid = \"water\"" => "[[header]]\nid = \"dry\"\nmedium = \"steam\"\nswing = \"b1\"\nreserve_mw = 0\nprocess_value = \"steam.pressure\"\nlow = 1\nnominal = 2\nhigh = 3\ncapacity_mwh = 1\n\n[[header]]\nid = \"water\"";
+    header_without_swing_source: "plants/north.toml", "swing = \"b1\"\n" => "";
+    misspelt_class: "plants/north.toml", "class = \"comfort\"" => "class = \"comfrot\"";
+    bounds_reversed: "plants/north.toml", "min = 0, max = 20, deadband = 0.02" => "min = 20, max = 0, deadband = 0.02";
+    cyclic_mains: "fleet.toml", "[limits]\n" => "[[main]]\nid = \"s-n\"\nfrom = \"south.steam\"\nto = \"north.steam\"\ncap_mw = 1\ncap_reverse_mw = 0\nloss_fraction = 0\nfixed_loss_mw = 0\nflow = \"north.n-s.flow\"\nsetpoint = \"north.n-s.flow-sp\"\nopen = \"north.n-s.open\"\n\n[limits]\n";
+    interlock_naming_no_tag: "plants/north.toml", "fail_safe = 0 }," => "fail_safe = 0, interlock = { tag = \"b1.permissive\", equals = 1 } },";
+    sheddable_without_shed_setpoint: "plants/north.toml", "shed_setpoint = \"mill.cap-sp\"\n" => "";
+    watchdog_shorter_than_transaction: "plants/north.toml", "timeout_ms = 5000" => "timeout_ms = 3000";
+    missing_certificate_file: "plants/north.toml", "tries = 3\n" => "tries = 3\ncertificate = \"certs/plc1.pem\"\n";
+    many_at_once: "plants/south.toml", "schema = \"plant/1\"\nid = \"south\"" => "schema = \"plant/2\"\nid = \"south\"\ncolour = \"grey\"\nnane = 3";
+    not_toml: "fleet.toml", "co2_price = 70.0" => "co2_price = = 70.0";
+}
