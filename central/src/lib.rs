@@ -1,1 +1,6 @@
-//!
+//! The centre: what decides ([`domain`], pure), what it decided ([`journal`]), and the shells that connect both to
+//! brokers, databases and browsers.
+
+pub mod domain;
+pub mod journal;
+pub mod telemetry;

@@ -14,20 +14,6 @@ const ANY: &[Unit] = &[];
 const DIRECTIONS: [(&str, Direction); 2] = [("down", Direction::Down), ("up", Direction::Up)];
 const TABLES: [(&str, Table); 4] =
     [("coil", Table::Coil), ("discrete", Table::Discrete), ("input", Table::Input), ("holding", Table::Holding)];
-const TYPES: [(&str, DataType); 9] = [
-    ("bool", DataType::Bool),
-    ("u16", DataType::U16),
-    ("i16", DataType::I16),
-    ("u32", DataType::U32),
-    ("i32", DataType::I32),
-    ("f32", DataType::F32),
-    ("u64", DataType::U64),
-    ("i64", DataType::I64),
-    ("f64", DataType::F64),
-];
-const ORDERS: [(&str, WordOrder); 4] =
-    [("abcd", WordOrder::Abcd), ("cdab", WordOrder::Cdab), ("badc", WordOrder::Badc), ("dcba", WordOrder::Dcba)];
-
 struct Context<'s> {
     scope: &'s Scope,
     plant: &'s str,
@@ -371,7 +357,7 @@ impl Context<'_> {
             }
             parsed.map(|p| (p, t.span))
         });
-        let data_type = r.choice("type", &TYPES);
+        let data_type = r.choice("type", &DataType::ALL.map(|t| (t.name(), t)));
         if let (Some(((table, offset), span)), Some(data_type)) = (&at, data_type) {
             if table.is_bits() && data_type != DataType::Bool {
                 r.mistake(span.clone(), format!("a {} holds one bit", table.name()), "`type = \"bool\"`, or a register table");
@@ -382,11 +368,11 @@ impl Context<'_> {
         }
         let bit = if r.has("bit") { r.whole("bit", 0, 15).map(|b| b as u8) } else { None };
         if let (Some(_), Some(t)) = (bit, data_type)
-            && t != DataType::U16
+            && t != DataType::Bool
         {
-            r.mistake(r.span.clone(), "`bit` picks a bit of a status word", "`type = \"u16\"`");
+            r.mistake(r.span.clone(), "`bit` picks a bit of a status word", "`type = \"bool\"`");
         }
-        let word_order = if r.has("order") { r.choice("order", &ORDERS) } else { Some(WordOrder::Abcd) };
+        let word_order = if r.has("order") { r.choice("order", &WordOrder::ALL.map(|o| (o.name(), o))) } else { Some(WordOrder::Abcd) };
         let scale = if r.has("scale") { r.number("scale").map(|n| n.value) } else { Some(1.0) };
         if scale == Some(0.0) {
             r.mistake(r.span.clone(), "`scale` is 0", "the factor from raw number to unit");

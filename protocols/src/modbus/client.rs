@@ -7,19 +7,17 @@
 //! - a new connection after anything but a Modbus exception: time-out, mismatch, cut, or a caller that drops the
 //!   future half-way, all leave nothing behind;
 //! - no request on a connection where unasked bytes wait: they belong to no question, and whoever sent them is out of
-//!   step ([`Guarded`]).
+//!   step (`guarded`).
 //!
 //! Between tries the [`Client::between_tries`] callback may name a register write, which gets a try of its own: so a
 //! slow answer cannot starve the counter that the PLC watches. A write that timed out may still be carried out by the
 //! device, even later; read it back before relying on either.
 
+use super::guarded::Guarded;
 use super::plan::Table;
 use std::borrow::Cow;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_modbus::client::{Client as _, Context as Connection, tcp};
 use tokio_modbus::{Request, Response, Slave};
@@ -210,7 +208,7 @@ async fn connect(addr: &str, unit: u8) -> Result<Connection, Error> {
     let stream = TcpStream::connect(addr).await.map_err(failed)?;
     // Requests are small and waited for: Nagle would hold them back.
     stream.set_nodelay(true).map_err(failed)?;
-    Ok(tcp::attach_slave(Guarded { stream, answered: true }, Slave(unit)))
+    Ok(tcp::attach_slave(Guarded::new(stream), Slave(unit)))
 }
 
 /// Calls go through `Client::call`, not through the library's readers and writers, which cut or accept a wrong count.
@@ -248,38 +246,5 @@ fn write_answer(offset: u16, count: usize, response: Response) -> Result<(), Str
     match response {
         Response::WriteMultipleRegisters(at, written) if at == offset && usize::from(written) == count => Ok(()),
         other => Err(format!("{count} registers at {offset} were written, the echo is {other:?}")),
-    }
-}
-
-/// A stream that refuses to send a new request while bytes wait that nobody asked for: a late duplicate, or an answer
-/// to a question of someone else. The library would throw them away and read on, in step only by luck.
-#[derive(Debug)]
-struct Guarded {
-    stream: TcpStream,
-    /// True from the first byte read after a request until the next request begins.
-    answered: bool,
-}
-
-impl Guarded {
-    fn refuse_pending(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let mut byte = [0; 1];
-        let mut buffer = ReadBuf::new(&mut byte);
-        match Pin::new(&mut self.stream).poll_peek_byte(context, &mut buffer) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(Ok(0)) => Err(io::ErrorKind::ConnectionAborted.into()),
-            Poll::Ready(Ok(_)) => Err(io::Error::new(io::ErrorKind::InvalidData, "bytes that nobody asked for were waiting")),
-            Poll::Ready(Err(error)) => Err(error),
-        }
-    }
-}
-
-/// `TcpStream::poll_peek` under the name of what it is used for.
-trait PeekByte {
-    fn poll_peek_byte(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<usize>>;
-}
-
-impl PeekByte for TcpStream {
-    fn poll_peek_byte(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
-        self.poll_peek(context, buffer)
     }
 }

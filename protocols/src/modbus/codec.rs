@@ -5,105 +5,24 @@
 //! bytes within words, `dcba` is little-endian throughout. 64-bit numbers follow the same rule over four words; a
 //! single word has only its bytes to swap (`badc`, `dcba`).
 
-use std::fmt;
+use crate::model::Tag;
+pub use crate::model::{DataType, WordOrder};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DataType {
-    Bool,
-    U16,
-    I16,
-    U32,
-    I32,
-    F32,
-    U64,
-    I64,
-    F64,
-}
-
-impl DataType {
-    pub const ALL: [Self; 9] =
-        [Self::Bool, Self::U16, Self::I16, Self::U32, Self::I32, Self::F32, Self::U64, Self::I64, Self::F64];
-
-    /// Registers of 16 bits.
-    #[must_use]
-    pub fn registers(self) -> u16 {
-        match self {
-            Self::Bool | Self::U16 | Self::I16 => 1,
-            Self::U32 | Self::I32 | Self::F32 => 2,
-            Self::U64 | Self::I64 | Self::F64 => 4,
-        }
+/// Arrived order to big-endian, and back: each of the four is its own inverse.
+fn arrange(order: WordOrder, words: &mut [u16]) {
+    if matches!(order, WordOrder::Cdab | WordOrder::Dcba) {
+        words.reverse();
     }
-
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bool => "bool",
-            Self::U16 => "u16",
-            Self::I16 => "i16",
-            Self::U32 => "u32",
-            Self::I32 => "i32",
-            Self::F32 => "f32",
-            Self::U64 => "u64",
-            Self::I64 => "i64",
-            Self::F64 => "f64",
-        }
-    }
-
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-impl fmt::Display for DataType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum WordOrder {
-    #[default]
-    Abcd,
-    Cdab,
-    Badc,
-    Dcba,
-}
-
-impl WordOrder {
-    pub const ALL: [Self; 4] = [Self::Abcd, Self::Cdab, Self::Badc, Self::Dcba];
-
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Abcd => "abcd",
-            Self::Cdab => "cdab",
-            Self::Badc => "badc",
-            Self::Dcba => "dcba",
-        }
-    }
-
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|order| order.name() == name)
-    }
-
-    /// Arrived order to big-endian, and back: each of the four is its own inverse.
-    fn arrange(self, words: &mut [u16]) {
-        if matches!(self, Self::Cdab | Self::Dcba) {
-            words.reverse();
-        }
-        if matches!(self, Self::Badc | Self::Dcba) {
-            for word in words {
-                *word = word.swap_bytes();
-            }
+    if matches!(order, WordOrder::Badc | WordOrder::Dcba) {
+        for word in words {
+            *word = word.swap_bytes();
         }
     }
 }
 
-impl fmt::Display for WordOrder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+impl From<&Tag> for Layout {
+    fn from(tag: &Tag) -> Self {
+        Self { data_type: tag.data_type, word_order: tag.word_order, bit: tag.bit }
     }
 }
 
@@ -156,7 +75,7 @@ impl Layout {
             return Err(Error::Length { data_type, expected: data_type.registers(), got: registers.len() });
         }
         let mut words = registers.to_vec();
-        word_order.arrange(&mut words);
+        arrange(word_order, &mut words);
         let raw = words.iter().fold(0u64, |raw, word| (raw << 16) | u64::from(*word));
         let value = match data_type {
             DataType::Bool => match bit {
@@ -181,7 +100,7 @@ impl Layout {
         let raw = self.raw(value)?;
         let count = self.data_type.registers();
         let mut words: Vec<u16> = (0..count).rev().map(|i| (raw >> (16 * u32::from(i))) as u16).collect();
-        self.word_order.arrange(&mut words);
+        arrange(self.word_order, &mut words);
         Ok(words)
     }
 

@@ -6,6 +6,8 @@
 #[cfg(feature = "modbus")]
 pub mod client;
 pub mod codec;
+#[cfg(feature = "modbus")]
+mod guarded;
 pub mod plan;
 
 #[cfg(feature = "modbus")]

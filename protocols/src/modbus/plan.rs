@@ -3,60 +3,7 @@
 //! A device answers a request for 100 registers nearly as fast as one for 1, so neighbours are joined, over small
 //! gaps too, as far as a frame allows. An item is never split over two requests: its words would be of two moments.
 
-use std::fmt;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Table {
-    /// Writable bits, functions 1, 5 and 15.
-    Coil,
-    /// Read-only bits, function 2.
-    Discrete,
-    /// Writable registers, functions 3, 6 and 16.
-    Holding,
-    /// Read-only registers, function 4.
-    Input,
-}
-
-impl Table {
-    /// Bits one by one, or registers of 16?
-    #[must_use]
-    pub fn is_bits(self) -> bool {
-        matches!(self, Self::Coil | Self::Discrete)
-    }
-
-    /// The most that the specification lets one read request ask for.
-    #[must_use]
-    pub fn max_read(self) -> u16 {
-        if self.is_bits() { 2000 } else { 125 }
-    }
-
-    #[must_use]
-    pub fn is_writable(self) -> bool {
-        matches!(self, Self::Coil | Self::Holding)
-    }
-
-    /// The name in fleet files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Coil => "coil",
-            Self::Discrete => "discrete",
-            Self::Holding => "holding",
-            Self::Input => "input",
-        }
-    }
-
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Coil, Self::Discrete, Self::Holding, Self::Input].into_iter().find(|table| table.name() == name)
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+pub use crate::model::Table;
 
 /// Registers or bits that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -204,7 +151,8 @@ mod tests {
             let limits = Limits { max_registers, max_bits: 64, gap };
             let mut seen = vec![0; items.len()];
             for request in plan(&items, limits).unwrap() {
-                prop_assert!(request.count <= if request.table.is_bits() { 64 } else { max_registers });
+                let most = if request.table.is_bits() { 64 } else { max_registers };
+                prop_assert!(request.count <= most);
                 for (index, at) in request.items {
                     let item = items[index];
                     seen[index] += 1;

@@ -271,8 +271,8 @@ pub struct Watchdog {
 pub enum Table {
     Coil,
     Discrete,
-    Input,
     Holding,
+    Input,
 }
 
 impl Table {
@@ -286,6 +286,19 @@ impl Table {
     }
     pub fn is_bits(self) -> bool {
         matches!(self, Table::Coil | Table::Discrete)
+    }
+    pub fn is_writable(self) -> bool {
+        matches!(self, Table::Coil | Table::Holding)
+    }
+    /// The most that the Modbus specification lets one read request ask for.
+    pub fn max_read(self) -> u16 {
+        if self.is_bits() { 2000 } else { 125 }
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -313,6 +326,17 @@ pub enum DataType {
 }
 
 impl DataType {
+    pub const ALL: [DataType; 9] = [
+        DataType::Bool,
+        DataType::U16,
+        DataType::I16,
+        DataType::U32,
+        DataType::I32,
+        DataType::F32,
+        DataType::U64,
+        DataType::I64,
+        DataType::F64,
+    ];
     /// Registers (or bits, for `bool` in a bit table) that it takes.
     pub fn registers(self) -> u16 {
         match self {
@@ -336,6 +360,12 @@ impl DataType {
     }
 }
 
+impl std::fmt::Display for DataType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// Order of bytes in a number of several registers; `abcd` is big-endian throughout, as the Modbus standard has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -347,6 +377,7 @@ pub enum WordOrder {
 }
 
 impl WordOrder {
+    pub const ALL: [WordOrder; 4] = [WordOrder::Abcd, WordOrder::Cdab, WordOrder::Badc, WordOrder::Dcba];
     pub fn name(self) -> &'static str {
         match self {
             WordOrder::Abcd => "abcd",
@@ -354,6 +385,12 @@ impl WordOrder {
             WordOrder::Badc => "badc",
             WordOrder::Dcba => "dcba",
         }
+    }
+}
+
+impl std::fmt::Display for WordOrder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -365,7 +402,7 @@ pub struct Tag {
     pub table: Table,
     pub offset: u16,
     pub data_type: DataType,
-    /// One bit of a `u16` status word.
+    /// One bit of a status word, for a `bool` in a register table.
     pub bit: Option<u8>,
     pub word_order: WordOrder,
     pub scale: f64,

@@ -1,0 +1,225 @@
+//! The journal in one SQLite file, the embedded default.
+//!
+//! `synchronous=FULL`: with anything less, acknowledged rows were lost in simulated power cuts. One connection writes
+//! and every append takes the write lock before it looks at the head, so of two writers one sees the other's entry.
+//! A reader opens the file read-only and may do so while the centre runs (write-ahead log).
+
+use super::{Draft, Entry, Error, Hash, Head, Store};
+use hypocaust_protocols::model::{FleetId, Millis};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row, SqliteConnection, SqlitePool};
+use std::path::Path;
+
+/// The bodies are blobs, so that a damaged byte is read as it is and found by its hash, not by a decoder.
+const SCHEMA: &str = "
+create table if not exists journal_fleet (id text not null) strict;
+create table if not exists journal (
+    seq integer primary key, prev_hash blob not null, hash blob not null, epoch integer not null,
+    time integer not null, kind blob not null, schema integer not null, body blob not null
+) strict;";
+
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    pool: SqlitePool,
+    fleet: FleetId,
+}
+
+/// Why a journal file was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("cannot open the journal {path}: {source}")]
+    Unreadable { path: String, source: sqlx::Error },
+    #[error("{path} is the journal of fleet '{found}', not of '{wanted}'; name another data folder with --data")]
+    OtherFleet { path: String, found: String, wanted: FleetId },
+    #[error("{path} names no valid fleet: it is no journal, or its first page was changed")]
+    NoFleet { path: String },
+}
+
+fn failed(step: &'static str) -> impl Fn(sqlx::Error) -> Error {
+    move |source| Error::Unavailable { step, source: Box::new(source) }
+}
+
+impl Sqlite {
+    /// Opens this fleet's journal for writing and makes it if there is none.
+    pub async fn open(path: &Path, fleet: &FleetId) -> Result<Sqlite, OpenError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let unreadable = |source| OpenError::Unreadable { path: path.display().to_string(), source };
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(unreadable)?;
+        sqlx::raw_sql(SCHEMA).execute(&pool).await.map_err(unreadable)?;
+        sqlx::query("insert into journal_fleet select ?1 where not exists (select 1 from journal_fleet)")
+            .bind(fleet.as_str())
+            .execute(&pool)
+            .await
+            .map_err(unreadable)?;
+        let store = Sqlite::named(pool, path).await?;
+        if store.fleet != *fleet {
+            return Err(OpenError::OtherFleet {
+                path: path.display().to_string(),
+                found: store.fleet.to_string(),
+                wanted: fleet.clone(),
+            });
+        }
+        Ok(store)
+    }
+
+    /// Opens a journal for reading, also while a centre writes it.
+    pub async fn open_read_only(path: &Path) -> Result<Sqlite, OpenError> {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let unreadable = |source| OpenError::Unreadable { path: path.display().to_string(), source };
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(unreadable)?;
+        Sqlite::named(pool, path).await
+    }
+
+    async fn named(pool: SqlitePool, path: &Path) -> Result<Sqlite, OpenError> {
+        let found: Option<String> = sqlx::query_scalar("select id from journal_fleet limit 1")
+            .fetch_optional(&pool)
+            .await
+            .map_err(|source| OpenError::Unreadable { path: path.display().to_string(), source })?;
+        let fleet = found
+            .and_then(|id| FleetId::new(&id).ok())
+            .ok_or_else(|| OpenError::NoFleet { path: path.display().to_string() })?;
+        Ok(Sqlite { pool, fleet })
+    }
+
+    /// The fleet whose journal this is.
+    pub fn fleet(&self) -> &FleetId {
+        &self.fleet
+    }
+
+    async fn last(&self, connection: &mut SqliteConnection) -> Result<(Head, u64), sqlx::Error> {
+        let row = sqlx::query("select * from journal order by seq desc limit 1").fetch_optional(connection).await?;
+        match row {
+            None => Ok((Head::genesis(&self.fleet), 0)),
+            Some(row) => entry(&row).map(|e| (e.head(), e.epoch)),
+        }
+    }
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
+    let text = |name| row.try_get::<Vec<u8>, _>(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    // A hash of another length than 32 bytes was damaged. Zeros stand for it: no entry has that hash, so that
+    // verification names this entry.
+    let hash = |name| row.try_get::<Vec<u8>, _>(name).map(|bytes| Hash(bytes.try_into().unwrap_or([0; 32])));
+    Ok(Entry {
+        seq: row.try_get::<i64, _>("seq")? as u64,
+        prev_hash: hash("prev_hash")?,
+        hash: hash("hash")?,
+        epoch: row.try_get::<i64, _>("epoch")? as u64,
+        time: Millis(row.try_get("time")?),
+        kind: text("kind")?,
+        schema: row.try_get::<i64, _>("schema")? as u32,
+        body: text("body")?,
+    })
+}
+
+impl Store for Sqlite {
+    async fn append(&self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
+        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed("begin"))?;
+        let (actual, highest) = self.last(&mut transaction).await.map_err(failed("reading the head"))?;
+        if epoch < highest {
+            return Err(Error::Fenced { epoch, highest });
+        }
+        if actual != *expected {
+            return Err(Error::Moved { expected: *expected, actual });
+        }
+        let entries = Entry::chain(expected, epoch, drafts);
+        for e in &entries {
+            sqlx::query("insert into journal values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                .bind(e.seq as i64)
+                .bind(e.prev_hash.0.as_slice())
+                .bind(e.hash.0.as_slice())
+                .bind(e.epoch as i64)
+                .bind(e.time.0)
+                .bind(e.kind.as_bytes())
+                .bind(i64::from(e.schema))
+                .bind(e.body.as_bytes())
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed("inserting"))?;
+        }
+        transaction.commit().await.map_err(failed("commit"))?;
+        Ok(entries.last().map_or(actual, Entry::head))
+    }
+
+    async fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        let rows = sqlx::query("select * from journal where seq >= ?1 order by seq limit ?2")
+            .bind(i64::try_from(from).unwrap_or(i64::MAX))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("reading"))?;
+        rows.iter().map(entry).collect::<Result<_, _>>().map_err(failed("reading"))
+    }
+
+    async fn head(&self) -> Result<Head, Error> {
+        let mut connection = self.pool.acquire().await.map_err(failed("reading the head"))?;
+        Ok(self.last(&mut connection).await.map_err(failed("reading the head"))?.0)
+    }
+
+    async fn epoch(&self) -> Result<u64, Error> {
+        let mut connection = self.pool.acquire().await.map_err(failed("reading the epoch"))?;
+        Ok(self.last(&mut connection).await.map_err(failed("reading the epoch"))?.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{conformance, verify};
+
+    fn fleet() -> FleetId {
+        FleetId::new("small").unwrap()
+    }
+
+    async fn filled(folder: &Path) -> (Sqlite, Head) {
+        let store = Sqlite::open(&folder.join("journal.db"), &fleet()).await.unwrap();
+        let drafts = (0..5)
+            .map(|n| Draft { time: Millis(n), kind: "k".into(), schema: 1, body: format!("{{\"n\":{n}}}") })
+            .collect();
+        let head = store.append(&Head::genesis(&fleet()), 1, drafts).await.unwrap();
+        (store, head)
+    }
+
+    /// What a reader of the file finds after somebody ran this statement on it.
+    async fn after(statement: &'static str) -> Result<Head, u64> {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, head) = filled(folder.path()).await;
+        sqlx::query(statement).execute(&store.pool).await.unwrap();
+        let reader = Sqlite::open_read_only(&folder.path().join("journal.db")).await.unwrap();
+        let entries = reader.read(1, 100).await.unwrap();
+        verify(reader.fleet(), &entries, Some(head)).map_err(|broken| broken.seq)
+    }
+
+    #[tokio::test]
+    async fn it_keeps_what_a_store_promises() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("journal.db"), &fleet()).await.unwrap();
+        assert_eq!(conformance::suite(&store, &fleet()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn tampering_is_found_at_its_entry() {
+        assert!(after("select 1").await.is_ok());
+        assert_eq!(after("update journal set body = cast('{\"n\":9}' as blob) where seq = 3").await, Err(3));
+        assert_eq!(after("update journal set body = x'ff' where seq = 4").await, Err(4));
+        assert_eq!(after("update journal set hash = x'00' where seq = 2").await, Err(2));
+        assert_eq!(after("delete from journal where seq = 2").await, Err(2));
+        assert_eq!(after("delete from journal where seq = 5").await, Err(5));
+        assert_eq!(after("update journal_fleet set id = 'other'").await, Err(1));
+    }
+
+    #[tokio::test]
+    async fn it_survives_its_process_and_refuses_another_fleet() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, head) = filled(folder.path()).await;
+        drop(store);
+        let path = folder.path().join("journal.db");
+        assert_eq!(Sqlite::open(&path, &fleet()).await.unwrap().head().await.unwrap(), head);
+        let other = Sqlite::open(&path, &FleetId::new("other").unwrap()).await;
+        assert!(matches!(other, Err(OpenError::OtherFleet { .. })));
+    }
+}

@@ -1,0 +1,62 @@
+//! The history of the tags, stored exactly once.
+//!
+//! A spooled entry is named for ever by (plant, boot, seq). [`History`] keeps the rows and a ledger of the stored ranges
+//! in one transaction: a repeated entry is dropped against the ledger, and the ledger is what the edge is told it may
+//! forget.
+
+pub mod conformance;
+mod sqlite;
+mod thin;
+
+pub use sqlite::Sqlite;
+pub use thin::thin;
+
+use hypocaust_protocols::model::{Millis, PlantId, Quality, TagId, Value};
+use hypocaust_protocols::wire::{Entry, Range};
+use std::future::Future;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the telemetry history failed in {step}: {source}")]
+pub struct Error {
+    pub step: &'static str,
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// An entry and the plant whose edge sent it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrived {
+    pub plant: PlantId,
+    pub entry: Entry,
+}
+
+/// What became of one arrived entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Stored,
+    /// It was in already.
+    Duplicate,
+}
+
+/// One value of a tag's history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    pub time: Millis,
+    pub value: Value,
+    pub quality: Quality,
+}
+
+/// Where telemetry is kept. [`conformance::suite`] runs on each adapter.
+///
+/// * **Atomicity**: the rows of a batch and their ranges in the ledger are stored together, or none of them.
+/// * **Exactly once**: an entry whose (plant, boot, seq) is in the ledger adds no rows.
+/// * **Durability**: when `store` has returned, the batch survives the loss of power; only then may an edge forget it.
+pub trait History: Send + Sync {
+    /// Stores a batch; one fate per entry, in order.
+    fn store(&self, batch: &[Arrived]) -> impl Future<Output = Result<Vec<Fate>, Error>> + Send;
+
+    /// The ledger of a plant: sorted, disjoint, non-touching.
+    fn ranges(&self, plant: &PlantId) -> impl Future<Output = Result<Vec<Range>, Error>> + Send;
+
+    /// All values of a tag with `from <= time < to`, by time.
+    fn read(&self, tag: &TagId, from: Millis, to: Millis) -> impl Future<Output = Result<Vec<Point>, Error>> + Send;
+}

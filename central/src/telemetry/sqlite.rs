@@ -1,0 +1,192 @@
+//! The history in one SQLite file, the embedded default.
+
+use super::{Arrived, Error, Fate, History, Point};
+use hypocaust_protocols::model::{BadReason, Millis, PlantId, Quality, TagId};
+use hypocaust_protocols::wire::{Range, add_to_ranges};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row, SqliteConnection, SqlitePool};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const SCHEMA: &str = "
+create table if not exists tag (id integer primary key, name text not null unique) strict;
+create table if not exists sample (
+    tag integer not null, time integer not null, value real, quality text not null, reason text
+) strict;
+create index if not exists sample_tag_time on sample (tag, time);
+create table if not exists ledger (
+    plant text not null, boot integer not null, first integer not null, last integer not null,
+    primary key (plant, boot, first)
+) strict, without rowid;";
+
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    pool: SqlitePool,
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(step: &'static str) -> impl Fn(E) -> Error {
+    move |source| Error { step, source: Box::new(source) }
+}
+
+impl Sqlite {
+    /// Opens the history and makes it if there is none. An edge forgets what is acknowledged, so this store is as
+    /// durable as the journal's (`synchronous=FULL`).
+    pub async fn open(path: &Path) -> Result<Sqlite, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(failed("opening"))?;
+        sqlx::raw_sql(SCHEMA).execute(&pool).await.map_err(failed("making its tables"))?;
+        Ok(Sqlite { pool })
+    }
+
+    /// Everything of `store` but the commit.
+    async fn write(connection: &mut SqliteConnection, batch: &[Arrived]) -> Result<Vec<Fate>, Error> {
+        let mut ledgers: BTreeMap<(&PlantId, u64), Vec<Range>> = BTreeMap::new();
+        let mut fates = Vec::with_capacity(batch.len());
+        for Arrived { plant, entry } in batch {
+            let key = (plant, entry.boot);
+            if !ledgers.contains_key(&key) {
+                let rows = sqlx::query("select * from ledger where plant = ?1 and boot = ?2 order by first")
+                    .bind(plant.as_str())
+                    .bind(entry.boot as i64)
+                    .fetch_all(&mut *connection)
+                    .await
+                    .map_err(failed("reading the ledger"))?;
+                ledgers.insert(key, ranges(&rows).map_err(failed("reading the ledger"))?);
+            }
+            if !add_to_ranges(ledgers.entry(key).or_default(), entry.boot, entry.seq) {
+                fates.push(Fate::Duplicate);
+                continue;
+            }
+            for sample in &entry.samples {
+                let name = sample.tag.as_str();
+                sqlx::query("insert into tag (name) values (?1) on conflict do nothing")
+                    .bind(name)
+                    .execute(&mut *connection)
+                    .await
+                    .map_err(failed("naming a tag"))?;
+                sqlx::query("insert into sample select id, ?2, ?3, ?4, ?5 from tag where name = ?1")
+                    .bind(name)
+                    .bind(sample.time.0)
+                    .bind(sample.value)
+                    .bind(sample.quality.name())
+                    .bind(sample.quality.reason().map(BadReason::name))
+                    .execute(&mut *connection)
+                    .await
+                    .map_err(failed("storing a sample"))?;
+            }
+            fates.push(Fate::Stored);
+        }
+        for ((plant, boot), ranges) in ledgers {
+            sqlx::query("delete from ledger where plant = ?1 and boot = ?2")
+                .bind(plant.as_str())
+                .bind(boot as i64)
+                .execute(&mut *connection)
+                .await
+                .map_err(failed("writing the ledger"))?;
+            for range in ranges {
+                sqlx::query("insert into ledger values (?1, ?2, ?3, ?4)")
+                    .bind(plant.as_str())
+                    .bind(range.boot as i64)
+                    .bind(range.first as i64)
+                    .bind(range.last as i64)
+                    .execute(&mut *connection)
+                    .await
+                    .map_err(failed("writing the ledger"))?;
+            }
+        }
+        Ok(fates)
+    }
+}
+
+fn ranges(rows: &[SqliteRow]) -> Result<Vec<Range>, sqlx::Error> {
+    let number = |row: &SqliteRow, name| row.try_get::<i64, _>(name).map(|n| n as u64);
+    rows.iter()
+        .map(|row| Ok(Range { boot: number(row, "boot")?, first: number(row, "first")?, last: number(row, "last")? }))
+        .collect()
+}
+
+fn point(row: &SqliteRow) -> Result<Point, sqlx::Error> {
+    let reason: Option<String> = row.try_get("reason")?;
+    let reason = reason.as_deref().and_then(BadReason::from_name);
+    let quality = match (row.try_get::<String, _>("quality")?.as_str(), reason) {
+        ("good", None) => Quality::Good,
+        ("uncertain", Some(reason)) => Quality::Uncertain(reason),
+        ("bad", Some(reason)) => Quality::Bad(reason),
+        (other, _) => return Err(sqlx::Error::Decode(format!("quality '{other}' does not fit its reason").into())),
+    };
+    Ok(Point { time: Millis(row.try_get("time")?), value: row.try_get("value")?, quality })
+}
+
+impl History for Sqlite {
+    async fn store(&self, batch: &[Arrived]) -> Result<Vec<Fate>, Error> {
+        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed("begin"))?;
+        let fates = Sqlite::write(&mut transaction, batch).await?;
+        transaction.commit().await.map_err(failed("commit"))?;
+        Ok(fates)
+    }
+
+    async fn ranges(&self, plant: &PlantId) -> Result<Vec<Range>, Error> {
+        let rows = sqlx::query("select * from ledger where plant = ?1 order by boot, first")
+            .bind(plant.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("reading the ledger"))?;
+        ranges(&rows).map_err(failed("reading the ledger"))
+    }
+
+    async fn read(&self, tag: &TagId, from: Millis, to: Millis) -> Result<Vec<Point>, Error> {
+        let rows = sqlx::query(
+            "select time, value, quality, reason from sample
+             where tag = (select id from tag where name = ?1) and time >= ?2 and time < ?3 order by time",
+        )
+        .bind(tag.as_str())
+        .bind(from.0)
+        .bind(to.0)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("reading samples"))?;
+        rows.iter().map(point).collect::<Result<_, _>>().map_err(failed("reading samples"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::conformance;
+    use hypocaust_protocols::model::{DeviceId, Sample};
+    use hypocaust_protocols::wire::Entry;
+
+    #[tokio::test]
+    async fn it_keeps_what_a_history_promises() {
+        let folder = tempfile::tempdir().unwrap();
+        let history = Sqlite::open(&folder.path().join("history.db")).await.unwrap();
+        assert_eq!(conformance::suite(&history).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_crash_before_the_commit_leaves_neither_rows_nor_ranges() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let history = Sqlite::open(&path).await.unwrap();
+        let tag = TagId::new("north.b1.heat").unwrap();
+        let plant = PlantId::new("north").unwrap();
+        let sample = Sample { tag: tag.clone(), time: Millis(5), value: Some(1.0), quality: Quality::Good };
+        let device = DeviceId::new("north.plc").unwrap();
+        let batch =
+            [Arrived { plant: plant.clone(), entry: Entry { boot: 1, seq: 1, device, samples: vec![sample] } }];
+
+        let mut transaction = history.pool.begin_with("begin immediate").await.unwrap();
+        assert_eq!(Sqlite::write(&mut transaction, &batch).await.unwrap(), [Fate::Stored]);
+        drop(transaction);
+        drop(history);
+
+        let history = Sqlite::open(&path).await.unwrap();
+        assert_eq!(history.ranges(&plant).await.unwrap(), []);
+        assert_eq!(history.read(&tag, Millis(0), Millis(10)).await.unwrap(), []);
+        assert_eq!(history.store(&batch).await.unwrap(), [Fate::Stored]);
+    }
+}

@@ -1,0 +1,70 @@
+//! Which physical thing a tag shows, and which one a setpoint moves. Derived from the fleet once; the plant file alone
+//! says what a tag is for.
+
+use hypocaust_protocols::model::{Fleet, TagId};
+use std::collections::BTreeMap;
+
+/// Indices are those of [`crate::physics::Enterprise`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    HeaderValue(usize),
+    SourceHeat(usize),
+    SourceState(usize),
+    SourceSetpoint(usize),
+    StartRequest(usize),
+    /// 1 while the source is tripped or locked out.
+    Tripped(usize),
+    StoreLevel(usize),
+    StoreHeat(usize),
+    StoreSetpoint(usize),
+    Asked(usize),
+    Served(usize),
+    Cap(usize),
+    MainFlow(usize),
+    MainSetpoint(usize),
+    MainOpen(usize),
+    /// A register that only remembers what was written (counters, spare setpoints).
+    Memory,
+}
+
+/// The signal of every tag of the fleet.
+pub fn signals(fleet: &Fleet) -> BTreeMap<TagId, Signal> {
+    let mut map: BTreeMap<TagId, Signal> =
+        fleet.plants.iter().flat_map(|p| &p.tags).map(|t| (t.id.clone(), Signal::Memory)).collect();
+    for (i, header) in fleet.plants.iter().flat_map(|p| &p.headers).enumerate() {
+        map.insert(header.process_value.clone(), Signal::HeaderValue(i));
+    }
+    for (i, (plant, source)) in fleet.sources().enumerate() {
+        map.insert(source.heat.clone(), Signal::SourceHeat(i));
+        map.insert(source.state.clone(), Signal::SourceState(i));
+        map.insert(source.setpoint.clone(), Signal::SourceSetpoint(i));
+        if let Some(request) = &source.start_request {
+            map.insert(request.clone(), Signal::StartRequest(i));
+        }
+        for tag in plant.trips.iter().filter(|t| t.source == source.id).flat_map(|t| &t.tags) {
+            map.entry(tag.clone()).and_modify(|s| {
+                if *s == Signal::Memory {
+                    *s = Signal::Tripped(i);
+                }
+            });
+        }
+    }
+    for (i, store) in fleet.plants.iter().flat_map(|p| &p.storages).enumerate() {
+        map.insert(store.level.clone(), Signal::StoreLevel(i));
+        map.insert(store.heat.clone(), Signal::StoreHeat(i));
+        map.insert(store.setpoint.clone(), Signal::StoreSetpoint(i));
+    }
+    for (i, (_, consumer)) in fleet.consumers().enumerate() {
+        map.insert(consumer.asked.clone(), Signal::Asked(i));
+        map.insert(consumer.served.clone(), Signal::Served(i));
+        if let Some(shed) = &consumer.shed {
+            map.insert(shed.setpoint.clone(), Signal::Cap(i));
+        }
+    }
+    for (i, main) in fleet.mains.iter().enumerate() {
+        map.insert(main.flow.clone(), Signal::MainFlow(i));
+        map.insert(main.setpoint.clone(), Signal::MainSetpoint(i));
+        map.insert(main.open.clone(), Signal::MainOpen(i));
+    }
+    map
+}
