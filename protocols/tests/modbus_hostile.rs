@@ -393,3 +393,17 @@ async fn nobody_listening_is_an_error_that_says_where_and_impossible_requests_ar
     assert!(matches!(client.write_registers(0, &[]).await, Err(Error::Request(_))));
     assert!(matches!(client.write_registers(0, &[0; 124]).await, Err(Error::Request(_))));
 }
+
+#[tokio::test]
+async fn a_write_is_not_sent_where_unasked_bytes_wait() {
+    for deed in [Deed::Twice, Deed::TrailingGarbage] {
+        let server = Server::start(vec![deed]).await;
+        let mut client = server.client(2);
+        assert_eq!(client.read(Table::Holding, 1, 1).await.unwrap(), [1001]);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        client.write_registers(5, &[1]).await.unwrap();
+        // Sent on the old connection it would have been carried out there, refused as out of step, and sent again.
+        let writes = server.requests.lock().unwrap().iter().filter(|pdu| pdu[0] == 16).count();
+        assert_eq!((writes, client.connects()), (1, 2), "{deed:?}");
+    }
+}

@@ -79,7 +79,11 @@ impl Scope {
         let place = Place { file: r.file, span: span.clone() };
         let earlier = self.defined.borrow_mut().insert((kind.word(), id.to_owned()), place);
         if earlier.is_some() {
-            r.mistake(span.clone(), format!("there is a second {} named `{id}`", kind.word()), "a name of its own for each");
+            r.mistake(
+                span.clone(),
+                format!("there is a second {} named `{id}`", kind.word()),
+                "a name of its own for each",
+            );
         }
     }
 
@@ -212,7 +216,10 @@ impl Checker<'_> {
                             &place,
                             format!(
                                 "`{}` and `{}` both lie on {}:{register} of {}",
-                                tag.id, other.id, tag.table.name(), tag.device
+                                tag.id,
+                                other.id,
+                                tag.table.name(),
+                                tag.device
                             ),
                             "an address of its own for each tag".into(),
                         );
@@ -260,7 +267,10 @@ impl Checker<'_> {
                 {
                     self.say(
                         &place,
-                        format!("the swing source `{}` of `{}` feeds another header, `{}`", swing.id, header.id, swing.header),
+                        format!(
+                            "the swing source `{}` of `{}` feeds another header, `{}`",
+                            swing.id, header.id, swing.header
+                        ),
                         format!("a source whose header is `{}`", header.id),
                     );
                 }

@@ -31,14 +31,28 @@ pub(super) fn build(
             continue;
         }
         let head = text.find('\n').unwrap_or(text.len());
-        let reader = Reader::new(file, if name == "fleet.toml" { "fleet" } else { "plant" }, document.get_ref(), 0..head, &report);
+        let reader = Reader::new(
+            file,
+            if name == "fleet.toml" { "fleet" } else { "plant" },
+            document.get_ref(),
+            0..head,
+            &report,
+        );
         if name == "fleet.toml" {
             fleet = read_fleet(reader, &scope, folder);
             if let Some(f) = &fleet {
                 scans = f.limits.scan.iter().map(|s| s.name.clone()).collect();
             }
         } else {
-            plants.extend(plant::read(reader, &scope, name, fleet.as_ref().map(|f| &f.limits), &scans, folder, is_file));
+            plants.extend(plant::read(
+                reader,
+                &scope,
+                name,
+                fleet.as_ref().map(|f| &f.limits),
+                &scans,
+                folder,
+                is_file,
+            ));
         }
     }
     let built = fleet.map(|mut f| {
@@ -65,7 +79,11 @@ fn read_fleet(r: Reader<'_, '_>, scope: &Scope, folder: &Path) -> Option<Fleet> 
     let horizon = r.table("horizon", "horizon").and_then(|h| {
         let steps = h.numbers("step_minutes")?;
         if steps.is_empty() || steps.iter().any(|s| s.value <= 0.0) {
-            h.mistake(h.span.clone(), "`step_minutes` holds no steps, or one of no length", "positive minutes, short ones first");
+            h.mistake(
+                h.span.clone(),
+                "`step_minutes` holds no steps, or one of no length",
+                "positive minutes, short ones first",
+            );
         }
         h.finish();
         Some(Horizon { step_minutes: steps.into_iter().map(|s| s.value).collect() })
@@ -150,7 +168,11 @@ fn read_limits(r: Reader<'_, '_>) -> Option<Limits> {
         let values: Vec<f64> = n.iter().map(|x| x.value).collect();
         let five: Option<[f64; 5]> = values.try_into().ok();
         if five.is_none() {
-            r.mistake(r.span.clone(), "`restore_min` has not five numbers", "five numbers of minutes, highest class first, 0 for best effort");
+            r.mistake(
+                r.span.clone(),
+                "`restore_min` has not five numbers",
+                "five numbers of minutes, highest class first, 0 for best effort",
+            );
         }
         five
     });

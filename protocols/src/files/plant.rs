@@ -36,7 +36,11 @@ pub(super) fn read(
     let text = r.text("id")?;
     let wanted = file_name.trim_start_matches("plants/").trim_end_matches(".toml");
     if text.value != wanted {
-        r.mistake(text.span.clone(), format!("the plant `{}` stands in `{file_name}`", text.value), format!("`id = \"{wanted}\"`, or rename the file"));
+        r.mistake(
+            text.span.clone(),
+            format!("the plant `{}` stands in `{file_name}`", text.value),
+            format!("`id = \"{wanted}\"`, or rename the file"),
+        );
     }
     let plant_name = text.value.clone();
     let id = scope.id(&r, text, PlantId::new)?;
@@ -54,12 +58,31 @@ pub(super) fn read(
     let alarms = r.tables("alarm", "alarm").into_iter().filter_map(|t| c.alarm(t)).collect();
     let mains = r.tables("main", "main").into_iter().filter_map(|t| read_main(t, scope, Some(&plant_name))).collect();
     r.finish();
-    let plant = Plant { id, name: name?, headers, sources, storages, consumers, connections, devices, tags, setpoints, trips, alarms };
+    let plant = Plant {
+        id,
+        name: name?,
+        headers,
+        sources,
+        storages,
+        consumers,
+        connections,
+        devices,
+        tags,
+        setpoints,
+        trips,
+        alarms,
+    };
     Some((plant, mains))
 }
 
 impl Context<'_> {
-    fn refer<T>(&self, r: &Reader<'_, '_>, key: &'static str, kind: Kind, new: fn(&str) -> Result<T, InvalidId>) -> Option<T> {
+    fn refer<T>(
+        &self,
+        r: &Reader<'_, '_>,
+        key: &'static str,
+        kind: Kind,
+        new: fn(&str) -> Result<T, InvalidId>,
+    ) -> Option<T> {
         self.scope.refer(r, key, kind, Some(self.plant), new)
     }
     fn own<T>(&self, r: &Reader<'_, '_>, kind: Kind, new: fn(&str) -> Result<T, InvalidId>) -> Option<T> {
@@ -108,7 +131,13 @@ impl Context<'_> {
         let id = self.own(&r, Kind::Source, SourceId::new);
         let kind = r.choice(
             "kind",
-            &[("boiler", Boiler), ("chp", Chp), ("heat-pump", HeatPump), ("electric-boiler", ElectricBoiler), ("waste-heat", WasteHeat)],
+            &[
+                ("boiler", Boiler),
+                ("chp", Chp),
+                ("heat-pump", HeatPump),
+                ("electric-boiler", ElectricBoiler),
+                ("waste-heat", WasteHeat),
+            ],
         );
         let header = self.refer(&r, "header", Kind::Header, HeaderId::new);
         let carrier = match kind {
@@ -120,7 +149,11 @@ impl Context<'_> {
         if let (Some(min), Some(max)) = (heat_min, heat_max)
             && min > max
         {
-            r.mistake(r.span.clone(), format!("the bounds are reversed: heat_min_mw {min} is above heat_max_mw {max}"), "`heat_min_mw` below `heat_max_mw`");
+            r.mistake(
+                r.span.clone(),
+                format!("the bounds are reversed: heat_min_mw {min} is above heat_max_mw {max}"),
+                "`heat_min_mw` below `heat_max_mw`",
+            );
         }
         let proven = r.number_in("proven_mw", 1e-3, 10_000.0);
         let conversion = kind.and_then(|k| self.conversion(&r, k));
@@ -142,12 +175,17 @@ impl Context<'_> {
         let var_om = r.number_in("var_om", 0.0, 1e4);
         let initially_on = r.opt_flag("initially_on");
         if initially_on.is_none() {
-            r.mistake(r.span.clone(), "this source does not say whether it is `initially_on`", "`initially_on = true` or `false`");
+            r.mistake(
+                r.span.clone(),
+                "this source does not say whether it is `initially_on`",
+                "`initially_on = true` or `false`",
+            );
         }
         let heat = self.refer(&r, "heat", Kind::Tag(MW), TagId::new);
         let state = self.refer(&r, "state", Kind::Tag(FLAG), TagId::new);
         let setpoint = self.refer(&r, "setpoint", Kind::Setpoint(MW), TagId::new);
-        let start_request = self.scope.opt_refer(&r, "start_request", Kind::Setpoint(FLAG), Some(self.plant), TagId::new);
+        let start_request =
+            self.scope.opt_refer(&r, "start_request", Kind::Setpoint(FLAG), Some(self.plant), TagId::new);
         r.finish();
         Some(Source {
             id: id?,
@@ -178,7 +216,10 @@ impl Context<'_> {
             SourceKind::Boiler | SourceKind::ElectricBoiler => {
                 if let Some(points) = r.opt_pairs("efficiency_curve") {
                     let rising = points.windows(2).all(|p| p[0].0 < p[1].0);
-                    if points.is_empty() || !rising || points.iter().any(|(x, e)| !(0.0..=1.0).contains(x) || !(0.05..=1.1).contains(e)) {
+                    if points.is_empty()
+                        || !rising
+                        || points.iter().any(|(x, e)| !(0.0..=1.0).contains(x) || !(0.05..=1.1).contains(e))
+                    {
                         r.mistake(r.span.clone(), "`efficiency_curve` is no curve", "pairs `[share of heat_max, efficiency]`, shares rising within 0 to 1, efficiencies within 0.05 to 1.1");
                         return None;
                     }
@@ -244,13 +285,21 @@ impl Context<'_> {
             (None, None) => None,
             (Some(_), None) => {
                 if !r.has("shed_setpoint") {
-                    r.mistake(r.span.clone(), "this consumer can be shed (`turndown_mw`) and has no shed setpoint", "`shed_setpoint = \"…\"`, or no `turndown_mw` for a consumer that must be served");
+                    r.mistake(
+                        r.span.clone(),
+                        "this consumer can be shed (`turndown_mw`) and has no shed setpoint",
+                        "`shed_setpoint = \"…\"`, or no `turndown_mw` for a consumer that must be served",
+                    );
                 }
                 None
             }
             (None, Some(_)) => {
                 if !r.has("turndown_mw") {
-                    r.mistake(r.span.clone(), "this consumer has a shed setpoint and does not say how far it may be turned down", "`turndown_mw = 0` where it may be shed whole");
+                    r.mistake(
+                        r.span.clone(),
+                        "this consumer has a shed setpoint and does not say how far it may be turned down",
+                        "`turndown_mw = 0` where it may be shed whole",
+                    );
                 }
                 None
             }
@@ -277,14 +326,21 @@ impl Context<'_> {
         let export = r.number_in("max_export_mw", 0.0, 1e5);
         let base = r.number_in("base_load_mw", 0.0, 1e5);
         r.finish();
-        Some(Connection { id: id?, carrier: carrier?, max_import_mw: import?, max_export_mw: export?, base_load_mw: base? })
+        Some(Connection {
+            id: id?,
+            carrier: carrier?,
+            max_import_mw: import?,
+            max_export_mw: export?,
+            base_load_mw: base?,
+        })
     }
 
     fn device(&self, r: Reader<'_, '_>) -> Option<Device> {
         let id = self.own(&r, Kind::Device, DeviceId::new);
         r.choice("protocol", &[("modbus-tcp", ())]);
         let endpoint = r.text("endpoint").and_then(|t| {
-            let fits = t.value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            let fits =
+                t.value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
             if !fits {
                 r.mistake(t.span, format!("\"{}\" is no endpoint", t.value), "`host:port`, such as \"127.0.0.1:5020\"");
                 return None;
@@ -318,7 +374,11 @@ impl Context<'_> {
                 if let (Some(first), Some(last)) = (first, last)
                     && first > last
                 {
-                    d.mistake(d.span.clone(), format!("the bounds are reversed: {first} to {last}"), "`first` not above `last`");
+                    d.mistake(
+                        d.span.clone(),
+                        format!("the bounds are reversed: {first} to {last}"),
+                        "`first` not above `last`",
+                    );
                 }
                 d.finish();
                 Some(Registers { table: table?, first: first? as u16, last: last? as u16 })
@@ -327,7 +387,11 @@ impl Context<'_> {
         let certificate = r.opt_text("certificate").map(|t| {
             let path = self.folder.join(&t.value);
             if !(self.is_file)(&path) {
-                r.mistake(t.span, format!("there is no certificate file \"{}\"", t.value), "a path relative to the fleet's folder, of a PEM file that is there");
+                r.mistake(
+                    t.span,
+                    format!("there is no certificate file \"{}\"", t.value),
+                    "a path relative to the fleet's folder, of a PEM file that is there",
+                );
             }
             path
         });
@@ -360,7 +424,11 @@ impl Context<'_> {
         let data_type = r.choice("type", &DataType::ALL.map(|t| (t.name(), t)));
         if let (Some(((table, offset), span)), Some(data_type)) = (&at, data_type) {
             if table.is_bits() && data_type != DataType::Bool {
-                r.mistake(span.clone(), format!("a {} holds one bit", table.name()), "`type = \"bool\"`, or a register table");
+                r.mistake(
+                    span.clone(),
+                    format!("a {} holds one bit", table.name()),
+                    "`type = \"bool\"`, or a register table",
+                );
             }
             if u32::from(*offset) + u32::from(data_type.registers()) > 65_536 {
                 r.mistake(span.clone(), "the value would end beyond register 65535", "a lower offset");
@@ -372,7 +440,11 @@ impl Context<'_> {
         {
             r.mistake(r.span.clone(), "`bit` picks a bit of a status word", "`type = \"bool\"`");
         }
-        let word_order = if r.has("order") { r.choice("order", &WordOrder::ALL.map(|o| (o.name(), o))) } else { Some(WordOrder::Abcd) };
+        let word_order = if r.has("order") {
+            r.choice("order", &WordOrder::ALL.map(|o| (o.name(), o)))
+        } else {
+            Some(WordOrder::Abcd)
+        };
         let scale = if r.has("scale") { r.number("scale").map(|n| n.value) } else { Some(1.0) };
         if scale == Some(0.0) {
             r.mistake(r.span.clone(), "`scale` is 0", "the factor from raw number to unit");
@@ -384,7 +456,11 @@ impl Context<'_> {
         if let (Some(min), Some(max)) = (&min, &max)
             && min.value >= max.value
         {
-            r.mistake(min.span.clone(), format!("the bounds are reversed: min {}, max {}", min.value, max.value), "`min` below `max`");
+            r.mistake(
+                min.span.clone(),
+                format!("the bounds are reversed: min {}, max {}", min.value, max.value),
+                "`min` below `max`",
+            );
         }
         let deadband = r.number_in("deadband", 0.0, f64::INFINITY);
         let silence = r.number_in("silence_s", 0.1, 86_400.0);
@@ -395,7 +471,11 @@ impl Context<'_> {
         if let (true, Some(((table, _), span))) = (writable, &at)
             && matches!(table, Table::Input | Table::Discrete)
         {
-            r.mistake(span.clone(), format!("a {} register cannot be written", table.name()), "a holding register or a coil, or `writable = false`");
+            r.mistake(
+                span.clone(),
+                format!("a {} register cannot be written", table.name()),
+                "a holding register or a coil, or `writable = false`",
+            );
         }
         r.finish();
         let ((table, offset), _) = at?;
@@ -428,15 +508,24 @@ impl Context<'_> {
         if let Some(tag) = tag
             && !tag.writable
         {
-            r.mistake(span.clone(), format!("the tag `{id}` of this setpoint is not writable"), "`writable = true` at the tag");
+            r.mistake(
+                span.clone(),
+                format!("the tag `{id}` of this setpoint is not writable"),
+                "`writable = true` at the tag",
+            );
         }
         let (min, max) = (r.number("min"), r.number("max"));
         if let (Some(min), Some(max)) = (&min, &max)
             && min.value >= max.value
         {
-            r.mistake(min.span.clone(), format!("the bounds are reversed: min {}, max {}", min.value, max.value), "`min` below `max`");
+            r.mistake(
+                min.span.clone(),
+                format!("the bounds are reversed: min {}, max {}", min.value, max.value),
+                "`min` below `max`",
+            );
         }
-        let velocity = match (r.opt_number_in("velocity_per_s", 1e-9, f64::INFINITY), tag.map(|t| t.unit), self.limits) {
+        let velocity = match (r.opt_number_in("velocity_per_s", 1e-9, f64::INFINITY), tag.map(|t| t.unit), self.limits)
+        {
             (Some(v), _, _) => Some(v),
             (None, Some(Unit::DegreeCelsius), Some(l)) => Some(l.velocity.temperature_c_per_s),
             (None, Some(Unit::Bar), Some(l)) => Some(l.velocity.pressure_bar_per_s),
@@ -444,7 +533,11 @@ impl Context<'_> {
             (None, Some(Unit::Percent), Some(l)) => Some(l.velocity.percent_per_s),
             (None, None, _) | (None, _, None) => None,
             (None, Some(unit), _) => {
-                r.mistake(span.clone(), format!("a setpoint in {} has no velocity of the fleet's", unit.symbol()), "`velocity_per_s = …`, in its unit per second");
+                r.mistake(
+                    span.clone(),
+                    format!("a setpoint in {} has no velocity of the fleet's", unit.symbol()),
+                    "`velocity_per_s = …`, in its unit per second",
+                );
                 None
             }
         };
@@ -454,7 +547,11 @@ impl Context<'_> {
         if let (Some(min), Some(max), Some(value)) = (&min, &max, &fail_safe)
             && !(min.value..=max.value).contains(&value.value)
         {
-            r.mistake(value.span.clone(), format!("the fail-safe value {} is outside {} to {}", value.value, min.value, max.value), "a value within the setpoint's bounds");
+            r.mistake(
+                value.span.clone(),
+                format!("the fail-safe value {} is outside {} to {}", value.value, min.value, max.value),
+                "a value within the setpoint's bounds",
+            );
         }
         let interlock = r.opt_table("interlock", "interlock").and_then(|i| {
             let tag = self.refer(&i, "tag", Kind::Tag(ANY), TagId::new);
@@ -482,7 +579,11 @@ impl Context<'_> {
             (None, Some(x), None) => Some(Condition::Below(x.value)),
             (None, None, Some(x)) => Some(Condition::Equals(x.value)),
             _ => {
-                r.mistake(r.span.clone(), "the condition is not one of `above`, `below`, `equals`", "exactly one of them, with a number");
+                r.mistake(
+                    r.span.clone(),
+                    "the condition is not one of `above`, `below`, `equals`",
+                    "exactly one of them, with a number",
+                );
                 None
             }
         }
@@ -502,7 +603,15 @@ impl Context<'_> {
         let delay = r.whole("on_delay_ms", 0, 600_000);
         let runbook = r.text("runbook").and_then(|t| self.scope.id(&r, t, RunbookId::new));
         r.finish();
-        Some(Trip { id: id?, source: source?, tags, votes: votes? as usize, condition: condition?, on_delay_ms: delay?, runbook: runbook? })
+        Some(Trip {
+            id: id?,
+            source: source?,
+            tags,
+            votes: votes? as usize,
+            condition: condition?,
+            on_delay_ms: delay?,
+            runbook: runbook?,
+        })
     }
 
     fn alarm(&self, r: Reader<'_, '_>) -> Option<Alarm> {
@@ -514,6 +623,14 @@ impl Context<'_> {
         let blocks = self.scope.opt_refer(&r, "blocks", Kind::Setpoint(ANY), Some(self.plant), TagId::new);
         let runbook = r.text("runbook").and_then(|t| self.scope.id(&r, t, RunbookId::new));
         r.finish();
-        Some(Alarm { id: id?, tag: tag?, condition: condition?, on_delay_ms: delay?, priority: priority? as u8, blocks, runbook: runbook? })
+        Some(Alarm {
+            id: id?,
+            tag: tag?,
+            condition: condition?,
+            on_delay_ms: delay?,
+            priority: priority? as u8,
+            blocks,
+            runbook: runbook?,
+        })
     }
 }

@@ -129,7 +129,11 @@ impl<'a, 'b> Reader<'a, 'b> {
         if number.value.fract() == 0.0 && number.value >= min as f64 && number.value <= max as f64 {
             return Some(number.value as u64);
         }
-        self.mistake(number.span, format!("`{key}` is {}", number.value), format!("a whole number from {min} to {max}"));
+        self.mistake(
+            number.span,
+            format!("`{key}` is {}", number.value),
+            format!("a whole number from {min} to {max}"),
+        );
         None
     }
 
@@ -149,7 +153,6 @@ impl<'a, 'b> Reader<'a, 'b> {
         let text = self.text(key)?;
         self.chosen(key, text, choices)
     }
-
 
     fn chosen<T: Copy>(&self, key: &str, text: At<String>, choices: &[(&str, T)]) -> Option<T> {
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text.value) {
@@ -179,7 +182,11 @@ impl<'a, 'b> Reader<'a, 'b> {
     pub fn table(&self, key: &'static str, what: &'static str) -> Option<Reader<'a, 'b>> {
         if !self.table.contains_key(key) {
             self.used.borrow_mut().insert(key);
-            self.mistake(self.span.clone(), format!("this {} has no `[{key}]`", self.what), format!("a table `[{key}]`"));
+            self.mistake(
+                self.span.clone(),
+                format!("this {} has no `[{key}]`", self.what),
+                format!("a table `[{key}]`"),
+            );
             return None;
         }
         self.opt_table(key, what)
@@ -202,7 +209,12 @@ impl<'a, 'b> Reader<'a, 'b> {
         readers
     }
 
-    fn items<T>(&self, key: &'static str, wanted: &str, one: impl Fn(&Spanned<DeValue<'a>>) -> Option<T>) -> Option<Vec<At<T>>> {
+    fn items<T>(
+        &self,
+        key: &'static str,
+        wanted: &str,
+        one: impl Fn(&Spanned<DeValue<'a>>) -> Option<T>,
+    ) -> Option<Vec<At<T>>> {
         let Some(value) = self.get(key) else {
             self.missing(key, "[…]");
             return None;

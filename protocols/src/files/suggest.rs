@@ -2,11 +2,7 @@
 
 /// The candidate nearest to `text`, when near enough to be a misspelling (a third of its letters).
 pub fn nearest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    candidates
-        .map(|c| (distance(text, c), c))
-        .filter(|(d, c)| *d * 3 <= text.len().max(c.len()))
-        .min()
-        .map(|(_, c)| c)
+    candidates.map(|c| (distance(text, c), c)).filter(|(d, c)| *d * 3 <= text.len().max(c.len())).min().map(|(_, c)| c)
 }
 
 /// Levenshtein distance, in characters.

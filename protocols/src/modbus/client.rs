@@ -100,7 +100,9 @@ impl Client {
     pub async fn read(&mut self, table: Table, offset: u16, count: u16) -> Result<Vec<u16>, Error> {
         if count == 0 || count > table.max_read() || u32::from(offset) + u32::from(count) > 65_536 {
             let max = table.max_read();
-            return Err(Error::Request(format!("{table} {offset}: {count} cannot be read at once, ask for 1 to {max}")));
+            return Err(Error::Request(format!(
+                "{table} {offset}: {count} cannot be read at once, ask for 1 to {max}"
+            )));
         }
         let request = match table {
             Table::Coil => Request::ReadCoils(offset, count),
@@ -148,9 +150,13 @@ impl Client {
 
     /// The write between tries. Its own failure is not the request's: the next try will say what is wrong.
     async fn beat(&mut self) {
-        let Some(write) = self.between.as_mut().and_then(|between| between()) else { return };
+        let Some(write) = self.between.as_mut().and_then(|between| between()) else {
+            return;
+        };
         let done = match write_request(write.offset, &write.values) {
-            Ok(request) => self.once(&request, |response| write_answer(write.offset, write.values.len(), response)).await,
+            Ok(request) => {
+                self.once(&request, |response| write_answer(write.offset, write.values.len(), response)).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = done {
@@ -182,7 +188,9 @@ impl Client {
         };
         let (connection, answer) = match tokio::time::timeout(self.timeout, attempt).await {
             Ok(done) => done?,
-            Err(_) => return Err(Error::Timeout { addr: self.addr.clone(), timeout_ms: self.timeout.as_millis() }),
+            Err(_) => {
+                return Err(Error::Timeout { addr: self.addr.clone(), timeout_ms: self.timeout.as_millis() });
+            }
         };
         let addr = self.addr.clone();
         match answer {
@@ -214,10 +222,11 @@ async fn connect(addr: &str, unit: u8) -> Result<Connection, Error> {
 /// Calls go through `Client::call`, not through the library's readers and writers, which cut or accept a wrong count.
 fn read_answer(table: Table, count: u16, response: Response) -> Result<Vec<u16>, String> {
     let (bits, words) = match (table, response) {
-        (Table::Coil, Response::ReadCoils(bits)) | (Table::Discrete, Response::ReadDiscreteInputs(bits)) => (bits, vec![]),
-        (Table::Holding, Response::ReadHoldingRegisters(words)) | (Table::Input, Response::ReadInputRegisters(words)) => {
-            (vec![], words)
+        (Table::Coil, Response::ReadCoils(bits)) | (Table::Discrete, Response::ReadDiscreteInputs(bits)) => {
+            (bits, vec![])
         }
+        (Table::Holding, Response::ReadHoldingRegisters(words))
+        | (Table::Input, Response::ReadInputRegisters(words)) => (vec![], words),
         (_, other) => return Err(format!("{table} were asked for, {other:?} came")),
     };
     let wanted = usize::from(count);
@@ -237,7 +246,9 @@ fn read_answer(table: Table, count: u16, response: Response) -> Result<Vec<u16>,
 fn write_request(offset: u16, values: &[u16]) -> Result<Request<'_>, Error> {
     if values.is_empty() || values.len() > 123 || usize::from(offset) + values.len() > 65_536 {
         let count = values.len();
-        return Err(Error::Request(format!("holding {offset}: {count} registers cannot be written at once, give 1 to 123")));
+        return Err(Error::Request(format!(
+            "holding {offset}: {count} registers cannot be written at once, give 1 to 123"
+        )));
     }
     Ok(Request::WriteMultipleRegisters(offset, Cow::Borrowed(values)))
 }

@@ -48,7 +48,9 @@ pub enum Error {
     Inexact { value: f64, data_type: DataType, nearest: f64 },
     #[error("bit {bit} does not exist: a register has bits 0 to 15, and only a bool has a bit")]
     Bit { bit: u8 },
-    #[error("a single bit of a register is not written: writing the whole register would change its neighbours; give the flag a coil or a register of its own")]
+    #[error(
+        "a single bit of a register is not written: writing the whole register would change its neighbours; give the flag a coil or a register of its own"
+    )]
     BitWrite,
 }
 
@@ -108,7 +110,11 @@ impl Layout {
         let data_type = self.data_type;
         let range = |min: f64, max: f64| {
             let rounded = value.round();
-            if rounded >= min && rounded <= max { Ok(rounded) } else { Err(Error::OutOfRange { value, data_type, min, max }) }
+            if rounded >= min && rounded <= max {
+                Ok(rounded)
+            } else {
+                Err(Error::OutOfRange { value, data_type, min, max })
+            }
         };
         // Beyond this an f64 steps over whole numbers.
         const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -130,7 +136,9 @@ impl Layout {
             DataType::I64 => range(-EXACT, EXACT)? as i64 as u64,
             DataType::F32 => u64::from(f32_bits(value)?),
             DataType::F64 if value.is_finite() => value.to_bits(),
-            DataType::F64 => return Err(Error::OutOfRange { value, data_type, min: f64::MIN, max: f64::MAX }),
+            DataType::F64 => {
+                return Err(Error::OutOfRange { value, data_type, min: f64::MIN, max: f64::MAX });
+            }
         })
     }
 }

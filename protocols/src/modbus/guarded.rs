@@ -63,8 +63,11 @@ impl Guarded {
                 *have += taken.len();
                 if *have == PREFIX {
                     let left = usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
-                    if left < 2 || left > LONGEST {
-                        return Err(Error::new(ErrorKind::InvalidData, format!("a frame of {left} bytes is not Modbus")));
+                    if !(2..=LONGEST).contains(&left) {
+                        return Err(Error::new(
+                            ErrorKind::InvalidData,
+                            format!("a frame of {left} bytes is not Modbus"),
+                        ));
                     }
                     self.phase = Phase::Rest { left };
                 }

@@ -59,7 +59,8 @@ pub fn plan(items: &[Item], limits: Limits) -> Result<Vec<Request>, Error> {
         let item = items[index];
         match requests.last_mut() {
             Some(last) if joins(last, item, limits) => {
-                let end = (u32::from(item.offset) + u32::from(item.count)).max(u32::from(last.offset) + u32::from(last.count));
+                let end = (u32::from(item.offset) + u32::from(item.count))
+                    .max(u32::from(last.offset) + u32::from(last.count));
                 // `joins` has made sure that this is at most the limit of one request.
                 last.count = (end - u32::from(last.offset)) as u16;
                 last.items.push((index, usize::from(item.offset - last.offset)));
@@ -117,13 +118,14 @@ mod tests {
     fn neighbours_join_over_small_gaps_and_tables_do_not() {
         let items = [holding(10, 2), holding(0, 4), holding(40, 1), Item { table: Table::Input, offset: 12, count: 1 }];
         let plan = plan(&items, Limits::default()).unwrap();
-        let shape: Vec<_> = plan.iter().map(|r| (r.table, r.offset, r.count, r.items.clone())).collect();
+        let mut shape: Vec<_> = plan.iter().map(|r| (r.table, r.offset, r.count, r.items.clone())).collect();
+        shape.sort_by_key(|request| request.1);
         assert_eq!(
             shape,
             [
                 (Table::Holding, 0, 12, vec![(1, 0), (0, 10)]),
-                (Table::Holding, 40, 1, vec![(2, 0)]),
                 (Table::Input, 12, 1, vec![(3, 0)]),
+                (Table::Holding, 40, 1, vec![(2, 0)]),
             ]
         );
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an id: use lower-case letters, digits and hyphens, parts joined by single dots, 80 characters at most")]
+#[error(
+    "'{0}' is not an id: use lower-case letters, digits and hyphens, parts joined by single dots, 80 characters at most"
+)]
 pub struct InvalidId(pub String);
 
 fn valid(text: &str) -> bool {

@@ -100,10 +100,19 @@ pub struct Opening {
 
 #[derive(Debug)]
 pub enum Event {
-    Connected { session: Session, token: i64 },
+    Connected {
+        session: Session,
+        token: i64,
+    },
     /// Also after each failed attempt to connect, so that the reason can be shown.
-    Disconnected { reason: String },
-    Message { topic: String, payload: Vec<u8>, retain: bool },
+    Disconnected {
+        reason: String,
+    },
+    Message {
+        topic: String,
+        payload: Vec<u8>,
+        retain: bool,
+    },
 }
 
 /// The session that this was meant for is over.
@@ -207,7 +216,9 @@ fn connection(settings: &Settings, will: Option<Will>) -> (AsyncClient, EventLoo
 async fn one_session(settings: &Settings, opening: Opening, events: &mpsc::Sender<Event>) -> (String, bool) {
     let (client, mut event_loop) = connection(settings, opening.will);
     match tokio::time::timeout(settings.connect_timeout, event_loop.poll()).await {
-        Err(_) => return (format!("no connection within {:?}", settings.connect_timeout), false),
+        Err(_) => {
+            return (format!("no connection within {:?}", settings.connect_timeout), false);
+        }
         Ok(Err(error)) => return (format!("cannot connect: {error}"), false),
         Ok(Ok(_)) => {}
     }
@@ -236,7 +247,9 @@ async fn one_session(settings: &Settings, opening: Opening, events: &mpsc::Sende
                     }
                 }
             }
-            Ok(rumqttc::Event::Outgoing(Outgoing::Disconnect)) => return ("disconnected as asked".into(), true),
+            Ok(rumqttc::Event::Outgoing(Outgoing::Disconnect)) => {
+                return ("disconnected as asked".into(), true);
+            }
             Ok(rumqttc::Event::Outgoing(_)) => {}
             Err(error) => return (error.to_string(), true),
         }

@@ -34,9 +34,15 @@ pub enum Reaction {
     /// Metrics of a node command other than rebirth.
     NodeCommand(Vec<Metric>),
     /// A device command. Hypocaust writes only by signed node commands; this is for the journal of refusals.
-    DeviceCommand { device: String, metrics: Vec<Metric> },
+    DeviceCommand {
+        device: String,
+        metrics: Vec<Metric>,
+    },
     /// Something came that cannot be read; it changes nothing.
-    Malformed { topic: String, error: Error },
+    Malformed {
+        topic: String,
+        error: Error,
+    },
 }
 
 /// A device as it is born: its id and every metric that its data may later name.
@@ -224,7 +230,8 @@ impl EdgeNode {
         self.born.clear();
         self.seq = 0;
         self.phase = Phase::Born;
-        let mut own = vec![bd_seq_metric(self.bd_seq, now), Metric::new(REBIRTH, now, Value::Bool(false)).to_wire(None, true)];
+        let mut own =
+            vec![bd_seq_metric(self.bd_seq, now), Metric::new(REBIRTH, now, Value::Bool(false)).to_wire(None, true)];
         own.extend(self.birth_metrics(NODE, node));
         self.born.insert(NODE.into());
         let topic = Topic::node(&self.group, NodeMessage::Birth, &self.node);
@@ -261,7 +268,13 @@ impl EdgeNode {
     }
 
     /// DDATA. `body` goes into the payload's free field as it is (the range of spool entries, the edge's tick).
-    pub fn device_data(&mut self, now: i64, device: &str, metrics: &[Metric], body: Option<Vec<u8>>) -> Result<Publish, Error> {
+    pub fn device_data(
+        &mut self,
+        now: i64,
+        device: &str,
+        metrics: &[Metric],
+        body: Option<Vec<u8>>,
+    ) -> Result<Publish, Error> {
         let topic = Topic::device(&self.group, NodeMessage::Data, &self.node, device);
         self.data(&topic, now, device, metrics, body)
     }
@@ -272,7 +285,14 @@ impl EdgeNode {
         self.data(&topic, now, NODE, metrics, body)
     }
 
-    fn data(&mut self, topic: &Topic, now: i64, device: &str, metrics: &[Metric], body: Option<Vec<u8>>) -> Result<Publish, Error> {
+    fn data(
+        &mut self,
+        topic: &Topic,
+        now: i64,
+        device: &str,
+        metrics: &[Metric],
+        body: Option<Vec<u8>>,
+    ) -> Result<Publish, Error> {
         if !self.is_born() {
             return Err(self.not_born());
         }
@@ -311,7 +331,10 @@ impl EdgeNode {
     /// A command's metrics by name or by the alias of the birth; one that has neither a known alias nor a name is dropped.
     fn named(&self, device: &str, payload: &Payload, now: i64) -> Vec<Metric> {
         let by_alias = |alias: u64| {
-            self.aliases.iter().find(|((owner, _), a)| owner == device && **a == alias).map(|((_, name), _)| name.clone())
+            self.aliases
+                .iter()
+                .find(|((owner, _), a)| owner == device && **a == alias)
+                .map(|((_, name), _)| name.clone())
         };
         payload
             .metrics

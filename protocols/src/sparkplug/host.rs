@@ -20,20 +20,47 @@ use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    NodeBirth { node: String, bd_seq: u64, metrics: Vec<Metric> },
-    DeviceBirth { node: String, device: String, metrics: Vec<Metric> },
+    NodeBirth {
+        node: String,
+        bd_seq: u64,
+        metrics: Vec<Metric>,
+    },
+    DeviceBirth {
+        node: String,
+        device: String,
+        metrics: Vec<Metric>,
+    },
     /// `device` is `None` for the node's own metrics. `body` is the payload's free field.
-    Data { node: String, device: Option<String>, metrics: Vec<Metric>, body: Option<Vec<u8>> },
-    DeviceDeath { node: String, device: String },
+    Data {
+        node: String,
+        device: Option<String>,
+        metrics: Vec<Metric>,
+        body: Option<Vec<u8>>,
+    },
+    DeviceDeath {
+        node: String,
+        device: String,
+    },
     /// The node's session ended: everything it said is stale.
-    NodeDeath { node: String, bd_seq: u64 },
+    NodeDeath {
+        node: String,
+        bd_seq: u64,
+    },
     /// Something of the node was missed: everything it said is stale until its births come again.
-    NodeDoubtful { node: String, reason: String },
+    NodeDoubtful {
+        node: String,
+        reason: String,
+    },
     /// Another session of this host id carries a later time: edges listen to that one. Connect again with a session
     /// time of at least `timestamp + 1`, or stand back.
-    Overtaken { timestamp: i64 },
+    Overtaken {
+        timestamp: i64,
+    },
     /// What cannot be read changes nothing, and is counted.
-    Malformed { topic: String, error: Error },
+    Malformed {
+        topic: String,
+        error: Error,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -138,15 +165,14 @@ impl Host {
         }
         let mut due = Vec::new();
         for (name, node) in &mut self.nodes {
-            let asked_lately = node.asked_ms.is_some_and(|asked| (0..Self::REBIRTH_INTERVAL_MS).contains(&(now - asked)));
+            let asked_lately =
+                node.asked_ms.is_some_and(|asked| (0..Self::REBIRTH_INTERVAL_MS).contains(&(now - asked)));
             if node.wants_birth && !asked_lately {
                 node.asked_ms = Some(now);
                 due.push(name.clone());
             }
         }
-        due.iter()
-            .map(|node| self.node_command(node, now, &[Metric::new(REBIRTH, now, Value::Bool(true))]))
-            .collect()
+        due.iter().map(|node| self.node_command(node, now, &[Metric::new(REBIRTH, now, Value::Bool(true))])).collect()
     }
 
     /// NCMD with these metrics. QoS 0 as the standard demands: an answer that does not come is asked for again.
@@ -199,7 +225,9 @@ impl Host {
     }
 
     fn on_state(&mut self, state: HostState, out: &mut Vec<Publish>) -> Vec<Event> {
-        let Some(session) = self.session else { return Vec::new() };
+        let Some(session) = self.session else {
+            return Vec::new();
+        };
         self.latest_state = self.latest_state.max(state.timestamp);
         if state.timestamp > session {
             return vec![Event::Overtaken { timestamp: state.timestamp }];
@@ -256,7 +284,14 @@ impl Host {
         }
     }
 
-    fn on_device(&mut self, message: NodeMessage, name: String, device: String, bytes: &[u8], now: i64) -> Result<Vec<Event>, Error> {
+    fn on_device(
+        &mut self,
+        message: NodeMessage,
+        name: String,
+        device: String,
+        bytes: &[u8],
+        now: i64,
+    ) -> Result<Vec<Event>, Error> {
         let payload = match Payload::read(bytes) {
             Ok(payload) => payload,
             Err(error) => return self.unreadable(name, error),
@@ -380,7 +415,9 @@ fn birth_metrics(born: &mut Born, device: &str, payload: &Payload, now: i64) -> 
 }
 
 fn register_alias(born: &mut Born, device: &str, name: &str, wire: &payload::Metric) -> Result<(), Error> {
-    let Some(alias) = wire.alias else { return Ok(()) };
+    let Some(alias) = wire.alias else {
+        return Ok(());
+    };
     let entry = (device.to_owned(), name.to_owned(), wire.datatype);
     match born.aliases.insert(alias, entry) {
         None => Ok(()),

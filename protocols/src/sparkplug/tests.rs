@@ -77,7 +77,7 @@ proptest! {
         let (mut host, mut edge) = session();
         let mut taken = Vec::new();
         for (i, fault) in faults.iter().enumerate() {
-            let (device, tag) = if i % 2 == 0 { ("Boiler", "T/1") } else { ("chp", "t/1") };
+            let (device, tag) = if i.is_multiple_of(2) { ("Boiler", "T/1") } else { ("chp", "t/1") };
             let value = Metric::new(tag, NOW, Value::Double(i as f64));
             let sent = edge.device_data(NOW, device, &[value], None).unwrap();
             let copies = match fault { 0 => 0, 1 => 2, _ => 1 };
@@ -85,7 +85,7 @@ proptest! {
                 for event in host.on_message(&sent.topic, &sent.payload, NOW).0 {
                     if let Event::Data { device, metrics, .. } = event {
                         let number = metrics[0].value.number().unwrap() as usize;
-                        let expected = if number % 2 == 0 { ("Boiler", "T/1") } else { ("chp", "t/1") };
+                        let expected = if number.is_multiple_of(2) { ("Boiler", "T/1") } else { ("chp", "t/1") };
                         prop_assert_eq!((device.as_deref().unwrap(), metrics[0].name.as_str()), expected);
                         taken.push(number);
                     }
@@ -128,7 +128,10 @@ fn session() -> (Host, EdgeNode) {
     assert_eq!(edge.on_message(&state.topic, &state.payload, NOW), [Reaction::BirthWanted]);
     let births = edge.birth(NOW, &[Metric::new("Hypocaust/Tick", NOW, Value::UInt(5))], &devices()).unwrap();
     let events = deliver(&mut host, &births);
-    assert!(matches!(&events[..], [Event::NodeBirth { bd_seq: 3, .. }, Event::DeviceBirth { .. }, Event::DeviceBirth { .. }]));
+    assert!(matches!(
+        &events[..],
+        [Event::NodeBirth { bd_seq: 3, .. }, Event::DeviceBirth { .. }, Event::DeviceBirth { .. }]
+    ));
     (host, edge)
 }
 

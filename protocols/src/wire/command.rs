@@ -63,7 +63,9 @@ pub struct Refusal {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Verdict {
     /// Written (perhaps slowed by the velocity limit) and read back as this value.
-    Done { readback: f64 },
+    Done {
+        readback: f64,
+    },
     Refused(Refusal),
 }
 

@@ -12,6 +12,7 @@
 mod command;
 mod contingency;
 mod signed;
+pub mod sparkplug;
 mod telemetry;
 
 pub use command::{Action, Beat, Command, Outcome, Refusal, Verdict, Writer};

@@ -43,8 +43,7 @@ impl Signed {
 
     /// The value, after the signature has been verified.
     pub fn open<T: DeserializeOwned>(&self, label: &str, key: &VerifyingKey) -> Result<T, Error> {
-        let bytes: [u8; 64] =
-            hex::decode(&self.signature).ok().and_then(|b| b.try_into().ok()).ok_or(Error::Form)?;
+        let bytes: [u8; 64] = hex::decode(&self.signature).ok().and_then(|b| b.try_into().ok()).ok_or(Error::Form)?;
         key.verify_strict(&message(label, &self.body), &Signature::from_bytes(&bytes)).map_err(|_| Error::Wrong)?;
         serde_json::from_str(&self.body).map_err(|e| Error::Body(e.to_string()))
     }
