@@ -1,9 +1,17 @@
 //! Simulated plants: physics behind PLCs behind real Modbus servers.
 //!
+//! * [`demo`]: a whole fleet on one machine, as supervised processes.
+//! * [`fault`]: what can be done to them.
 //! * [`physics`]: the heat of all plants, pure, seeded and repeatable.
 //! * [`signal`]: which physical thing a tag shows or moves.
 //! * [`plc`]: registers, watchdog and protection in front of the physics, pure.
+//! * [`plants`]: the shell that serves them over Modbus TCP, with a control socket and a log of writes.
+//! * [`ports`]: listening sockets, and who holds one that is taken.
 
+pub mod demo;
+pub mod fault;
 pub mod physics;
+pub mod plants;
 pub mod plc;
+pub mod ports;
 pub mod signal;

@@ -1,1 +1,233 @@
-fn main() {}
+//! `hypocaust-sim`: simulated plants and what is done to them. Exit codes: 0 it is so; 1 it is not; 2 wrong usage;
+//! 3 could not be tried.
+
+use clap::{Parser, Subcommand};
+use hypocaust_protocols::files;
+use hypocaust_protocols::model::Fleet;
+use hypocaust_sim::demo;
+use hypocaust_sim::fault::Fault;
+use hypocaust_sim::plants::{self, Reply};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+#[derive(Parser)]
+#[command(name = "hypocaust-sim", version, about = "Simulated plants for Hypocaust")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Serve the plants of a fleet over Modbus TCP.
+    Plants {
+        /// The fleet's folder.
+        fleet: PathBuf,
+        /// Physics seconds per second, 1 to 1000.
+        #[arg(long, default_value_t = 1.0)]
+        speed: f64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Hour of the day (UTC) at which the physics begins.
+        #[arg(long, default_value_t = 10.0)]
+        start_hour: f64,
+        /// JSON object from device id to ip:port, over the fleet's endpoints.
+        #[arg(long)]
+        endpoints: Option<PathBuf>,
+        /// Where `inject` is heard.
+        #[arg(long, default_value = "127.0.0.1:5019")]
+        control: SocketAddr,
+        /// Append every accepted register write to this file, a JSON line each.
+        #[arg(long)]
+        log: Option<PathBuf>,
+        /// Print the register map as CSV and end.
+        #[arg(long)]
+        map: bool,
+    },
+    /// Do something to the running plants: trip SOURCE, stick TAG VALUE, drift TAG PER_MINUTE, close MAIN, silence DEVICE,
+    /// restore WHAT.
+    Inject {
+        #[arg(long)]
+        plant: String,
+        #[arg(long, default_value = "127.0.0.1:5019", env = "HYPOCAUST_CONTROL")]
+        control: SocketAddr,
+        #[arg(required = true, allow_negative_numbers = true)]
+        fault: Vec<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a whole fleet on this machine: broker, plants, edges and centre, watched and restarted.
+    Demo(demo::Options),
+    /// Check a fleet's files and tell every mistake.
+    Check {
+        fleet: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    match Cli::parse().verb {
+        Verb::Plants { fleet, map: true, .. } => match load(&fleet) {
+            Ok(fleet) => {
+                print!("{}", plants::map(&fleet));
+                ExitCode::SUCCESS
+            }
+            Err(code) => code,
+        },
+        Verb::Plants { fleet, speed, seed, start_hour, endpoints, control, log, map: false } => {
+            serve(&fleet, speed, start_hour, endpoints.as_deref(), |endpoints| plants::Options {
+                speed,
+                seed,
+                start_hour,
+                endpoints,
+                control,
+                log,
+            })
+        }
+        Verb::Inject { plant, control, fault, json } => inject(&plant, control, &fault, json),
+        Verb::Demo(options) => demo::run(&options),
+        Verb::Check { fleet, json } => check(&fleet, json),
+    }
+}
+
+fn usage(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(2)
+}
+
+fn untried(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(3)
+}
+
+/// An error with all its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn load(folder: &Path) -> Result<Fleet, ExitCode> {
+    files::load(folder).map_err(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(if matches!(error, files::Error::Mistakes { .. }) { 1 } else { 3 })
+    })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("the system gives threads to a program that starts")
+}
+
+fn serve(
+    folder: &Path,
+    speed: f64,
+    start_hour: f64,
+    endpoints: Option<&Path>,
+    options: impl FnOnce(BTreeMap<String, String>) -> plants::Options,
+) -> ExitCode {
+    if !(1.0..=1000.0).contains(&speed) {
+        return usage(&format!("--speed is {speed}; write a number from 1 to 1000"));
+    }
+    if !(0.0..24.0).contains(&start_hour) {
+        return usage(&format!("--start-hour is {start_hour}; write an hour from 0 up to 24"));
+    }
+    let fleet = match load(folder) {
+        Ok(fleet) => Arc::new(fleet),
+        Err(code) => return code,
+    };
+    let endpoints = match endpoints.map(read_endpoints).transpose() {
+        Ok(endpoints) => endpoints.unwrap_or_default(),
+        Err(message) => return untried(&message),
+    };
+    let devices: Vec<&str> = fleet.plants.iter().flat_map(|p| &p.devices).map(|d| d.id.as_str()).collect();
+    if let Some(unknown) = endpoints.keys().find(|id| !devices.contains(&id.as_str())) {
+        let all = devices.join(", ");
+        return usage(&format!("the endpoints name a device `{unknown}`; the fleet has {all}"));
+    }
+    let options = options(endpoints);
+    match runtime().block_on(plants::run(fleet, options, stop_signal())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => untried(&chain(&error)),
+    }
+}
+
+fn read_endpoints(path: &Path) -> Result<BTreeMap<String, String>, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    serde_json::from_str(&text)
+        .map_err(|e| format!("{}: {e}; write a JSON object from device id to \"ip:port\"", path.display()))
+}
+
+async fn stop_signal() {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .expect("a program may listen to its own signals");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}
+
+fn inject(plant: &str, control: SocketAddr, words: &[String], json: bool) -> ExitCode {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let fault = match Fault::parse(&words) {
+        Ok(fault) => fault,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let reply = match runtime().block_on(plants::ask(control, plant, &fault)) {
+        Ok(reply) => reply,
+        Err(error) => return untried(&format!("no plants answer at {control}: {error}; are they running?")),
+    };
+    if json {
+        println!("{}", serde_json::to_string(&reply).expect("a reply has a JSON form"));
+    }
+    match reply {
+        Reply::Done(done) => {
+            if !json {
+                println!("{done}");
+            }
+            ExitCode::SUCCESS
+        }
+        Reply::Refused(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(folder: &Path, json: bool) -> ExitCode {
+    match files::load(folder) {
+        Ok(fleet) => {
+            if json {
+                println!("[]");
+            } else {
+                let tags: usize = fleet.plants.iter().map(|p| p.tags.len()).sum();
+                println!("{} is right: {} plants, {tags} tags", folder.display(), fleet.plants.len());
+            }
+            ExitCode::SUCCESS
+        }
+        Err(files::Error::Mistakes { report }) => {
+            if json {
+                println!("{}", serde_json::to_string_pretty(&report.findings()).expect("findings have a JSON form"));
+            } else {
+                print!("{report}");
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => untried(&error.to_string()),
+    }
+}

@@ -99,6 +99,10 @@ impl Plants {
         plants
     }
 
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
     /// Moves the watchdogs by `real_ms` and the physics by `physics_ms`, in steps that keep it stable.
     pub fn step(&mut self, real_ms: i64, physics_ms: i64) {
         self.clock_ms += real_ms;
@@ -142,13 +146,14 @@ impl Plants {
         }
     }
 
-    /// Overpressure protection: above 98 % of `high` a source goes to its minimum, whatever its setpoint.
+    /// Overpressure protection: above 98 % of `high` the fuel is shut, whoever asked for it, and opens again half-way
+    /// back to nominal. Setpoints stay what they were: the register shows what was asked for, the heat what is made.
     fn protect(&mut self) {
         for source in &mut self.physics.sources {
             let header = &self.physics.headers[source.header];
-            if header.value > 0.98 * header.spec.high {
-                source.setpoint = source.setpoint.min(source.spec.heat_min_mw);
-            }
+            let limit = 0.98 * header.spec.high;
+            let release = (header.spec.nominal + limit) / 2.0;
+            source.cut = header.value > limit || source.cut && header.value > release;
         }
     }
 
@@ -257,7 +262,8 @@ impl Plants {
             return vec![u16::from(raw != 0.0) << bit];
         }
         let (low, high) = raw_range(tag.data_type);
-        let fits = if matches!(tag.data_type, DataType::F32 | DataType::F64) { raw } else { raw.round().clamp(low, high) };
+        let fits =
+            if matches!(tag.data_type, DataType::F32 | DataType::F64) { raw } else { raw.round().clamp(low, high) };
         Layout::from(tag).encode(fits).unwrap_or_else(|_| vec![0; usize::from(tag.data_type.registers())])
     }
 
@@ -276,7 +282,9 @@ impl Plants {
             let from = at - usize::from(offset);
             let raw = words.get(from..from + length).ok_or(Exception::IllegalAddress)?;
             let value = Layout::from(tag).decode(raw).map_err(|_| Exception::IllegalValue)? * tag.scale + tag.shift;
-            if !(tag.min..=tag.max).contains(&value) {
+            // A bound that a 32-bit float cannot hold exactly must still be reachable.
+            let slack = 1e-6 * (tag.max - tag.min);
+            if !(tag.min - slack..=tag.max + slack).contains(&value) {
                 return Err(Exception::IllegalValue);
             }
             moves.push((tag.id.clone(), value));
@@ -344,7 +352,9 @@ mod tests {
         p.step(1000, 60_000);
         let fleet = Arc::clone(&p.fleet);
         for tag in fleet.plants.iter().flat_map(|x| &x.tags) {
-            let words = p.read(tag.device.as_str(), tag.table, tag.offset, tag.data_type.registers()).expect("a tag's registers");
+            let words = p
+                .read(tag.device.as_str(), tag.table, tag.offset, tag.data_type.registers())
+                .expect("a tag's registers");
             let value = Layout::from(tag).decode(&words).expect("a number") * tag.scale + tag.shift;
             let step = if matches!(tag.data_type, DataType::F32 | DataType::F64) { 1e-5 } else { tag.scale };
             assert!((value - p.shown(tag)).abs() <= step, "{}: {value} for {}", tag.id, p.shown(tag));
@@ -384,6 +394,30 @@ mod tests {
         p.write("north.plc1", Table::Holding, 0, &[77]).expect("the counter");
         p.step(1000, 1000);
         assert!(!p.has_fallen_back("north.plc1"));
+    }
+
+    #[test]
+    fn the_high_limit_shuts_the_fuel_and_leaves_the_setpoint() {
+        let mut p = plants();
+        let b2 = p.physics.sources.iter().position(|s| s.spec.id.as_str() == "north.b2").expect("the source");
+        p.physics.sources[b2].setpoint = 8.0;
+        for consumer in &mut p.physics.consumers {
+            consumer.cap = 0.0;
+        }
+        let mut highest: f64 = 0.0;
+        let mut cut = false;
+        for _ in 0..3600 {
+            p.step(0, 1000);
+            highest = highest.max(p.physics.headers[p.physics.sources[b2].header].value);
+            cut |= p.physics.sources[b2].cut;
+        }
+        assert!(cut && highest > 12.7, "the limit was reached: {highest} bar");
+        assert_eq!(p.physics.sources[b2].setpoint, 8.0);
+        for consumer in &mut p.physics.consumers {
+            consumer.cap = 20.0;
+        }
+        p.step(0, 1_200_000);
+        assert!(!p.physics.sources[b2].cut && p.physics.sources[b2].heat > 5.0, "it fires again");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Enterprise {
     pub ledger: Ledger,
     /// Milliseconds since the beginning.
     pub elapsed_ms: i64,
+    /// Share of lightings that fail by chance, 0 to 1; drawn from the seed.
+    pub start_failure_share: f64,
     /// Hour of the day (UTC) at the beginning.
     start_hour: f64,
     rng: ChaCha8Rng,
@@ -71,12 +73,18 @@ impl Enterprise {
                     Source::new(s, header, headers[header].spec.swing == s.id)
                 })
                 .collect(),
-            storages: fleet.plants.iter().flat_map(|p| &p.storages).map(|s| Storage::new(s, at(s.header.as_str()))).collect(),
+            storages: fleet
+                .plants
+                .iter()
+                .flat_map(|p| &p.storages)
+                .map(|s| Storage::new(s, at(s.header.as_str())))
+                .collect(),
             consumers: fleet.consumers().map(|(_, c)| Consumer::new(c, at(c.header.as_str()))).collect(),
             mains: fleet.mains.iter().map(|m| Main::new(m, at(m.from.as_str()), at(m.to.as_str()))).collect(),
             headers,
             ledger: Ledger::default(),
             elapsed_ms: 0,
+            start_failure_share: 0.0,
             start_hour,
             rng: ChaCha8Rng::seed_from_u64(seed),
         };
@@ -139,6 +147,12 @@ impl Enterprise {
             self.ledger.lost += (before - storage.energy) - storage.heat * dt_h;
         }
         for source in &mut self.sources {
+            if self.start_failure_share > 0.0
+                && source.lights_within(dt_s)
+                && f64::from(self.rng.next_u32()) < self.start_failure_share * f64::from(u32::MAX)
+            {
+                source.will_fail = 1;
+            }
             source.step(dt_s, &self.headers[source.header]);
             balance[source.header] += source.heat;
             self.ledger.made += source.heat * dt_h;

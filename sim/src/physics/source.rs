@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!          start request                         cause gone and reset at the boiler
-//!   Off ----------------> Purge -> LightOff -> WarmUp -> On        Tripped -> Off
+//!   Off ----------------> Purge -> LightOff -> WarmUp -> On        Tripped -> Off (or Purge on a new request)
 //!    ^                      |          |          |       |           ^
 //!    |     stop request     |          | too many |       | trip      |
 //!    +----------------------+----------+- tries --+-------+-----------+
@@ -41,6 +41,8 @@ pub struct Source {
     pub requested: bool,
     /// The cause of a trip is there.
     pub fault: bool,
+    /// The plant's own high limit holds the fuel shut.
+    pub cut: bool,
     /// The next lightings that will fail.
     pub will_fail: u32,
     pub failed_starts: u32,
@@ -60,6 +62,7 @@ impl Source {
             setpoint: if swing { spec.proven_mw } else { 0.0 },
             requested: on,
             fault: false,
+            cut: false,
             will_fail: 0,
             failed_starts: 0,
             spec: spec.clone(),
@@ -98,6 +101,13 @@ impl Source {
         }
     }
 
+    /// Does the next step of `dt_s` decide whether the burner lights?
+    pub(super) fn lights_within(&self, dt_s: f64) -> bool {
+        self.state == SourceState::LightOff
+            && self.in_state_s + dt_s >= self.spec.start.light_off_s
+            && self.will_fail == 0
+    }
+
     fn enter(&mut self, state: SourceState) {
         self.state = state;
         self.in_state_s = 0.0;
@@ -105,13 +115,16 @@ impl Source {
 
     fn sequence(&mut self) {
         use SourceState::*;
-        if self.fault && !matches!(self.state, Tripped | Lockout) {
+        if self.fault || self.state == Lockout {
+            // A request made now is not kept for later: nothing may start by itself once the cause is gone.
             self.requested = false;
+        }
+        if self.fault && !matches!(self.state, Tripped | Lockout) {
             return self.enter(Tripped);
         }
         let start = self.spec.start;
         match self.state {
-            Off if self.requested => self.enter(Purge),
+            Off | Tripped if self.requested => self.enter(Purge),
             Purge | LightOff | WarmUp | On if !self.requested => self.enter(Off),
             Purge if self.in_state_s >= start.purge_s => self.enter(LightOff),
             LightOff if self.in_state_s >= start.light_off_s => {
@@ -155,13 +168,14 @@ impl Source {
         self.sequence();
         let ramp = self.spec.ramp_mw_per_min / 60.0 * dt_s;
         match self.state {
-            SourceState::On => {
+            SourceState::On if !self.cut => {
                 let wanted = self.wanted(dt_s, header);
                 self.firing += (wanted - self.firing).clamp(-ramp, ramp);
             }
             _ => self.firing = 0.0,
         }
-        let follow = if self.spec.time_constant_s > 0.0 { 1.0 - (-dt_s / self.spec.time_constant_s).exp() } else { 1.0 };
+        let follow =
+            if self.spec.time_constant_s > 0.0 { 1.0 - (-dt_s / self.spec.time_constant_s).exp() } else { 1.0 };
         self.heat += (self.firing - self.heat) * follow;
     }
 }

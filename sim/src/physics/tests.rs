@@ -117,3 +117,31 @@ fn a_trip_is_out_of_the_sequence_from_every_state() {
         assert_eq!(source(&mut e, "north.b2").state, SourceState::Tripped, "after {seconds} s");
     }
 }
+
+#[test]
+fn a_request_during_a_fault_starts_nothing_later() {
+    let mut e = small();
+    source(&mut e, "north.b2").fault = true;
+    run(&mut e, 1);
+    source(&mut e, "north.b2").requested = true;
+    run(&mut e, 1);
+    source(&mut e, "north.b2").fault = false;
+    run(&mut e, 5);
+    assert_eq!(source(&mut e, "north.b2").state, SourceState::Tripped);
+    source(&mut e, "north.b2").requested = true;
+    run(&mut e, 1);
+    assert_eq!(source(&mut e, "north.b2").state, SourceState::Purge);
+}
+
+#[test]
+fn lightings_that_always_fail_lock_out_and_none_fail_by_default() {
+    for (share, end) in [(1.0, SourceState::Lockout), (0.0, SourceState::On)] {
+        let mut e = small();
+        e.start_failure_share = share;
+        source(&mut e, "north.b2").requested = false;
+        run(&mut e, 1);
+        source(&mut e, "north.b2").requested = true;
+        run(&mut e, 600);
+        assert_eq!(source(&mut e, "north.b2").state, end);
+    }
+}

@@ -1,0 +1,152 @@
+//! The demo as a client of the centre: signs in and reads the fleet's state over the same API as anybody else.
+
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The answer of `GET /api/v1/fleet`, as far as it is shown here.
+#[derive(Debug, Deserialize)]
+pub struct Fleet {
+    pub plants: Vec<Plant>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Plant {
+    pub id: String,
+    pub mode: String,
+    pub link: serde_json::Value,
+    pub heat_mw: Option<f64>,
+    pub demand_mw: Option<f64>,
+    #[serde(default)]
+    pub unserved_mw: BTreeMap<String, f64>,
+}
+
+impl Plant {
+    #[must_use]
+    pub fn linked(&self) -> bool {
+        self.link == json!("up") || self.link == json!(true)
+    }
+}
+
+pub struct Centre {
+    base: String,
+    user: String,
+    password: String,
+    token: Option<String>,
+    http: reqwest::Client,
+}
+
+impl Centre {
+    #[must_use]
+    pub fn new(address: SocketAddr, user: &str, password: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(3))
+            .no_proxy()
+            .build()
+            .expect("a client without TLS or proxy needs nothing that could be missing");
+        Self { base: format!("http://{address}"), user: user.into(), password: password.into(), token: None, http }
+    }
+
+    /// Why it is not ready; `Ok` when it is.
+    pub async fn ready(&self) -> Result<(), String> {
+        let answer = self.http.get(format!("{}/health/ready", self.base)).send().await;
+        let answer = answer.map_err(|_| "the console does not answer yet".to_owned())?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        let text = answer.text().await.unwrap_or_default();
+        Err(format!("the centre is not ready: {text}"))
+    }
+
+    /// Signs in when it must, and once more when the centre has forgotten the session.
+    pub async fn fleet(&mut self) -> Result<Fleet, String> {
+        for _ in 0..2 {
+            if self.token.is_none() {
+                self.sign_in().await?;
+            }
+            let token = self.token.clone().unwrap_or_default();
+            let answer = self.http.get(format!("{}/api/v1/fleet", self.base)).bearer_auth(token).send().await;
+            let answer = answer.map_err(|_| "the centre does not answer".to_owned())?;
+            if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
+                self.token = None;
+                continue;
+            }
+            let status = answer.status();
+            let text = answer.text().await.map_err(|e| format!("the fleet's state broke off: {e}"))?;
+            if !status.is_success() {
+                return Err(format!("the fleet's state was refused with {status}: {text}"));
+            }
+            return serde_json::from_str(&text).map_err(|e| format!("the fleet's state is not as documented: {e}"));
+        }
+        Err("the centre forgets its sessions".into())
+    }
+
+    async fn sign_in(&mut self) -> Result<(), String> {
+        #[derive(Deserialize)]
+        struct Session {
+            token: String,
+        }
+        let body = json!({"user": self.user, "password": self.password});
+        let answer = self.http.post(format!("{}/api/v1/session", self.base)).json(&body).send().await;
+        let answer = answer.map_err(|_| "the centre does not answer".to_owned())?;
+        if !answer.status().is_success() {
+            let status = answer.status();
+            return Err(format!("signing in was refused with {status}: {}", answer.text().await.unwrap_or_default()));
+        }
+        let session: Session = answer.json().await.map_err(|e| format!("the session is not as documented: {e}"))?;
+        self.token = Some(session.token);
+        Ok(())
+    }
+}
+
+/// One line of state for people.
+#[must_use]
+pub fn line(fleet: &Fleet) -> String {
+    let megawatts = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |v| format!("{v:.1}"));
+    let mut line = String::new();
+    for plant in &fleet.plants {
+        let link = if plant.linked() { "linked" } else { "NOT LINKED" };
+        let _ = write!(
+            line,
+            "{}{}: {}, {}, heat {} of {} MW",
+            if line.is_empty() { "" } else { "; " },
+            plant.id,
+            link,
+            plant.mode,
+            megawatts(plant.heat_mw),
+            megawatts(plant.demand_mw),
+        );
+        let short: Vec<String> = plant
+            .unserved_mw
+            .iter()
+            .filter(|(_, mw)| **mw >= 0.05)
+            .map(|(class, mw)| format!("class {class} {mw:.1}"))
+            .collect();
+        if !short.is_empty() {
+            let _ = write!(line, ", unserved {} MW", short.join(", "));
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_what_is_unserved_and_what_is_unknown() {
+        let fleet: Fleet = serde_json::from_value(json!({"plants": [
+            {"id": "north", "mode": "remote", "link": "up", "heat_mw": 12.34, "demand_mw": 15.0,
+             "unserved_mw": {"1": 0.0, "4": 2.61, "5": 0.04}},
+            {"id": "south", "mode": "holding", "link": "down", "heat_mw": null, "demand_mw": null, "unserved_mw": {}},
+        ]}))
+        .unwrap();
+        assert_eq!(
+            line(&fleet),
+            "north: linked, remote, heat 12.3 of 15.0 MW, unserved class 4 2.6 MW; south: NOT LINKED, holding, heat ? of ? MW"
+        );
+    }
+}

@@ -1,0 +1,411 @@
+//! The demo: a whole fleet on one machine, as separate processes, watched and restarted by this one.
+//!
+//! Mosquitto, the simulated plants, the centre and one edge per plant run as children ([`child`]); what runs where is
+//! [`layout`]; the folder, its lock and the first user are [`setup`]; [`centre`] reads the state that is shown.
+//!
+//! Promises
+//! * Everything listens on loopback only.
+//! * Ready means: the centre's own readiness check passes and every edge is linked. Only then is `endpoints.json`
+//!   written (whole, by rename), again after each restart because process ids change, and removed at the end.
+//! * Nothing is left running: not after Ctrl-C or SIGTERM, not after `kill -9` of this process.
+//! * A data folder serves one demo at a time, and only a folder that a demo has made is ever cleaned.
+
+mod centre;
+mod child;
+mod layout;
+mod setup;
+
+use centre::Centre;
+use child::{Event, Spec};
+use hypocaust_protocols::model::Fleet;
+use layout::{Files, Layout};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+/// Not ready after so long: something is wrong that waiting does not mend.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const STATE_LINE: Duration = Duration::from_secs(60);
+/// A child that ended so often before the demo was ready will not start.
+const HOPELESS: u32 = 4;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PortsChoice {
+    /// Those of the fleet's files, 1883 for MQTT, `--port` for the console.
+    Fixed,
+    /// Free ones for everything; `endpoints.json` says which.
+    Auto,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Folder of the fleet.
+    #[arg(long, env = "HYPOCAUST_FLEET", default_value = "deploy/fleets/small")]
+    pub fleet: PathBuf,
+    /// Folder for everything that is kept: journal, history, spools, logs, the first login.
+    #[arg(long, env = "HYPOCAUST_DATA", default_value = ".demo")]
+    pub data: PathBuf,
+    /// Port of the console.
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// How much faster than real time the physics runs.
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    /// Seed of the consumers' noise.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Start anew: forget what the data folder holds.
+    #[arg(long)]
+    pub clean: bool,
+    #[arg(long, value_enum, default_value = "fixed")]
+    pub ports: PortsChoice,
+    /// Folder of the programs, when they do not lie beside this one.
+    #[arg(long)]
+    pub bin_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Fleet(#[from] hypocaust_protocols::files::Error),
+    #[error("{what}: {source}")]
+    Io { what: String, source: std::io::Error },
+    #[error(
+        "device {device} stands at {endpoint}, which is not a loopback address: the demo simulates it there or, with --ports auto, on a free port"
+    )]
+    Endpoint { device: String, endpoint: String },
+    #[error(
+        "ports are taken:\n  {0}\nend what holds them, or choose others (--port for the console, --ports auto for all)"
+    )]
+    Taken(String),
+    #[error("{0} holds files but no demo made it; choose another folder with --data (DATA= with make)")]
+    Foreign(PathBuf),
+    #[error(
+        "another demo (process {holder}) runs on {data}; stop it, or choose another folder with --data (DATA= with make)"
+    )]
+    Locked { data: PathBuf, holder: String },
+    #[error("{0}")]
+    Programs(String),
+    #[error("the first user could not be made: {0}")]
+    FirstUser(String),
+    #[error("{label} does not start: {why}; the end of {log}:\n{tail}")]
+    Hopeless { label: String, why: String, log: PathBuf, tail: String },
+    #[error("not ready after {} s: {why}; logs lie in {logs}", READY_WITHIN.as_secs())]
+    NotReady { why: String, logs: PathBuf },
+}
+
+impl Error {
+    fn io(what: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+
+    /// 1: the files are wrong or the demo failed; 3: it could not be tried.
+    fn exit(&self) -> u8 {
+        match self {
+            Self::Fleet(hypocaust_protocols::files::Error::Mistakes { .. })
+            | Self::Endpoint { .. }
+            | Self::Hopeless { .. }
+            | Self::NotReady { .. } => 1,
+            _ => 3,
+        }
+    }
+}
+
+/// Runs until it is told to stop. Must not be called from within a tokio runtime: it makes its own, on this thread,
+/// because the parent-death signal of the children follows the thread that forked them.
+#[must_use]
+pub fn run(options: &Options) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("hypocaust-sim demo: cannot start: {error}");
+            return ExitCode::from(3);
+        }
+    };
+    match runtime.block_on(demo(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hypocaust-sim demo: {error}");
+            ExitCode::from(error.exit())
+        }
+    }
+}
+
+async fn demo(options: &Options) -> Result<(), Error> {
+    // Before anything is started, so that a signal during the start is not lost.
+    let stop_asked = stop_signal()?;
+    let fleet = hypocaust_protocols::files::load(&options.fleet)?;
+    let programs = setup::programs(options)?;
+    let _lock = setup::lock(&options.data)?;
+    let layout = Layout::new(&fleet, options)?;
+    if options.clean {
+        setup::clean(&options.data)?;
+    }
+    let data =
+        options.data.canonicalize().map_err(|e| Error::io(format!("cannot find {}", options.data.display()), e))?;
+    let files = Files::new(&data);
+    setup::write(&layout, &files)?;
+    let password = setup::first_user(&files, &programs)?;
+
+    let specs = layout::processes(&fleet, options, &layout, &files, &programs);
+    let mut demo = Demo {
+        pids: vec![None; specs.len()],
+        deaths: vec![0; specs.len()],
+        centre: Centre::new(layout.console, setup::USER, &password),
+        fleet,
+        layout,
+        files,
+        password,
+        specs,
+        ready: false,
+    };
+    demo.supervise(stop_asked).await
+}
+
+/// Resolves when somebody wants the demo to end.
+fn stop_signal() -> Result<impl Future<Output = &'static str>, Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|e| Error::io("cannot listen for signals", e));
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "interrupt",
+            _ = terminate.recv() => "SIGTERM",
+            _ = hangup.recv() => "hang-up",
+        }
+    })
+}
+
+struct Demo {
+    fleet: Fleet,
+    layout: Layout,
+    files: Files,
+    password: String,
+    specs: Vec<Spec>,
+    /// By index of `specs`; none while it does not run.
+    pids: Vec<Option<u32>>,
+    deaths: Vec<u32>,
+    centre: Centre,
+    ready: bool,
+}
+
+impl Demo {
+    async fn supervise(&mut self, stop_asked: impl Future<Output = &'static str>) -> Result<(), Error> {
+        let (events, mut happened) = mpsc::unbounded_channel();
+        let (stop, stopping) = watch::channel(0u8);
+        let mut children: [JoinSet<()>; 3] = std::array::from_fn(|_| JoinSet::new());
+        let mut started = Ok(());
+        for (index, spec) in self.specs.clone().into_iter().enumerate() {
+            let stage = usize::from(spec.stage.clamp(1, 3)) - 1;
+            let makes_key = spec.name == "hypocaust-central";
+            children[stage].spawn(child::supervise(index, spec, events.clone(), stopping.clone()));
+            if makes_key {
+                started = self.wait_for_key(&mut happened).await;
+                if started.is_err() {
+                    break;
+                }
+            }
+        }
+        let outcome = match started {
+            Ok(()) => self.watch(stop_asked, &mut happened).await,
+            Err(error) => Err(error),
+        };
+        let _ = std::fs::remove_file(&self.files.endpoints);
+        for (stage, group) in (1u8..).zip(&mut children) {
+            let _ = stop.send(stage);
+            while group.join_next().await.is_some() {}
+        }
+        if let Ok(why) = outcome {
+            println!("stopped ({why}); nothing is left running; data stays in {}", self.files.data.display());
+        }
+        outcome.map(|_| ())
+    }
+
+    /// Edges check every command against the centre's public key, which the centre makes at its first start.
+    async fn wait_for_key(&mut self, happened: &mut mpsc::UnboundedReceiver<Event>) -> Result<(), Error> {
+        for _ in 0..200 {
+            while let Ok(event) = happened.try_recv() {
+                self.take(event)?;
+            }
+            if self.files.public_key.is_file() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Err(Error::NotReady {
+            why: format!("the centre has not written its public key {}", self.files.public_key.display()),
+            logs: self.files.logs.clone(),
+        })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a supervisor is a shell: it measures how long the start took")]
+    async fn watch(
+        &mut self,
+        stop_asked: impl Future<Output = &'static str>,
+        happened: &mut mpsc::UnboundedReceiver<Event>,
+    ) -> Result<&'static str, Error> {
+        let began = Instant::now();
+        let mut probe = interval(Duration::from_millis(200));
+        probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut state = interval(STATE_LINE);
+        state.reset();
+        tokio::pin!(stop_asked);
+        loop {
+            tokio::select! {
+                why = &mut stop_asked => return Ok(why),
+                Some(event) = happened.recv() => self.take(event)?,
+                _ = probe.tick(), if !self.ready => match self.not_ready().await {
+                    None => {
+                        self.ready = true;
+                        self.write_endpoints()?;
+                        println!("{}", self.description(began.elapsed()));
+                    }
+                    Some(why) if began.elapsed() > READY_WITHIN => {
+                        return Err(Error::NotReady { why, logs: self.files.logs.clone() });
+                    }
+                    Some(_) => {}
+                },
+                _ = state.tick(), if self.ready => println!("{} {}", clock(), match self.centre.fleet().await {
+                    Ok(fleet) => centre::line(&fleet),
+                    Err(why) => why,
+                }),
+            }
+        }
+    }
+
+    async fn not_ready(&mut self) -> Option<String> {
+        if let Err(why) = self.centre.ready().await {
+            return Some(why);
+        }
+        match self.centre.fleet().await {
+            Err(why) => Some(why),
+            Ok(state) => {
+                let unlinked: Vec<&str> = self
+                    .fleet
+                    .plants
+                    .iter()
+                    .map(|p| p.id.as_str())
+                    .filter(|id| !state.plants.iter().any(|p| p.id == *id && p.linked()))
+                    .collect();
+                (!unlinked.is_empty()).then(|| format!("no link yet to {}", unlinked.join(", ")))
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), Error> {
+        match event {
+            Event::Started { index, pid } => {
+                self.pids[index] = Some(pid);
+                if self.deaths[index] > 0 {
+                    println!("{} {} runs again as process {pid}", clock(), self.specs[index].label());
+                }
+                if self.ready { self.write_endpoints() } else { Ok(()) }
+            }
+            Event::Died { index, why, wait } => {
+                self.pids[index] = None;
+                self.deaths[index] += 1;
+                let spec = &self.specs[index];
+                if !self.ready && self.deaths[index] >= HOPELESS {
+                    return Err(Error::Hopeless {
+                        label: spec.label(),
+                        why,
+                        log: spec.log.clone(),
+                        tail: tail(&std::fs::read_to_string(&spec.log).unwrap_or_default()),
+                    });
+                }
+                println!("{} {} ended ({why}); started again in {:.1} s", clock(), spec.label(), wait.as_secs_f64());
+                if self.ready { self.write_endpoints() } else { Ok(()) }
+            }
+        }
+    }
+
+    fn write_endpoints(&self) -> Result<(), Error> {
+        let plants: Vec<_> = self
+            .fleet
+            .plants
+            .iter()
+            .map(|plant| {
+                let modbus: Vec<String> =
+                    plant.devices.iter().map(|d| self.layout.devices[d.id.as_str()].to_string()).collect();
+                json!({
+                    "id": plant.id.as_str(),
+                    "modbus": modbus,
+                    "opcua": [],
+                    "metrics": format!("http://{}/metrics", self.layout.metrics[plant.id.as_str()]),
+                })
+            })
+            .collect();
+        let processes: Vec<_> = self
+            .specs
+            .iter()
+            .zip(&self.pids)
+            .filter_map(|(spec, pid)| pid.map(|pid| json!({"name": spec.name, "plant": spec.plant, "pid": pid})))
+            .collect();
+        let text = serde_json::to_string_pretty(&json!({
+            "console": format!("http://{}", self.layout.console),
+            "login": {"user": setup::USER, "password": self.password},
+            "mqtt": format!("mqtt://{}", self.layout.mqtt),
+            "kafka": null,
+            "control": self.layout.control.to_string(),
+            "plants": plants,
+            "processes": processes,
+        }))
+        .expect("texts and numbers have a JSON form");
+        let draft = self.files.endpoints.with_extension("json.new");
+        let failed = |e| Error::io(format!("cannot write {}", self.files.endpoints.display()), e);
+        write_private(&draft, &text).map_err(failed)?;
+        std::fs::rename(&draft, &self.files.endpoints).map_err(failed)
+    }
+
+    fn description(&self, took: Duration) -> String {
+        let programs = self.specs.iter().find(|s| s.name == "hypocaust-sim").and_then(|s| s.program.parent());
+        let mut lines = vec![
+            format!("ready after {:.1} s: {} ({})", took.as_secs_f64(), self.fleet.name, self.fleet.id),
+            String::new(),
+            format!("  console   http://{}   user {}   password {}", self.layout.console, setup::USER, self.password),
+            format!("  mqtt      mqtt://{} (anonymous, this machine only)", self.layout.mqtt),
+        ];
+        for (id, address) in &self.layout.devices {
+            lines.push(format!("  modbus    {address}   {id}"));
+        }
+        for (spec, pid) in self.specs.iter().zip(&self.pids) {
+            let pid = pid.map_or_else(|| "not running".into(), |pid| format!("process {pid}"));
+            lines.push(format!("  {pid:<16}{}, log {}", spec.label(), spec.log.display()));
+        }
+        lines.push(format!("  data      {}", self.files.data.display()));
+        if let Some(folder) = programs {
+            let control = self.layout.control;
+            lines.push(String::new());
+            lines.push(format!(
+                "  try: {}/hypocaust-sim inject --control {control} --plant north trip b1",
+                folder.display()
+            ));
+        }
+        lines.push("  Ctrl-C stops all of it".into());
+        lines.join("\n")
+    }
+}
+
+/// The password stands in it.
+fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a supervisor is a shell: its lines say when")]
+fn clock() -> String {
+    jiff::Timestamp::now().strftime("%H:%M:%SZ").to_string()
+}

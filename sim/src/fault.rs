@@ -1,0 +1,192 @@
+//! Faults that can be injected while the plants run, by hand, by a drill or by a seeded world: one vocabulary for all.
+
+use crate::plc::{Plants, SensorFault};
+use hypocaust_protocols::files::nearest;
+use hypocaust_protocols::model::{DeviceId, Fleet, PlantId, TagId};
+use serde::{Deserialize, Serialize};
+
+/// What to do to a plant. Names may be local (`b1`) or full (`north.b1`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do", deny_unknown_fields)]
+pub enum Fault {
+    /// The burner protection of a source cuts its fuel; the cause stays until `restore`.
+    Trip { name: String },
+    /// A sensor shows this value for ever.
+    Stick { name: String, value: f64 },
+    /// A sensor runs away, in its unit per minute.
+    Drift { name: String, per_minute: f64 },
+    /// A main is closed.
+    Close { name: String },
+    /// A device answers nothing.
+    Silence { name: String },
+    /// Whatever was done to a source, sensor, main or device is undone; a person resets the burner management.
+    Restore { name: String },
+}
+
+/// Why a fault cannot be injected.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    #[error("there is no plant `{0}`; there are {1}")]
+    NoPlant(String, String),
+    #[error("plant `{plant}` has no {what} `{name}`{hint}")]
+    NoSuch { plant: String, what: &'static str, name: String, hint: String },
+    #[error(
+        "\"{0}\" is no fault: write `trip SOURCE`, `stick TAG VALUE`, `drift TAG PER_MINUTE`, `close MAIN`, `silence DEVICE` or `restore WHAT`"
+    )]
+    Words(String),
+}
+
+impl Fault {
+    /// From the words of a command line or of a drill (`trip b1`).
+    pub fn parse(words: &[&str]) -> Result<Self, Error> {
+        let wrong = || Error::Words(words.join(" "));
+        let number = |text: &str| text.parse::<f64>().ok().filter(|x| x.is_finite()).ok_or_else(wrong);
+        let name = |text: &str| text.to_owned();
+        match words {
+            ["trip", x] => Ok(Fault::Trip { name: name(x) }),
+            ["stick", x, v] => Ok(Fault::Stick { name: name(x), value: number(v)? }),
+            ["drift", x, v] => Ok(Fault::Drift { name: name(x), per_minute: number(v)? }),
+            ["close", x] => Ok(Fault::Close { name: name(x) }),
+            ["silence", x] => Ok(Fault::Silence { name: name(x) }),
+            ["restore", x] => Ok(Fault::Restore { name: name(x) }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// Names of the things of a plant that faults can befall, in the order of the physics' indices.
+struct Names<'f> {
+    plant: &'f PlantId,
+    sources: Vec<&'f str>,
+    tags: Vec<&'f str>,
+    mains: Vec<&'f str>,
+    devices: Vec<&'f str>,
+}
+
+impl<'f> Names<'f> {
+    fn new(fleet: &'f Fleet, plant: &str) -> Result<Self, Error> {
+        let found = fleet.plant(plant).ok_or_else(|| {
+            let all: Vec<&str> = fleet.plants.iter().map(|p| p.id.as_str()).collect();
+            Error::NoPlant(plant.to_owned(), all.join(", "))
+        })?;
+        Ok(Self {
+            plant: &found.id,
+            sources: found.sources.iter().map(|s| s.id.as_str()).collect(),
+            tags: found.tags.iter().map(|t| t.id.as_str()).collect(),
+            mains: fleet
+                .mains
+                .iter()
+                .filter(|m| [&m.from, &m.to].iter().any(|h| h.as_str().split('.').next() == Some(plant)))
+                .map(|m| m.id.as_str())
+                .collect(),
+            devices: found.devices.iter().map(|d| d.id.as_str()).collect(),
+        })
+    }
+
+    fn lookup(&self, among: &[&'f str], name: &str) -> Option<&'f str> {
+        let full = format!("{}.{name}", self.plant);
+        among.iter().find(|id| **id == name || **id == full).copied()
+    }
+
+    fn find(&self, what: &'static str, among: &[&'f str], name: &str) -> Result<&'f str, Error> {
+        self.lookup(among, name).ok_or_else(|| {
+            let full = format!("{}.{name}", self.plant);
+            let hint = match nearest(&full, among.iter().copied()) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None if among.len() <= 12 => format!("; there are {}", among.join(", ")),
+                None => String::new(),
+            };
+            Error::NoSuch { plant: self.plant.to_string(), what, name: name.to_owned(), hint }
+        })
+    }
+}
+
+/// Does the fault to the plants; says in a sentence what was done.
+pub fn inject(plants: &mut Plants, fleet: &Fleet, plant: &str, fault: &Fault) -> Result<String, Error> {
+    let names = Names::new(fleet, plant)?;
+    let tag_id = |id: &str| TagId::new(id).expect("an id of the fleet");
+    let device_id = |id: &str| DeviceId::new(id).expect("an id of the fleet");
+    match fault {
+        Fault::Trip { name } => {
+            let id = names.find("source", &names.sources, name)?;
+            source(plants, id).fault = true;
+            Ok(format!("{id} trips; its cause stays until `restore`"))
+        }
+        Fault::Stick { name, value } => {
+            let id = names.find("tag", &names.tags, name)?;
+            plants.set_sensor_fault(&tag_id(id), Some(SensorFault::Stuck { value: *value }));
+            Ok(format!("{id} sticks at {value}"))
+        }
+        Fault::Drift { name, per_minute } => {
+            let id = names.find("tag", &names.tags, name)?;
+            let since_ms = plants.clock_ms();
+            plants.set_sensor_fault(&tag_id(id), Some(SensorFault::Drifting { per_minute: *per_minute, since_ms }));
+            Ok(format!("{id} drifts by {per_minute} a minute"))
+        }
+        Fault::Close { name } => {
+            let id = names.find("main", &names.mains, name)?;
+            main(plants, id).open = false;
+            Ok(format!("{id} is closed"))
+        }
+        Fault::Silence { name } => {
+            let id = names.find("device", &names.devices, name)?;
+            plants.silence(&device_id(id), true);
+            Ok(format!("{id} answers nothing"))
+        }
+        Fault::Restore { name } => {
+            if let Some(id) = names.lookup(&names.sources, name) {
+                let source = source(plants, id);
+                source.fault = false;
+                source.reset();
+                return Ok(format!("the cause at {id} is gone and its burner management is reset"));
+            }
+            if let Some(id) = names.lookup(&names.mains, name) {
+                main(plants, id).open = true;
+                return Ok(format!("{id} is open"));
+            }
+            if let Some(id) = names.lookup(&names.devices, name) {
+                plants.silence(&device_id(id), false);
+                return Ok(format!("{id} answers again"));
+            }
+            let id = names.find("source, main, device or tag", &names.tags, name)?;
+            plants.set_sensor_fault(&tag_id(id), None);
+            Ok(format!("{id} shows the truth again"))
+        }
+    }
+}
+
+fn source<'p>(plants: &'p mut Plants, id: &str) -> &'p mut crate::physics::Source {
+    plants.physics.sources.iter_mut().find(|s| s.spec.id.as_str() == id).expect("physics has every source of the fleet")
+}
+
+fn main<'p>(plants: &'p mut Plants, id: &str) -> &'p mut crate::physics::Main {
+    plants.physics.mains.iter_mut().find(|m| m.spec.id.as_str() == id).expect("physics has every main of the fleet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::physics::Enterprise;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    #[test]
+    fn faults_are_named_locally_or_in_full_and_misspellings_are_answered() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+        let fleet = Arc::new(hypocaust_protocols::files::load(&folder).expect("the sample fleet"));
+        let mut plants = Plants::new(Arc::clone(&fleet), Enterprise::new(&fleet, 1, 10.0));
+        let mut tell = |plant: &str, words: &[&str]| {
+            let fault = Fault::parse(words).map_err(|e| e.to_string())?;
+            inject(&mut plants, &fleet, plant, &fault).map_err(|e| e.to_string())
+        };
+        assert!(tell("north", &["trip", "b1"]).is_ok());
+        assert!(tell("north", &["restore", "north.b1"]).is_ok());
+        assert!(tell("south", &["close", "n-s"]).is_ok(), "a main belongs to both its ends");
+        assert!(tell("south", &["silence", "plc2"]).is_ok());
+        assert_eq!(tell("nord", &["trip", "b1"]), Err("there is no plant `nord`; there are north, south".into()));
+        let error = tell("north", &["stick", "steam.presure", "3"]).expect_err("misspelt");
+        assert_eq!(error, "plant `north` has no tag `steam.presure`; did you mean `north.steam.pressure`?");
+        assert!(tell("north", &["stick", "steam.pressure", "NaN"]).is_err());
+        assert!(tell("north", &["explode", "b1"]).is_err());
+    }
+}
