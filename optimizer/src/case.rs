@@ -106,10 +106,7 @@ impl Carrier {
     /// What a MWh costs in step `t`, emissions not included.
     #[must_use]
     pub fn buying(&self, t: usize) -> f64 {
-        self.buy
-            .as_ref()
-            .or(self.price.as_ref())
-            .map_or(0.0, |series| series.at(t))
+        self.buy.as_ref().or(self.price.as_ref()).map_or(0.0, |series| series.at(t))
     }
 
     /// What a MWh that is fed out earns in step `t`.
@@ -283,9 +280,7 @@ impl Unit {
     /// MW that it must make in step `t`, never more than it can.
     #[must_use]
     pub fn floor(&self, t: usize) -> f64 {
-        self.must_run
-            .as_ref()
-            .map_or(0.0, |series| series.at(t).min(self.capacity(t)))
+        self.must_run.as_ref().map_or(0.0, |series| series.at(t).min(self.capacity(t)))
     }
 
     /// MW of its carrier per MW of heat in step `t`.
@@ -425,9 +420,7 @@ impl Demand {
     #[must_use]
     pub fn sheddable_mw(&self, t: usize) -> f64 {
         let asked = self.heat.at(t);
-        self.sheddable
-            .as_ref()
-            .map_or(asked, |series| series.at(t).clamp(0.0, asked))
+        self.sheddable.as_ref().map_or(asked, |series| series.at(t).clamp(0.0, asked))
     }
 }
 

@@ -34,9 +34,7 @@ pub enum Error {
         outcome: &'static str,
     },
     /// The solver's answer does not hold up against the problem; nothing of it may be used.
-    #[error(
-        "the answer of stage {stage} failed its certificate: primal {primal:.1e}, dual {dual:.1e}, gap {gap:.1e}"
-    )]
+    #[error("the answer of stage {stage} failed its certificate: primal {primal:.1e}, dual {dual:.1e}, gap {gap:.1e}")]
     Certificate {
         /// Name of the stage.
         stage: String,

@@ -124,10 +124,7 @@ impl Formulation {
         for (c, connection) in case.connections.iter().enumerate() {
             let carrier = case.carriers.iter().find(|carrier| carrier.id == connection.carrier);
             let (buy, sell) = carrier.map_or((0.0, 0.0), |carrier| {
-                (
-                    carrier.buying(t) + carrier.co2_t_per_mwh * case.co2_price.at(t),
-                    carrier.selling(t),
-                )
+                (carrier.buying(t) + carrier.co2_t_per_mwh * case.co2_price.at(t), carrier.selling(t))
             });
             self.add((Part::Import, c, t), h * buy, connection.max_import.at(t));
             self.add((Part::Export, c, t), -h * sell, connection.max_export.at(t));
@@ -197,14 +194,8 @@ impl Formulation {
 
     fn connection_row(&mut self, case: &Case, c: usize, t: usize) {
         let connection = &case.connections[c];
-        let mut entries = vec![
-            (self.columns[&(Part::Import, c, t)], 1.0),
-            (self.columns[&(Part::Export, c, t)], -1.0),
-        ];
-        let power = case
-            .carriers
-            .iter()
-            .any(|carrier| carrier.id == connection.carrier && carrier.is_power());
+        let mut entries = vec![(self.columns[&(Part::Import, c, t)], 1.0), (self.columns[&(Part::Export, c, t)], -1.0)];
+        let power = case.carriers.iter().any(|carrier| carrier.id == connection.carrier && carrier.is_power());
         for (u, unit) in case.units.iter().enumerate() {
             if unit.plant == connection.plant {
                 let mut per_heat = 0.0;
@@ -281,10 +272,8 @@ pub fn ramp_range(unit: &Unit, t: usize, hours: f64) -> Option<(f64, f64)> {
         (0, Some(initial)) => initial.heat_mw,
         _ => unit.capacity(t - 1),
     };
-    let fall = (before - unit.capacity(t)).max(0.0);
-    let least = unit
-        .ramp_down_per_h
-        .map_or(f64::NEG_INFINITY, |ramp| -ramp * hours - fall);
+    let fall = if t == 0 { (before - unit.capacity(t)).max(0.0) } else { 0.0 };
+    let least = unit.ramp_down_per_h.map_or(f64::NEG_INFINITY, |ramp| -ramp * hours - fall);
     let most = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * hours);
     (least.is_finite() || most.is_finite()).then_some((least, most))
 }
@@ -295,10 +284,8 @@ pub fn ramp_range(unit: &Unit, t: usize, hours: f64) -> Option<(f64, f64)> {
 pub fn marginal_cost_outside_connections(case: &Case, unit: &Unit, t: usize) -> f64 {
     let mut cost = unit.var_om.at(t);
     if let Some(id) = &unit.carrier {
-        let connected = case
-            .connections
-            .iter()
-            .any(|connection| connection.plant == unit.plant && connection.carrier == *id);
+        let connected =
+            case.connections.iter().any(|connection| connection.plant == unit.plant && connection.carrier == *id);
         if !connected && let Some(carrier) = case.carriers.iter().find(|carrier| carrier.id == *id) {
             let price = carrier.buying(t) + carrier.co2_t_per_mwh * case.co2_price.at(t);
             cost += price * unit.input_per_heat(t);

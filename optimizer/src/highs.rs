@@ -44,9 +44,7 @@ pub enum Outcome {
 #[must_use]
 pub fn version() -> String {
     // SAFETY: the function returns a pointer to a string constant of the library.
-    unsafe { CStr::from_ptr(highs_sys::Highs_version()) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(highs_sys::Highs_version()) }.to_string_lossy().into_owned()
 }
 
 impl Highs {
@@ -56,17 +54,9 @@ impl Highs {
     /// `Error::Call` where HiGHS refuses an option or the model.
     pub fn new(problem: &Problem, iteration_limit: i32) -> Result<Self, Error> {
         // SAFETY: creates an object that `drop` destroys.
-        let object = NonNull::new(unsafe { highs_sys::Highs_create() }).ok_or(Error::Call {
-            call: "Highs_create",
-            status: highs_sys::STATUS_ERROR,
-        })?;
-        let mut highs = Self {
-            object,
-            columns: 0,
-            rows: 0,
-            entries: 0,
-            iterations: 0,
-        };
+        let object = NonNull::new(unsafe { highs_sys::Highs_create() })
+            .ok_or(Error::Call { call: "Highs_create", status: highs_sys::STATUS_ERROR })?;
+        let mut highs = Self { object, columns: 0, rows: 0, entries: 0, iterations: 0 };
         highs.option_bool(c"output_flag", false)?;
         highs.option_int(c"threads", 1)?;
         highs.option_int(c"random_seed", SEED)?;
@@ -195,9 +185,7 @@ impl Highs {
     /// `Error::Call` where HiGHS refuses.
     pub fn clear(&mut self) -> Result<(), Error> {
         // SAFETY: the object is alive.
-        accepted("Highs_clearSolver", unsafe {
-            highs_sys::Highs_clearSolver(self.object.as_ptr())
-        })
+        accepted("Highs_clearSolver", unsafe { highs_sys::Highs_clearSolver(self.object.as_ptr()) })
     }
 
     /// Solves and reads the answer, which is meaningful only if the outcome is `Optimal`.
@@ -214,10 +202,7 @@ impl Highs {
         };
         accepted("Highs_getIntInfoValue", status)?;
         self.iterations += u64::try_from(count).unwrap_or(0);
-        let mut answer = Answer {
-            x: vec![0.0; self.columns],
-            y: vec![0.0; self.rows],
-        };
+        let mut answer = Answer { x: vec![0.0; self.columns], y: vec![0.0; self.rows] };
         let mut reduced = vec![0.0; self.columns];
         let mut activity = vec![0.0; self.rows];
         // SAFETY: the four targets are as long as the model has columns or rows.

@@ -1,16 +1,33 @@
 //! Heat dispatch: a rolling linear program with strict priorities, checked by code of its own.
 //!
 //! The crate is pure: a case goes in, a schedule with its evidence comes out, and nothing here reads a clock, a file or
-//! a random number (the program in `main.rs` does that for it). `case` and `series` are the file format, `validate`
-//! says what is wrong with a case, `solution` is the result.
+//! a random number (the program in `main.rs` does that for it).
+//!
+//! `case`, `series` and `validate` are the file format and what must hold of it; `solution` is the result. `formulate`
+//! makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the stages, `extract` and
+//! `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code that shares only the
+//! types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes the cases of failures.
 
 pub mod case;
+pub mod check;
 pub mod error;
+mod explain;
+mod extract;
+pub mod formulate;
+pub mod greedy;
+pub mod highs;
+pub mod loss;
+pub mod problem;
 pub mod series;
 pub mod solution;
+pub mod solve;
 pub mod validate;
 
 pub use case::Case;
+pub use check::{Verdict, check};
 pub use error::Error;
+pub use greedy::greedy;
+pub use loss::{Loss, lose, losses};
 pub use series::Series;
 pub use solution::Solution;
+pub use solve::{Options, solve};

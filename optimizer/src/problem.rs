@@ -74,11 +74,7 @@ impl Evidence {
     /// The worse of the two in every figure.
     #[must_use]
     pub fn worst(self, other: Self) -> Self {
-        Self {
-            primal: self.primal.max(other.primal),
-            dual: self.dual.max(other.dual),
-            gap: self.gap.max(other.gap),
-        }
+        Self { primal: self.primal.max(other.primal), dual: self.dual.max(other.dual), gap: self.gap.max(other.gap) }
     }
 }
 
@@ -121,10 +117,7 @@ impl Problem {
     /// The entries of a row.
     pub fn entries(&self, row: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         let range = big(self.starts[row])..big(self.starts[row + 1]);
-        self.index[range.clone()]
-            .iter()
-            .zip(&self.value[range])
-            .map(|(&column, &value)| (big(column), value))
+        self.index[range.clone()].iter().zip(&self.value[range]).map(|(&column, &value)| (big(column), value))
     }
 
     /// Cost of a point.
@@ -151,11 +144,7 @@ impl Problem {
     #[must_use]
     pub fn certify(&self, answer: &Answer) -> Evidence {
         if answer.x.len() != self.columns() || answer.y.len() != self.rows() {
-            return Evidence {
-                primal: f64::INFINITY,
-                dual: f64::INFINITY,
-                gap: f64::INFINITY,
-            };
+            return Evidence { primal: f64::INFINITY, dual: f64::INFINITY, gap: f64::INFINITY };
         }
         let mut sums = Sums::default();
         let reduced = self.reduced_costs(&answer.y);
@@ -243,10 +232,7 @@ pub(crate) fn small(count: usize) -> i32 {
     count as i32
 }
 
-#[expect(
-    clippy::cast_sign_loss,
-    reason = "every count was made by `small` from a usize"
-)]
+#[expect(clippy::cast_sign_loss, reason = "every count was made by `small` from a usize")]
 fn big(count: i32) -> usize {
     count as usize
 }

@@ -23,11 +23,7 @@ impl Series {
     pub fn at(&self, t: usize) -> f64 {
         match self {
             Self::Constant(value) => *value,
-            Self::Steps(values) => values
-                .get(t)
-                .or_else(|| values.last())
-                .copied()
-                .unwrap_or(0.0),
+            Self::Steps(values) => values.get(t).or_else(|| values.last()).copied().unwrap_or(0.0),
         }
     }
 
@@ -78,25 +74,15 @@ impl<'de> Visitor<'de> for SeriesVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Series, E> {
-        if value.is_finite() {
-            Ok(Series::Constant(value))
-        } else {
-            Err(E::custom("not a finite number"))
-        }
+        if value.is_finite() { Ok(Series::Constant(value)) } else { Err(E::custom("not a finite number")) }
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a case's quantities are far below 2^53"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a case's quantities are far below 2^53")]
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Series, E> {
         Ok(Series::Constant(value as f64))
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a case's quantities are far below 2^53"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a case's quantities are far below 2^53")]
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Series, E> {
         Ok(Series::Constant(value as f64))
     }

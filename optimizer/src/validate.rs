@@ -30,15 +30,9 @@ impl Case {
     /// `Error::Parse` where the text is no `heatcase/1`, `Error::Invalid` where its figures make no sense.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let mut json = serde_json::Deserializer::from_str(text);
-        let case: Self =
-            serde_path_to_error::deserialize(&mut json).map_err(|error| Error::Parse {
-                path: error.path().to_string(),
-                source: error.into_inner(),
-            })?;
-        json.end().map_err(|source| Error::Parse {
-            path: "end of the file".to_owned(),
-            source,
-        })?;
+        let case: Self = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| Error::Parse { path: error.path().to_string(), source: error.into_inner() })?;
+        json.end().map_err(|source| Error::Parse { path: "end of the file".to_owned(), source })?;
         case.validate()?;
         Ok(case)
     }
@@ -48,10 +42,7 @@ impl Case {
     /// # Errors
     /// `Error::Invalid` with every mistake, in the order of the file.
     pub fn validate(&self) -> Result<(), Error> {
-        let mut found = Findings {
-            steps: self.time.steps,
-            mistakes: Vec::new(),
-        };
+        let mut found = Findings { steps: self.time.steps, mistakes: Vec::new() };
         self.frame(&mut found);
         self.supply(&mut found);
         for (i, unit) in self.units.iter().enumerate() {
@@ -59,37 +50,19 @@ impl Case {
         }
         self.stores_and_links(&mut found);
         self.consumers(&mut found);
-        if found.mistakes.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid(found.mistakes))
-        }
+        if found.mistakes.is_empty() { Ok(()) } else { Err(Error::Invalid(found.mistakes)) }
     }
 
     fn frame(&self, found: &mut Findings) {
         if self.schema != SCHEMA {
-            found.say(
-                "schema",
-                format!("{:?} is not known; write {SCHEMA:?}", self.schema),
-            );
+            found.say("schema", format!("{:?} is not known; write {SCHEMA:?}", self.schema));
         }
         if self.time.steps == 0 {
             found.say("time.steps", "no steps; write at least 1");
         }
-        found.series(
-            "time.step_minutes",
-            &self.time.step_minutes,
-            f64::MIN_POSITIVE,
-            f64::INFINITY,
-        );
+        found.series("time.step_minutes", &self.time.step_minutes, f64::MIN_POSITIVE, f64::INFINITY);
         if self.classes.is_empty() || self.classes.len() > 5 {
-            found.say(
-                "classes",
-                format!(
-                    "{} classes; write one to five, highest first",
-                    self.classes.len()
-                ),
-            );
+            found.say("classes", format!("{} classes; write one to five, highest first", self.classes.len()));
         }
         found.unique("classes", self.classes.iter());
         found.series("co2_price", &self.co2_price, 0.0, f64::INFINITY);
@@ -106,74 +79,32 @@ impl Case {
             let path = format!("carriers[{i}]");
             match (&carrier.price, &carrier.buy, &carrier.sell) {
                 (Some(price), None, None) => {
-                    found.series(
-                        &format!("{path}.price"),
-                        price,
-                        f64::NEG_INFINITY,
-                        f64::INFINITY,
-                    );
+                    found.series(&format!("{path}.price"), price, f64::NEG_INFINITY, f64::INFINITY);
                 }
                 (None, Some(buy), Some(sell)) => {
-                    found.series(
-                        &format!("{path}.buy"),
-                        buy,
-                        f64::NEG_INFINITY,
-                        f64::INFINITY,
-                    );
-                    found.series(
-                        &format!("{path}.sell"),
-                        sell,
-                        f64::NEG_INFINITY,
-                        f64::INFINITY,
-                    );
+                    found.series(&format!("{path}.buy"), buy, f64::NEG_INFINITY, f64::INFINITY);
+                    found.series(&format!("{path}.sell"), sell, f64::NEG_INFINITY, f64::INFINITY);
                 }
                 _ => found.say(&path, "write either \"price\", or \"buy\" and \"sell\""),
             }
-            found.number(
-                &format!("{path}.co2_t_per_mwh"),
-                carrier.co2_t_per_mwh,
-                0.0,
-                f64::INFINITY,
-            );
+            found.number(&format!("{path}.co2_t_per_mwh"), carrier.co2_t_per_mwh, 0.0, f64::INFINITY);
         }
-        let power = self
-            .carriers
-            .iter()
-            .filter(|carrier| carrier.is_power())
-            .count();
+        let power = self.carriers.iter().filter(|carrier| carrier.is_power()).count();
         if power > 1 {
             found.say(
                 "carriers",
                 format!("{power} carriers have a selling price; only electricity has, so write at most one"),
             );
         }
-        found.unique(
-            "connections",
-            self.connections.iter().map(|connection| &connection.id),
-        );
+        found.unique("connections", self.connections.iter().map(|connection| &connection.id));
         let mut seen = BTreeMap::new();
         for (i, connection) in self.connections.iter().enumerate() {
             let path = format!("connections[{i}]");
             self.known_plant(&format!("{path}.plant"), &connection.plant, found);
             self.known_carrier(&format!("{path}.carrier"), &connection.carrier, found);
-            found.series(
-                &format!("{path}.max_import"),
-                &connection.max_import,
-                0.0,
-                f64::INFINITY,
-            );
-            found.series(
-                &format!("{path}.max_export"),
-                &connection.max_export,
-                0.0,
-                f64::INFINITY,
-            );
-            found.series(
-                &format!("{path}.base_load"),
-                &connection.base_load,
-                0.0,
-                f64::INFINITY,
-            );
+            found.series(&format!("{path}.max_import"), &connection.max_import, 0.0, f64::INFINITY);
+            found.series(&format!("{path}.max_export"), &connection.max_export, 0.0, f64::INFINITY);
+            found.series(&format!("{path}.base_load"), &connection.base_load, 0.0, f64::INFINITY);
             if let Some(first) = seen.insert((&connection.plant, &connection.carrier), i) {
                 found.say(
                     &path,
@@ -197,47 +128,15 @@ impl Case {
             ),
             (Some(carrier), _) => self.known_carrier(&format!("{path}.carrier"), carrier, found),
             (None, UnitKind::WasteHeat) => {}
-            (None, _) => found.say(
-                &format!("{path}.carrier"),
-                "missing; write the carrier that it takes",
-            ),
+            (None, _) => found.say(&format!("{path}.carrier"), "missing; write the carrier that it takes"),
         }
-        found.series(
-            &format!("{path}.heat_max"),
-            &unit.heat_max,
-            0.0,
-            f64::INFINITY,
-        );
-        found.series(
-            &format!("{path}.heat_min"),
-            &unit.heat_min,
-            0.0,
-            f64::INFINITY,
-        );
-        found.series(
-            &format!("{path}.availability"),
-            &unit.availability,
-            0.0,
-            1.0,
-        );
-        found.series(
-            &format!("{path}.var_om"),
-            &unit.var_om,
-            f64::NEG_INFINITY,
-            f64::INFINITY,
-        );
-        found.number(
-            &format!("{path}.start_cost"),
-            unit.start_cost,
-            0.0,
-            f64::INFINITY,
-        );
+        found.series(&format!("{path}.heat_max"), &unit.heat_max, 0.0, f64::INFINITY);
+        found.series(&format!("{path}.heat_min"), &unit.heat_min, 0.0, f64::INFINITY);
+        found.series(&format!("{path}.availability"), &unit.availability, 0.0, 1.0);
+        found.series(&format!("{path}.var_om"), &unit.var_om, f64::NEG_INFINITY, f64::INFINITY);
+        found.number(&format!("{path}.start_cost"), unit.start_cost, 0.0, f64::INFINITY);
         let (wanted, unwanted): (Vec<_>, Vec<_>) = [
-            (
-                "efficiency",
-                &unit.efficiency,
-                matches!(unit.kind, UnitKind::Boiler | UnitKind::ElectricBoiler),
-            ),
+            ("efficiency", &unit.efficiency, matches!(unit.kind, UnitKind::Boiler | UnitKind::ElectricBoiler)),
             ("cop", &unit.cop, unit.kind == UnitKind::HeatPump),
             ("heat_eff", &unit.heat_eff, unit.kind == UnitKind::Chp),
             ("power_eff", &unit.power_eff, unit.kind == UnitKind::Chp),
@@ -247,51 +146,29 @@ impl Case {
         for (name, value, _) in wanted {
             match value {
                 // Below a thousandth the figure is a typing error, and its inverse would spoil the scale of the matrix.
-                Some(series) => found.series(
-                    &format!("{path}.{name}"),
-                    series,
-                    if name == "power_eff" { 0.0 } else { 1e-3 },
-                    100.0,
-                ),
-                None => found.say(
-                    &format!("{path}.{name}"),
-                    format!("missing; a unit of this kind needs {name:?}"),
-                ),
+                Some(series) => {
+                    found.series(&format!("{path}.{name}"), series, if name == "power_eff" { 0.0 } else { 1e-3 }, 100.0)
+                }
+                None => found.say(&format!("{path}.{name}"), format!("missing; a unit of this kind needs {name:?}")),
             }
         }
         for (name, value, _) in unwanted {
             if value.is_some() {
-                found.say(
-                    &format!("{path}.{name}"),
-                    "means nothing for a unit of this kind; leave it out",
-                );
+                found.say(&format!("{path}.{name}"), "means nothing for a unit of this kind; leave it out");
             }
         }
         match (unit.kind, unit.mode) {
-            (UnitKind::Chp, None) => {
-                found.say(&format!("{path}.mode"), "missing; write \"backpressure\"")
-            }
+            (UnitKind::Chp, None) => found.say(&format!("{path}.mode"), "missing; write \"backpressure\""),
             (UnitKind::Chp, Some(_)) | (_, None) => {}
-            (_, Some(_)) => found.say(
-                &format!("{path}.mode"),
-                "belongs to CHP units only; leave it out",
-            ),
+            (_, Some(_)) => found.say(&format!("{path}.mode"), "belongs to CHP units only; leave it out"),
         }
-        for (name, ramp) in [
-            ("ramp_up_per_h", unit.ramp_up_per_h),
-            ("ramp_down_per_h", unit.ramp_down_per_h),
-        ] {
+        for (name, ramp) in [("ramp_up_per_h", unit.ramp_up_per_h), ("ramp_down_per_h", unit.ramp_down_per_h)] {
             if let Some(ramp) = ramp {
                 found.number(&format!("{path}.{name}"), ramp, 0.0, f64::INFINITY);
             }
         }
         if let Some(initial) = unit.initial {
-            found.number(
-                &format!("{path}.initial.heat_mw"),
-                initial.heat_mw,
-                0.0,
-                f64::INFINITY,
-            );
+            found.number(&format!("{path}.initial.heat_mw"), initial.heat_mw, 0.0, f64::INFINITY);
         }
         if let Some(must_run) = &unit.must_run {
             found.series(&format!("{path}.must_run"), must_run, 0.0, f64::INFINITY);
@@ -303,38 +180,13 @@ impl Case {
         for (i, storage) in self.storages.iter().enumerate() {
             let path = format!("storages[{i}]");
             self.known_header(&format!("{path}.header"), &storage.header, found);
-            found.number(
-                &format!("{path}.capacity_mwh"),
-                storage.capacity_mwh,
-                0.0,
-                f64::INFINITY,
-            );
-            found.series(
-                &format!("{path}.charge_max"),
-                &storage.charge_max,
-                0.0,
-                f64::INFINITY,
-            );
-            found.series(
-                &format!("{path}.discharge_max"),
-                &storage.discharge_max,
-                0.0,
-                f64::INFINITY,
-            );
+            found.number(&format!("{path}.capacity_mwh"), storage.capacity_mwh, 0.0, f64::INFINITY);
+            found.series(&format!("{path}.charge_max"), &storage.charge_max, 0.0, f64::INFINITY);
+            found.series(&format!("{path}.discharge_max"), &storage.discharge_max, 0.0, f64::INFINITY);
             found.number(&format!("{path}.charge_eff"), storage.charge_eff, 1e-3, 1.0);
-            found.number(
-                &format!("{path}.discharge_eff"),
-                storage.discharge_eff,
-                1e-3,
-                1.0,
-            );
+            found.number(&format!("{path}.discharge_eff"), storage.discharge_eff, 1e-3, 1.0);
             found.number(&format!("{path}.loss_per_h"), storage.loss_per_h, 0.0, 1.0);
-            found.number(
-                &format!("{path}.initial_mwh"),
-                storage.initial_mwh,
-                0.0,
-                storage.capacity_mwh,
-            );
+            found.number(&format!("{path}.initial_mwh"), storage.initial_mwh, 0.0, storage.capacity_mwh);
             if let Final::Mwh(mwh) = storage.r#final {
                 found.number(&format!("{path}.final"), mwh, 0.0, storage.capacity_mwh);
             }
@@ -345,25 +197,12 @@ impl Case {
             self.known_header(&format!("{path}.from"), &link.from, found);
             self.known_header(&format!("{path}.to"), &link.to, found);
             if link.from == link.to {
-                found.say(
-                    &path,
-                    "joins a header to itself; write two different headers",
-                );
+                found.say(&path, "joins a header to itself; write two different headers");
             }
             found.series(&format!("{path}.cap"), &link.cap, 0.0, f64::INFINITY);
-            found.series(
-                &format!("{path}.cap_reverse"),
-                &link.cap_reverse,
-                0.0,
-                f64::INFINITY,
-            );
+            found.series(&format!("{path}.cap_reverse"), &link.cap_reverse, 0.0, f64::INFINITY);
             found.number(&format!("{path}.loss_frac"), link.loss_frac, 0.0, 1.0);
-            found.series(
-                &format!("{path}.fixed_loss"),
-                &link.fixed_loss,
-                0.0,
-                f64::INFINITY,
-            );
+            found.series(&format!("{path}.fixed_loss"), &link.fixed_loss, 0.0, f64::INFINITY);
         }
     }
 
@@ -375,10 +214,7 @@ impl Case {
             if !self.classes.contains(&demand.class) {
                 found.say(
                     &format!("{path}.class"),
-                    format!(
-                        "{:?} is no class of this case; write one of {:?}",
-                        demand.class, self.classes
-                    ),
+                    format!("{:?} is no class of this case; write one of {:?}", demand.class, self.classes),
                 );
             }
             found.series(&format!("{path}.heat"), &demand.heat, 0.0, f64::INFINITY);
@@ -399,12 +235,7 @@ impl Case {
 
     fn known_plant(&self, path: &str, id: &str, found: &mut Findings) {
         if !self.plants.iter().any(|plant| plant.id == id) {
-            found.say(
-                path,
-                format!(
-                    "{id:?} is no plant of this case; write the id of one, or add it to \"plants\""
-                ),
-            );
+            found.say(path, format!("{id:?} is no plant of this case; write the id of one, or add it to \"plants\""));
         }
     }
 
@@ -416,7 +247,10 @@ impl Case {
 
     fn known_carrier(&self, path: &str, id: &str, found: &mut Findings) {
         if !self.carriers.iter().any(|carrier| carrier.id == id) {
-            found.say(path, format!("{id:?} is no carrier of this case; write the id of one, or add it to \"carriers\""));
+            found.say(
+                path,
+                format!("{id:?} is no carrier of this case; write the id of one, or add it to \"carriers\""),
+            );
         }
     }
 }
@@ -428,20 +262,14 @@ struct Findings {
 
 impl Findings {
     fn say(&mut self, path: &str, what: impl Into<String>) {
-        self.mistakes.push(Mistake {
-            path: path.to_owned(),
-            what: what.into(),
-        });
+        self.mistakes.push(Mistake { path: path.to_owned(), what: what.into() });
     }
 
     fn number(&mut self, path: &str, value: f64, least: f64, most: f64) {
         if !value.is_finite() {
             self.say(path, format!("{value} is no finite number; write one"));
         } else if value < least || value > most {
-            self.say(
-                path,
-                format!("{value} is out of range; write {}", range(least, most)),
-            );
+            self.say(path, format!("{value} is out of range; write {}", range(least, most)));
         }
     }
 
@@ -449,13 +277,7 @@ impl Findings {
         if let Some(len) = series.len_given()
             && len != self.steps
         {
-            self.say(
-                path,
-                format!(
-                    "{len} numbers for {} steps; write one per step, or a single number",
-                    self.steps
-                ),
-            );
+            self.say(path, format!("{len} numbers for {} steps; write one per step, or a single number", self.steps));
         }
         let array = series.len_given().is_some();
         for (t, value) in series.written().iter().enumerate() {
@@ -471,10 +293,7 @@ impl Findings {
         let mut seen = BTreeSet::new();
         for (i, id) in ids.enumerate() {
             if !seen.insert(id) {
-                self.say(
-                    &format!("{path}[{i}]"),
-                    format!("{id:?} is there twice; write an id of its own"),
-                );
+                self.say(&format!("{path}[{i}]"), format!("{id:?} is there twice; write an id of its own"));
             }
         }
     }

@@ -1,0 +1,419 @@
+//! The independent judge of a schedule. It shares the case's types with the solver and nothing else: no matrix, no
+//! duals, no tolerance. Everything is recomputed from the case and the series of the result.
+//!
+//! Checked: shapes and signs; unit, flow and store limits; ramps; header and connection balances; store dynamics and
+//! final level; demand sums; unserved totals by class and the stages that claim them; cost; the certificate's figures;
+//! and strict priority by exchange: where a demand is short, no lower class may be served heat that links with room
+//! could bring to it in the same step. An exchange is always feasible, so a schedule that fails it is not optimal; a
+//! schedule that passes may still be improvable through stores, ramps and power, which is the certificate's part.
+
+use std::collections::VecDeque;
+
+use crate::case::Case;
+use crate::solution::{SlackKind, Solution, Status};
+
+/// Allowed residual, relative to 1 + the magnitude of the limit (MW, MWh, money).
+const RESIDUAL: f64 = 1e-5;
+
+/// Smallest heat (MW) that counts as shed, served, or room on a link in the test of priorities.
+const MATTERS: f64 = 1e-4;
+
+/// What the judge says.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Verdict {
+    /// Whether there is no fault.
+    pub passed: bool,
+    /// Every fault, each with owner and step.
+    pub faults: Vec<String>,
+    /// Largest relative residual that was met.
+    pub residual: f64,
+}
+
+/// Judges a result against its case.
+#[must_use]
+pub fn check(case: &Case, solution: &Solution) -> Verdict {
+    let mut judge = Judge { case, solution, verdict: Verdict::default() };
+    if let Err(error) = case.validate() {
+        judge.fault(error.to_string());
+    } else if judge.shapes() {
+        judge.units();
+        judge.flows();
+        judge.stores();
+        judge.connections();
+        judge.headers();
+        judge.demands();
+        judge.totals();
+        judge.priority();
+        judge.evidence();
+    }
+    judge.verdict.passed = judge.verdict.faults.is_empty();
+    judge.verdict
+}
+
+/// What a schedule costs: carriers with emissions, less what is fed out, and upkeep.
+#[must_use]
+pub fn cost_of(case: &Case, solution: &Solution) -> f64 {
+    let price = |id: &str, t: usize| {
+        case.carriers
+            .iter()
+            .find(|carrier| carrier.id == id)
+            .map_or((0.0, 0.0), |c| (c.buying(t) + c.co2_t_per_mwh * case.co2_price.at(t), c.selling(t)))
+    };
+    let mut cost = 0.0;
+    for t in 0..case.time.steps {
+        let h = case.time.hours(t);
+        for connection in &case.connections {
+            if let Some(series) = solution.connections.get(&connection.id) {
+                let (buy, sell) = price(&connection.carrier, t);
+                cost += h * (buy * value(&series.import, t) - sell * value(&series.export, t));
+            }
+        }
+        for unit in &case.units {
+            let Some(series) = solution.units.get(&unit.id) else {
+                continue;
+            };
+            let heat = value(&series.heat, t);
+            cost += h * heat * unit.var_om.at(t);
+            if let Some(carrier) = &unit.carrier
+                && !case.connections.iter().any(|c| c.plant == unit.plant && c.carrier == *carrier)
+            {
+                cost += h * heat * unit.input_per_heat(t) * price(carrier, t).0;
+            }
+        }
+    }
+    cost
+}
+
+fn value(series: &[f64], t: usize) -> f64 {
+    series.get(t).copied().unwrap_or(f64::NAN)
+}
+
+struct Judge<'a> {
+    case: &'a Case,
+    solution: &'a Solution,
+    verdict: Verdict,
+}
+
+impl Judge<'_> {
+    fn fault(&mut self, what: String) {
+        self.verdict.faults.push(what);
+    }
+
+    /// `least <= value <= most` within the tolerance; a NaN is a fault.
+    fn within(&mut self, what: &str, t: usize, value: f64, least: f64, most: f64) {
+        let below = if least.is_finite() { (least - value) / (1.0 + least.abs()) } else { 0.0 };
+        let above = if most.is_finite() { (value - most) / (1.0 + most.abs()) } else { 0.0 };
+        let residual = below.max(above).max(0.0);
+        self.verdict.residual = self.verdict.residual.max(residual);
+        if !value.is_finite() || residual > RESIDUAL {
+            self.fault(format!("{what}, step {t}: {value} is not within {least} and {most}"));
+        }
+    }
+
+    fn equal(&mut self, what: &str, t: usize, left: f64, right: f64) {
+        self.within(what, t, left, right, right);
+    }
+
+    /// The MW or MWh by which an owner's limit is declared to give in a step.
+    fn gives(&self, kind: SlackKind, owner: &str, t: usize) -> f64 {
+        self.solution
+            .slacks
+            .iter()
+            .filter(|slack| slack.kind == kind && slack.owner == owner)
+            .map(|slack| value(&slack.amount, t).max(0.0))
+            .sum()
+    }
+
+    fn shapes(&mut self) -> bool {
+        let (case, solution) = (self.case, self.solution);
+        let mut lengths: Vec<(String, usize)> = Vec::new();
+        let mut want = |what: &str, id: &str, series: Option<Vec<usize>>| {
+            for length in series.unwrap_or_else(|| vec![0]) {
+                lengths.push((format!("{what} {id}"), length));
+            }
+        };
+        for unit in &case.units {
+            let series = solution.units.get(&unit.id);
+            want("unit", &unit.id, series.map(|s| vec![s.heat.len(), s.power.len()]));
+        }
+        for connection in &case.connections {
+            let series = solution.connections.get(&connection.id);
+            want("connection", &connection.id, series.map(|s| vec![s.import.len(), s.export.len()]));
+        }
+        for link in &case.links {
+            let series = solution.links.get(&link.id);
+            want("link", &link.id, series.map(|s| vec![s.forward.len(), s.reverse.len()]));
+        }
+        for storage in &case.storages {
+            let series = solution.storages.get(&storage.id);
+            want("storage", &storage.id, series.map(|s| vec![s.charge.len(), s.discharge.len(), s.energy.len()]));
+        }
+        for demand in &case.demands {
+            let series = solution.demands.get(&demand.id);
+            want("demand", &demand.id, series.map(|s| vec![s.served.len(), s.unserved.len()]));
+        }
+        for header in &case.headers {
+            let series = solution.vents.get(&header.id);
+            want("vent", &header.id, series.map(|s| vec![s.len()]));
+        }
+        for slack in &solution.slacks {
+            want("slack of", &slack.owner, Some(vec![slack.amount.len()]));
+        }
+        for (what, length) in lengths {
+            if length != case.time.steps {
+                self.fault(format!("{what}: {length} values for {} steps", case.time.steps));
+            }
+        }
+        self.verdict.faults.is_empty()
+    }
+
+    fn units(&mut self) {
+        for unit in &self.case.units {
+            let series = &self.solution.units[&unit.id];
+            let mut last = unit.initial.map(|initial| (initial.heat_mw, initial.heat_mw));
+            for t in 0..self.case.time.steps {
+                let (heat, capacity, h) = (series.heat[t], unit.capacity(t), self.case.time.hours(t));
+                self.within(&format!("unit {} heat", unit.id), t, heat, 0.0, capacity);
+                let ratio = unit.power_per_heat(t);
+                self.equal(&format!("unit {} power", unit.id), t, series.power[t], ratio * heat);
+                if let Some(must) = &unit.must_run {
+                    let least = must.at(t).min(capacity) - self.gives(SlackKind::MustRun, &unit.id, t);
+                    self.within(&format!("unit {} must run", unit.id), t, heat, least, f64::INFINITY);
+                }
+                if let Some((before, could)) = last {
+                    // What is lost of the capacity is no ramp.
+                    let outage = (could - capacity).max(0.0);
+                    let gives = self.gives(SlackKind::RampDown, &unit.id, t);
+                    let down = unit.ramp_down_per_h.map_or(f64::INFINITY, |ramp| ramp * h + outage + gives);
+                    let up = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * h);
+                    self.within(&format!("unit {} ramp", unit.id), t, heat, before - down, before + up);
+                }
+                last = Some((heat, capacity));
+            }
+        }
+    }
+
+    fn flows(&mut self) {
+        for link in &self.case.links {
+            let series = &self.solution.links[&link.id];
+            for t in 0..self.case.time.steps {
+                self.within(&format!("link {} forward", link.id), t, series.forward[t], 0.0, link.cap.at(t));
+                let reverse = link.cap_reverse.at(t);
+                self.within(&format!("link {} reverse", link.id), t, series.reverse[t], 0.0, reverse);
+            }
+        }
+    }
+
+    fn stores(&mut self) {
+        for storage in &self.case.storages {
+            let series = &self.solution.storages[&storage.id];
+            let id = &storage.id;
+            let mut before = storage.initial_mwh;
+            for t in 0..self.case.time.steps {
+                let h = self.case.time.hours(t);
+                self.within(&format!("storage {id} charge"), t, series.charge[t], 0.0, storage.charge_max.at(t));
+                let most = storage.discharge_max.at(t);
+                self.within(&format!("storage {id} discharge"), t, series.discharge[t], 0.0, most);
+                self.within(&format!("storage {id} energy"), t, series.energy[t], 0.0, storage.capacity_mwh);
+                let flows = series.charge[t] * storage.charge_eff - series.discharge[t] / storage.discharge_eff;
+                let after = before * (1.0 - storage.loss_per_h).powf(h) + h * flows;
+                self.equal(&format!("storage {id} content"), t, series.energy[t], after);
+                before = series.energy[t];
+            }
+            if let Some(mwh) = storage.final_mwh() {
+                let t = self.case.time.steps - 1;
+                let least = mwh - self.gives(SlackKind::FinalShort, id, t);
+                let most = mwh + self.gives(SlackKind::FinalOver, id, t);
+                self.within(&format!("storage {id} final level"), t, before, least, most);
+            }
+        }
+    }
+
+    fn connections(&mut self) {
+        for connection in &self.case.connections {
+            let series = &self.solution.connections[&connection.id];
+            let id = &connection.id;
+            let electric = self.case.carriers.iter().any(|c| c.id == connection.carrier && c.is_power());
+            for t in 0..self.case.time.steps {
+                self.within(&format!("connection {id} import"), t, series.import[t], 0.0, connection.max_import.at(t));
+                self.within(&format!("connection {id} export"), t, series.export[t], 0.0, connection.max_export.at(t));
+                let mut used = connection.base_load.at(t);
+                for unit in self.case.units.iter().filter(|unit| unit.plant == connection.plant) {
+                    let made = &self.solution.units[&unit.id];
+                    if unit.carrier.as_ref() == Some(&connection.carrier) {
+                        used += made.heat[t] * unit.input_per_heat(t);
+                    }
+                    if electric {
+                        used -= made.power[t];
+                    }
+                }
+                let gives = self.gives(SlackKind::BaseLoad, id, t);
+                self.within(&format!("connection {id} base load slack"), t, gives, 0.0, connection.base_load.at(t));
+                let net = series.import[t] - series.export[t] + gives;
+                self.equal(&format!("connection {id} balance"), t, net, used);
+            }
+        }
+    }
+
+    fn headers(&mut self) {
+        for header in &self.case.headers {
+            for t in 0..self.case.time.steps {
+                let vent = self.solution.vents[&header.id][t];
+                self.within(&format!("header {} vent", header.id), t, vent, 0.0, f64::INFINITY);
+                let (mut into, mut out) = (0.0, vent);
+                for unit in self.case.units.iter().filter(|unit| unit.header == header.id) {
+                    into += self.solution.units[&unit.id].heat[t];
+                }
+                for storage in self.case.storages.iter().filter(|storage| storage.header == header.id) {
+                    into += self.solution.storages[&storage.id].discharge[t];
+                    out += self.solution.storages[&storage.id].charge[t];
+                }
+                let mut losses = 0.0;
+                for link in &self.case.links {
+                    let flow = &self.solution.links[&link.id];
+                    if link.from == header.id {
+                        out += flow.forward[t];
+                        into += flow.reverse[t] * (1.0 - link.loss_frac);
+                    }
+                    if link.to == header.id {
+                        out += flow.reverse[t];
+                        into += flow.forward[t] * (1.0 - link.loss_frac);
+                    }
+                    if link.from == header.id || link.to == header.id {
+                        losses += 0.5 * link.fixed_loss.at(t);
+                    }
+                }
+                let gives = self.gives(SlackKind::FixedLoss, &header.id, t);
+                self.within(&format!("header {} fixed loss slack", header.id), t, gives, 0.0, losses);
+                out += losses - gives;
+                for demand in self.case.demands.iter().filter(|demand| demand.header == header.id) {
+                    out += self.solution.demands[&demand.id].served[t];
+                }
+                self.equal(&format!("header {} balance", header.id), t, into, out);
+            }
+        }
+    }
+
+    fn demands(&mut self) {
+        for demand in &self.case.demands {
+            let series = &self.solution.demands[&demand.id];
+            let id = &demand.id;
+            for t in 0..self.case.time.steps {
+                let asked = demand.heat.at(t);
+                self.within(&format!("demand {id} served"), t, series.served[t], 0.0, asked);
+                let most = demand.sheddable_mw(t) + self.gives(SlackKind::MustServe, id, t);
+                self.within(&format!("demand {id} unserved"), t, series.unserved[t], 0.0, most);
+                let sum = series.served[t] + series.unserved[t];
+                self.equal(&format!("demand {id} sum"), t, sum, asked);
+            }
+        }
+    }
+
+    fn totals(&mut self) {
+        for class in &self.case.classes {
+            let mut mwh = 0.0;
+            for demand in self.case.demands.iter().filter(|demand| demand.class == *class) {
+                for (t, unserved) in self.solution.demands[&demand.id].unserved.iter().enumerate() {
+                    mwh += unserved * self.case.time.hours(t);
+                }
+            }
+            let said = self.solution.unserved_mwh.get(class).copied().unwrap_or(f64::NAN);
+            self.equal(&format!("class {class} unserved total"), 0, said, mwh);
+        }
+        let cost = cost_of(self.case, self.solution);
+        self.equal("schedule cost", 0, self.solution.schedule_cost, cost);
+        let movable = 1e-3 * self.solution.cost.abs();
+        let most = if self.case.previous.is_some() { self.solution.cost + movable } else { self.solution.cost };
+        self.within("cost against the cost stage", 0, cost, self.solution.cost, most);
+    }
+
+    /// MW of a demand that could be taken from it in a step.
+    fn takeable(&self, d: usize, t: usize) -> f64 {
+        let demand = &self.case.demands[d];
+        let unserved = self.solution.demands[&demand.id].unserved[t];
+        demand.sheddable_mw(t) - unserved
+    }
+
+    fn priority(&mut self) {
+        let case = self.case;
+        let rank = |class: &str| case.classes.iter().position(|c| c == class).unwrap_or(usize::MAX);
+        for t in 0..case.time.steps {
+            for short in &case.demands {
+                let missing = self.solution.demands[&short.id].unserved[t];
+                if missing <= MATTERS {
+                    continue;
+                }
+                let reach = self.reach(&short.header, t);
+                for (d, served) in case.demands.iter().enumerate() {
+                    if rank(&served.class) > rank(&short.class)
+                        && reach.contains(&served.header)
+                        && self.takeable(d, t) > MATTERS
+                    {
+                        self.fault(format!(
+                            "priority, step {t}: {} ({}) lacks {missing} MW while {} ({}) is served",
+                            short.id, short.class, served.id, served.class
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Headers from which heat could be brought to `header` in step `t`.
+    fn reach(&self, header: &str, t: usize) -> Vec<String> {
+        let mut reached = vec![header.to_owned()];
+        let mut open = VecDeque::from([header.to_owned()]);
+        while let Some(to) = open.pop_front() {
+            for link in self.case.links.iter().filter(|link| link.loss_frac < 1.0) {
+                let flow = &self.solution.links[&link.id];
+                let forward = link.cap.at(t) - flow.forward[t];
+                let reverse = link.cap_reverse.at(t) - flow.reverse[t];
+                let from = if link.to == to && forward > MATTERS {
+                    &link.from
+                } else if link.from == to && reverse > MATTERS {
+                    &link.to
+                } else {
+                    continue;
+                };
+                if !reached.contains(from) {
+                    reached.push(from.clone());
+                    open.push_back(from.clone());
+                }
+            }
+        }
+        reached
+    }
+
+    fn evidence(&mut self) {
+        let certificate = self.solution.certificate;
+        if self.solution.status == Status::Optimal {
+            let figures = [Some(certificate.primal), certificate.dual, certificate.gap];
+            // Written so that an absent figure and a NaN both fail.
+            let sound = figures.iter().all(|figure| figure.is_some_and(|figure| figure <= 1e-7));
+            if !sound || !certificate.passed {
+                self.fault(format!("certificate does not hold: {certificate:?}"));
+            }
+            for stage in &self.solution.stages {
+                if let Some(mwh) = self.solution.unserved_mwh.get(&stage.name).copied() {
+                    self.equal(
+                        &format!("stage {}", stage.name),
+                        0,
+                        mwh,
+                        self.stage_with_must_serve(&stage.name, stage.value),
+                    );
+                }
+            }
+        }
+    }
+
+    /// A class's total is its stage's value and what must-serve heat the physical stage had to give up.
+    fn stage_with_must_serve(&self, class: &str, value_of_stage: f64) -> f64 {
+        let mut mwh = value_of_stage;
+        for demand in self.case.demands.iter().filter(|demand| demand.class == class) {
+            for t in 0..self.case.time.steps {
+                mwh += self.gives(SlackKind::MustServe, &demand.id, t) * self.case.time.hours(t);
+            }
+        }
+        mwh
+    }
+}

@@ -1,0 +1,102 @@
+//! What the duals say: the price of heat at a header, and the limits that hold a result back.
+
+use std::collections::BTreeMap;
+
+use crate::case::Case;
+use crate::formulate::{Formulation, Part};
+use crate::problem::{Answer, Problem};
+use crate::solution::Binding;
+
+/// How many limits of one stage are worth a reader's time.
+const SHOWN: usize = 8;
+
+/// A worth below this (money or MWh per MW) explains nothing.
+const NEGLIGIBLE: f64 = 1e-6;
+
+/// Price of a MWh more at each header in each step: the balance row's dual is per MW held for the step.
+#[must_use]
+pub fn prices(case: &Case, formulation: &Formulation, answer: &Answer) -> BTreeMap<String, Vec<f64>> {
+    let mut prices: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for (h, header) in case.headers.iter().enumerate() {
+        let of_header = formulation
+            .hours
+            .iter()
+            .enumerate()
+            .map(|(t, hours)| answer.y[formulation.balance[&(h, t)]] / hours)
+            .collect();
+        prices.insert(header.id.clone(), of_header);
+    }
+    prices
+}
+
+/// The limits that keep a class (or the physical stage) from being smaller, over all steps.
+#[must_use]
+pub fn class(case: &Case, formulation: &Formulation, problem: &Problem, answer: &Answer, stage: &str) -> Vec<Binding> {
+    limits(case, formulation, problem, answer, stage, formulation.hours.len())
+}
+
+/// The limits that cost money in the first step, which is the one that is dispatched.
+#[must_use]
+pub fn cost(case: &Case, formulation: &Formulation, problem: &Problem, answer: &Answer) -> Vec<Binding> {
+    limits(case, formulation, problem, answer, "cost", 1)
+}
+
+fn limits(
+    case: &Case,
+    formulation: &Formulation,
+    problem: &Problem,
+    answer: &Answer,
+    stage: &str,
+    steps: usize,
+) -> Vec<Binding> {
+    // By owner and limit: first step, and what a MW more in every step would be worth.
+    let mut found: BTreeMap<(String, &'static str), (usize, f64)> = BTreeMap::new();
+    let mut note = |owner: &str, limit: &'static str, t: usize, worth: f64| {
+        if worth > NEGLIGIBLE {
+            let entry = found.entry((owner.to_owned(), limit)).or_insert((t, 0.0));
+            entry.0 = entry.0.min(t);
+            entry.1 += worth;
+        }
+    };
+    let reduced = problem.reduced_costs(&answer.y);
+    for (column, &(part, owner, t)) in formulation.names.iter().enumerate() {
+        // A column that an earlier stage fixed is not held by its own limit.
+        let own = formulation.problem.upper[column];
+        if t >= steps || (answer.x[column] - own).abs() > 1e-7 * (1.0 + own.abs()) {
+            continue;
+        }
+        let (id, limit) = match part {
+            Part::Heat => (&case.units[owner].id, "heat_max"),
+            Part::Import => (&case.connections[owner].id, "max_import"),
+            Part::Export => (&case.connections[owner].id, "max_export"),
+            Part::Forward => (&case.links[owner].id, "cap"),
+            Part::Reverse => (&case.links[owner].id, "cap_reverse"),
+            Part::Charge => (&case.storages[owner].id, "charge_max"),
+            Part::Discharge => (&case.storages[owner].id, "discharge_max"),
+            Part::Energy => (&case.storages[owner].id, "capacity_mwh"),
+            Part::Vent | Part::Shed | Part::Slack(_) => continue,
+        };
+        note(id, limit, t, -reduced[column]);
+    }
+    for (&row, &(u, t)) in &formulation.ramps {
+        if t < steps {
+            let dual = answer.y[row];
+            let limit = if dual < 0.0 { "ramp_up_per_h" } else { "ramp_down_per_h" };
+            note(&case.units[u].id, limit, t, dual.abs());
+        }
+    }
+    let mut binding: Vec<Binding> = found
+        .into_iter()
+        .map(|((owner, limit), (step, worth))| Binding {
+            stage: stage.to_owned(),
+            owner,
+            limit: limit.to_owned(),
+            step,
+            worth,
+        })
+        .collect();
+    // Ties keep the order of the map, by owner and limit.
+    binding.sort_by(|a, b| b.worth.total_cmp(&a.worth));
+    binding.truncate(SHOWN);
+    binding
+}

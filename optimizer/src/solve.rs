@@ -1,0 +1,267 @@
+//! The stages of a strict-priority solve.
+//!
+//! One weighted solve comes first: it is optimal outright where nothing is short, and a good basis where something is.
+//! Then the stages are walked from the top: physical slacks, the classes, cost, movement. A stage that some point of
+//! the face so far brings to zero is proved minimal and its columns are fixed at zero; otherwise it is minimised from
+//! the warm basis and the problem shrinks to its optimal face (`Problem::fix_face`). Weights alone would be wrong: a
+//! heat pump can buy four units of a lower class with the power that one unit of a higher class needs.
+//!
+//! Every solve is certified by `Problem::certify`; a warm answer that fails is solved again cold, and a cold one that
+//! fails is an error. Nothing uncertified leaves this file.
+
+use crate::case::Case;
+use crate::error::Error;
+use crate::explain;
+use crate::extract;
+use crate::formulate::{Formulation, Part};
+use crate::highs::{self, Highs, Outcome};
+use crate::problem::{Answer, Evidence, Problem};
+use crate::solution::{Binding, Certificate, Solution, SolverInfo, Stage, Status};
+
+/// How to solve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Simplex iterations allowed in one solve. Not a time: a replay must end in the same place.
+    pub iteration_limit: i32,
+    /// Weights of the first solve per unserved MWh, highest class first.
+    pub weights: [f64; 5],
+    /// Share of the cost that the movement stage may spend.
+    pub movement_cost: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { iteration_limit: 5_000_000, weights: [1e5, 3e4, 1e4, 3e3, 1e3], movement_cost: 1e-3 }
+    }
+}
+
+/// Weight of a physical slack in the first solve, above every class.
+const PHYSICAL_WEIGHT: f64 = 1e6;
+
+/// MWh below which a stage counts as zero: the solver's own tolerance over a large case.
+const NOTHING: f64 = 1e-7;
+
+/// Finds the best schedule: unserved heat minimal class by class, then cost, then movement.
+///
+/// # Errors
+/// `Error::Invalid` where the case makes no sense; the others where the solver fails. Shortage is no error.
+pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
+    case.validate()?;
+    let formulation = Formulation::new(case);
+    let economic = formulation.problem.cost.clone();
+    let mut run = Run {
+        solver: Highs::new(&formulation.problem, options.iteration_limit)?,
+        problem: formulation.problem.clone(),
+        evidence: Evidence::default(),
+    };
+    let levels = levels(case, &formulation);
+
+    for (level, stage) in levels.iter().enumerate() {
+        // The physical level, where there is one, precedes the classes.
+        let weight = match level.checked_sub(levels.len() - case.classes.len()) {
+            None => PHYSICAL_WEIGHT,
+            Some(class) => options.weights[class.min(4)],
+        };
+        for &(column, hours) in &stage.columns {
+            run.problem.cost[column] += weight * hours;
+        }
+    }
+    let mut answer = run.solve("weighted")?;
+    let objective_weighted = run.problem.objective(&answer.x);
+
+    let mut stages = Vec::new();
+    let mut binding: Vec<Binding> = Vec::new();
+    let mut walked = false;
+    for level in &levels {
+        let reached = level.value(&answer.x);
+        if reached <= NOTHING {
+            for &(column, _) in &level.columns {
+                run.problem.upper[column] = 0.0;
+            }
+            stages.push(level.stage(reached.max(0.0), false));
+            continue;
+        }
+        walked = true;
+        run.problem.cost.fill(0.0);
+        for &(column, hours) in &level.columns {
+            run.problem.cost[column] = hours;
+        }
+        let best = run.solve(&level.name)?;
+        let value = level.value(&best.x);
+        binding.extend(explain::class(case, &formulation, &run.problem, &best, &level.name));
+        run.problem.fix_face(&best);
+        // The point at hand stays the witness for the stages below while it is as good as the optimum.
+        if reached > value + NOTHING {
+            answer = best;
+        }
+        stages.push(level.stage(value, true));
+    }
+
+    run.problem.cost.clone_from(&economic);
+    if walked {
+        answer = run.solve("cost")?;
+    } else {
+        // The weighted optimum sheds nothing, so its duals prove the cost optimal too, once nothing can be shed.
+        run.evidence = run.evidence.worst(run.problem.certify(&answer));
+        if !run.evidence.passed() {
+            answer = run.solve("cost")?;
+        }
+    }
+    let cost = run.problem.objective(&answer.x);
+    stages.push(Stage { name: "cost".to_owned(), value: cost, solved: walked });
+    let prices = explain::prices(case, &formulation, &answer);
+    binding.extend(explain::cost(case, &formulation, &run.problem, &answer));
+
+    if let Some(previous) = &case.previous {
+        run.add_movement(case, &formulation, previous, cost, options.movement_cost);
+        answer = run.solve("movement")?;
+        stages.push(Stage { name: "movement".to_owned(), value: run.problem.objective(&answer.x), solved: true });
+    }
+    for (level, stage) in levels.iter().zip(&stages) {
+        // A face that was fixed wrongly would let a later stage spoil an earlier one.
+        let spoilt = level.value(&answer.x) - stage.value;
+        if spoilt > 1e-6 * (1.0 + stage.value) {
+            return Err(Error::Stage { stage: level.name.clone(), outcome: "a later stage made it worse" });
+        }
+    }
+
+    let mut solution = extract::schedule(case, &formulation, &answer.x);
+    solution.status = Status::Optimal;
+    solution.objective_weighted = Some(objective_weighted);
+    solution.stages = stages;
+    solution.cost = cost;
+    solution.prices = prices;
+    solution.binding = binding;
+    solution.certificate = Certificate {
+        primal: run.evidence.primal,
+        dual: Some(run.evidence.dual),
+        gap: Some(run.evidence.gap),
+        passed: run.evidence.passed(),
+    };
+    solution.solver = SolverInfo {
+        name: highs::NAME.to_owned(),
+        version: highs::version(),
+        seed: highs::SEED,
+        iterations: run.solver.iterations(),
+        ms: None,
+    };
+    Ok(solution)
+}
+
+/// What one stage above cost minimises: columns with their hours.
+struct Level {
+    name: String,
+    columns: Vec<(usize, f64)>,
+}
+
+impl Level {
+    fn value(&self, x: &[f64]) -> f64 {
+        self.columns.iter().map(|&(column, hours)| hours * x[column]).sum()
+    }
+
+    fn stage(&self, value: f64, solved: bool) -> Stage {
+        Stage { name: self.name.clone(), value, solved }
+    }
+}
+
+fn levels(case: &Case, formulation: &Formulation) -> Vec<Level> {
+    let mut physical = Level { name: "physical".to_owned(), columns: Vec::new() };
+    let mut classes: Vec<Level> =
+        case.classes.iter().map(|name| Level { name: name.clone(), columns: Vec::new() }).collect();
+    for (column, &(part, owner, t)) in formulation.names.iter().enumerate() {
+        match part {
+            Part::Shed => {
+                let class = &case.demands[owner].class;
+                if let Some(level) = classes.iter_mut().find(|level| level.name == *class) {
+                    level.columns.push((column, formulation.hours[t]));
+                }
+            }
+            Part::Slack(kind) => {
+                // A final level is in MWh already.
+                let hours = if extract::is_energy(kind) { 1.0 } else { formulation.hours[t] };
+                physical.columns.push((column, hours));
+            }
+            _ => {}
+        }
+    }
+    let mut levels = Vec::new();
+    if !physical.columns.is_empty() {
+        levels.push(physical);
+    }
+    levels.extend(classes);
+    levels
+}
+
+struct Run {
+    solver: Highs,
+    problem: Problem,
+    evidence: Evidence,
+}
+
+impl Run {
+    /// Solves the problem as it stands, warm, and where that fails cold.
+    fn solve(&mut self, stage: &str) -> Result<Answer, Error> {
+        self.solver.update(&self.problem)?;
+        let (mut outcome, mut answer) = self.solver.run()?;
+        let mut evidence = self.problem.certify(&answer);
+        if outcome != Outcome::Optimal || !evidence.passed() {
+            self.solver.clear()?;
+            (outcome, answer) = self.solver.run()?;
+            evidence = self.problem.certify(&answer);
+        }
+        if let Outcome::Other(outcome) = outcome {
+            return Err(Error::Stage { stage: stage.to_owned(), outcome });
+        }
+        if !evidence.passed() {
+            return Err(Error::Certificate {
+                stage: stage.to_owned(),
+                primal: evidence.primal,
+                dual: evidence.dual,
+                gap: evidence.gap,
+            });
+        }
+        self.evidence = self.evidence.worst(evidence);
+        Ok(answer)
+    }
+
+    /// Adds one column per setpoint and step that is at least the setpoint's change, makes their sum the objective and
+    /// the cost a row. Units and demands move; a demand's setpoint is what it is served, so its shedding counts.
+    fn add_movement(
+        &mut self,
+        case: &Case,
+        formulation: &Formulation,
+        previous: &std::collections::BTreeMap<String, f64>,
+        cost: f64,
+        share: f64,
+    ) {
+        let spend: Vec<(usize, f64)> = self.problem.cost.iter().copied().enumerate().collect();
+        self.problem.row(f64::NEG_INFINITY, cost + share * cost.abs(), &spend);
+        self.problem.cost.fill(0.0);
+        let units = case.units.iter().enumerate().map(|(u, unit)| (Part::Heat, u, &unit.id));
+        let demands = case.demands.iter().enumerate().map(|(d, demand)| (Part::Shed, d, &demand.id));
+        for (part, owner, id) in units.chain(demands) {
+            let before = previous.get(id).copied();
+            for t in 0..formulation.hours.len() {
+                let Some(now) = formulation.find(part, owner, t) else {
+                    continue;
+                };
+                let last = t.checked_sub(1).and_then(|t| formulation.find(part, owner, t));
+                // A change that is asked of the consumer itself, not of the shed setpoint, is no movement.
+                let base = match (part, last, before) {
+                    (_, Some(_), _) => 0.0,
+                    (Part::Shed, None, Some(served)) => (case.demands[owner].heat.at(t) - served).max(0.0),
+                    (_, None, Some(mw)) => mw,
+                    (_, None, None) => continue,
+                };
+                let change = self.problem.column(1.0, 0.0, f64::INFINITY);
+                for sign in [1.0, -1.0] {
+                    let mut entries = vec![(change, 1.0), (now, -sign)];
+                    if let Some(last) = last {
+                        entries.push((last, sign));
+                    }
+                    self.problem.row(-sign * base, f64::INFINITY, &entries);
+                }
+            }
+        }
+    }
+}
