@@ -1,0 +1,350 @@
+//! Who moves a setpoint, and the way there.
+//!
+//! Each setpoint has one lane. Fail-safe > operator > procedure > dispatch > sub-agent: a *hold* of the fail-safe lane
+//! shuts everyone else out until it is released; another writer keeps the setpoint from lower ones for as long as its
+//! command lives and its movement lasts. A value is approached in steps, as the velocity allows, one write at a time; the
+//! command is answered after its first write has been read back, the rest of the way is telemetry.
+//!
+//! Where the setpoint stands is what the image last read of it, never what was once asked for.
+
+use super::admit::refusal;
+use super::alarms::Alarms;
+use super::gate::Guarded;
+use super::image::Image;
+use hypocaust_protocols::model::{
+    BadReason, DeviceId, Fleet, HeaderId, Limits, MainId, Millis, Plant, SetpointId, Tick, TripId,
+};
+use hypocaust_protocols::wire::{Refusal, Verdict, Writer};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Why the fail-safe lane holds a setpoint.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// A source's trip; released when the centre's schedule knows of it.
+    Trip(TripId),
+    /// A main that carries nothing any more; released in the same way.
+    Main(MainId),
+    /// Local balancing of this header.
+    Balance(HeaderId),
+    /// The edge does not see its headers.
+    Fallback,
+}
+
+#[derive(Debug, Clone)]
+struct Pending {
+    writer: Writer,
+    target: f64,
+    /// The command that waits for an answer.
+    command: Option<String>,
+    written: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Flight {
+    write: u64,
+    value: f64,
+    fail_safe: bool,
+    command: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Lane {
+    guarded: Guarded,
+    holds: BTreeMap<Hold, f64>,
+    pending: Option<Pending>,
+    flight: Option<Flight>,
+    last_write: Option<Tick>,
+    /// When the moves of the last minute were accepted.
+    accepted: VecDeque<Tick>,
+    /// A writer keeps it from lower ones until then.
+    kept: Option<(Writer, Tick)>,
+}
+
+/// A write to perform.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    pub write: u64,
+    pub device: DeviceId,
+    pub setpoint: SetpointId,
+    pub value: f64,
+    pub writer: Writer,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    pub setpoint: SetpointId,
+    /// The command to answer.
+    pub answer: Option<(String, Verdict)>,
+    /// What went wrong, for the event list.
+    pub trouble: Option<Refusal>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Arbiter {
+    lanes: BTreeMap<SetpointId, Lane>,
+    next_write: u64,
+    step_ms: u64,
+    spacing_ms: u64,
+    per_minute: usize,
+}
+
+impl Arbiter {
+    pub fn new(fleet: &Fleet, plant: &Plant) -> Self {
+        let Limits { scan, write_spacing_ms, writes_per_minute, .. } = &fleet.limits;
+        let lane = |guarded| Lane {
+            guarded,
+            holds: BTreeMap::new(),
+            pending: None,
+            flight: None,
+            last_write: None,
+            accepted: VecDeque::new(),
+            kept: None,
+        };
+        let lanes = plant
+            .setpoints
+            .iter()
+            .filter_map(|s| Some((s.tag.clone(), lane(Guarded::new(fleet, plant, &s.tag)?))))
+            .collect();
+        // A step per fastest scan: each is seen in the image before the next.
+        let step_ms = scan.iter().map(|c| c.period_ms).min().unwrap_or(*write_spacing_ms).max(*write_spacing_ms);
+        Self { lanes, next_write: 1, step_ms, spacing_ms: *write_spacing_ms, per_minute: *writes_per_minute as usize }
+    }
+
+    fn lane(&mut self, setpoint: &SetpointId) -> Result<&mut Lane, Refusal> {
+        self.lanes.get_mut(setpoint).ok_or_else(|| {
+            refusal(
+                "allow-list",
+                format!("{setpoint} is no setpoint of this plant; only setpoints of its file are written"),
+            )
+        })
+    }
+
+    /// A writer other than fail-safe asks for a value. `Ok` carries the command that lost its place and its answer.
+    #[allow(clippy::too_many_arguments, reason = "one row of facts about one request; a struct would name them twice")]
+    pub fn ask(
+        &mut self,
+        now: Tick,
+        until: Tick,
+        writer: Writer,
+        setpoint: &SetpointId,
+        value: f64,
+        command: Option<String>,
+        image: &Image,
+        alarms: &Alarms,
+    ) -> Result<Option<(String, Verdict)>, Refusal> {
+        let (per_minute, spacing_ms) = (self.per_minute, self.spacing_ms);
+        let lane = self.lane(setpoint)?;
+        lane.guarded.absolute(value, image)?;
+        lane.free_for(writer, now)?;
+        lane.guarded.judge(writer, value, image, alarms)?;
+        lane.rate(now, per_minute, spacing_ms)?;
+        lane.accepted.push_back(now);
+        lane.kept = Some((writer, until));
+        let last = lane.pending.replace(Pending { writer, target: value, command, written: false });
+        Ok(last.and_then(|p| p.command).map(|id| {
+            let reason = format!("a newer request to {setpoint} took its place before it was written");
+            (id, Verdict::Refused(refusal("arbitration", reason)))
+        }))
+    }
+
+    /// The fail-safe lane takes a setpoint. Refused outside of the absolute rules, as for everyone. A lower writer's
+    /// request that waits is answered as refused.
+    pub fn hold(
+        &mut self,
+        hold: Hold,
+        setpoint: &SetpointId,
+        value: f64,
+        image: &Image,
+    ) -> Result<Option<(String, Verdict)>, Refusal> {
+        let lane = self.lane(setpoint)?;
+        lane.guarded.absolute(value, image)?;
+        let safest = lane.holds.get(&hold).map_or(value, |held| lane.guarded.safer(*held, value));
+        lane.holds.insert(hold.clone(), safest);
+        let lost = lane.pending.take();
+        Ok(lost.and_then(|p| p.command).map(|id| {
+            let reason = format!("the fail-safe lane took {setpoint} ({})", hold.name());
+            (id, Verdict::Refused(refusal("arbitration", reason)))
+        }))
+    }
+
+    /// Ends a hold everywhere; the setpoints stay where they are until somebody moves them.
+    pub fn release(&mut self, hold: &Hold) -> bool {
+        let mut any = false;
+        for lane in self.lanes.values_mut() {
+            any |= lane.holds.remove(hold).is_some();
+        }
+        any
+    }
+
+    /// Ends all holds on one setpoint: local balancing gives heat back.
+    pub fn free(&mut self, setpoint: &SetpointId) {
+        if let Some(lane) = self.lanes.get_mut(setpoint) {
+            lane.holds.clear();
+        }
+    }
+
+    /// Movements of normal writers stop where they are: nobody leads any more. Waiting commands get their answer.
+    pub fn halt(&mut self) -> Vec<(String, Verdict)> {
+        let mut answers = Vec::new();
+        for (setpoint, lane) in &mut self.lanes {
+            lane.kept = None;
+            if let Some(id) = lane.pending.take().and_then(|p| p.command) {
+                let reason = format!("the edge stopped hearing the centre before it wrote {setpoint}");
+                answers.push((id, Verdict::Refused(refusal("arbitration", reason))));
+            }
+        }
+        answers
+    }
+
+    pub fn holds(&self) -> impl Iterator<Item = (&SetpointId, &Hold, f64)> {
+        self.lanes.iter().flat_map(|(id, lane)| lane.holds.iter().map(move |(hold, value)| (id, hold, *value)))
+    }
+
+    pub fn guarded(&self, setpoint: &SetpointId) -> Option<&Guarded> {
+        self.lanes.get(setpoint).map(|l| &l.guarded)
+    }
+
+    /// The writes that are due. Each is in flight until [`Arbiter::done`].
+    pub fn step(&mut self, now: Tick, image: &Image, alarms: &Alarms) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        for (setpoint, lane) in &mut self.lanes {
+            if lane.flight.is_some() || (lane.holds.is_empty() && lane.pending.is_none()) {
+                continue;
+            }
+            let since = lane.last_write.map_or(u64::MAX, |t| now.since(t));
+            let Some((writer, value, command)) = lane.next(since, self.step_ms, image, alarms) else { continue };
+            let write = self.next_write;
+            self.next_write += 1;
+            lane.last_write = Some(now);
+            lane.flight = Some(Flight { write, value, fail_safe: writer == Writer::FailSafe, command });
+            let device = lane.guarded.tag.device.clone();
+            wanted.push(Wanted { write, device, setpoint: setpoint.clone(), value, writer });
+        }
+        wanted
+    }
+
+    /// A write came back: with what was read back, or why it failed. The image learns of it before anything is decided.
+    pub fn done(
+        &mut self,
+        wall: Millis,
+        now: Tick,
+        write: u64,
+        result: Result<f64, String>,
+        image: &mut Image,
+    ) -> Option<Done> {
+        let (setpoint, lane) =
+            self.lanes.iter_mut().find(|(_, lane)| lane.flight.as_ref().is_some_and(|f| f.write == write))?;
+        let flight = lane.flight.take()?;
+        let outcome = match result {
+            Ok(readback) => {
+                image.read(wall, now, setpoint, Ok(readback));
+                if lane.guarded.confirms(flight.value, readback) {
+                    Ok(readback)
+                } else {
+                    Err(refusal(
+                        "read-back",
+                        format!("{} was written to {setpoint}, {readback} was read back", flight.value),
+                    ))
+                }
+            }
+            Err(reason) => {
+                // It may have been written all the same: until it is read again nobody knows where it stands.
+                image.read(wall, now, setpoint, Err(BadReason::DeviceError));
+                Err(refusal("device", format!("{setpoint} could not be written: {reason}")))
+            }
+        };
+        if outcome.is_err() && !flight.fail_safe {
+            lane.pending = None;
+        }
+        let trouble = outcome.as_ref().err().cloned();
+        let verdict = outcome.map_or_else(Verdict::Refused, |readback| Verdict::Done { readback });
+        Some(Done { setpoint: setpoint.clone(), answer: flight.command.map(|id| (id, verdict)), trouble })
+    }
+}
+
+impl Lane {
+    fn free_for(&self, writer: Writer, now: Tick) -> Result<(), Refusal> {
+        let id = &self.guarded.setpoint.tag;
+        if let Some(hold) = self.holds.keys().next() {
+            return Err(refusal("arbitration", format!("the fail-safe lane holds {id} ({})", hold.name())));
+        }
+        let moving = self.pending.as_ref().map(|p| p.writer);
+        let keeping = self.kept.filter(|(_, until)| now <= *until).map(|(w, _)| w);
+        match moving.into_iter().chain(keeping).min() {
+            Some(higher) if higher < writer => {
+                Err(refusal("arbitration", format!("{id} is with {higher:?}, which stands above {writer:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rate(&mut self, now: Tick, per_minute: usize, spacing_ms: u64) -> Result<(), Refusal> {
+        let id = &self.guarded.setpoint.tag;
+        while self.accepted.front().is_some_and(|t| now.since(*t) >= 60_000) {
+            self.accepted.pop_front();
+        }
+        if self.accepted.len() >= per_minute {
+            return Err(refusal(
+                "rate",
+                format!("{id} has been moved {per_minute} times within a minute, which is the limit"),
+            ));
+        }
+        if let Some(last) = self.accepted.back()
+            && now.since(*last) < spacing_ms
+        {
+            return Err(refusal(
+                "rate",
+                format!("{id} was moved {} ms ago; {spacing_ms} ms is the least", now.since(*last)),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The value to write now, if any.
+    fn next(
+        &mut self,
+        since_ms: u64,
+        step_ms: u64,
+        image: &Image,
+        alarms: &Alarms,
+    ) -> Option<(Writer, f64, Option<String>)> {
+        let id = &self.guarded.setpoint.tag;
+        if !self.holds.is_empty() {
+            if since_ms < step_ms {
+                return None;
+            }
+            // Where it was last seen; without that nobody can say which way is safe.
+            let from = image.last_good(id)?;
+            let target = self.holds.values().copied().reduce(|a, b| self.guarded.safer(a, b))?;
+            self.guarded.judge(Writer::FailSafe, target, image, alarms).ok()?;
+            let value = self.guarded.step(Writer::FailSafe, from, target, step_ms)?;
+            return Some((Writer::FailSafe, value, None));
+        }
+        let pending = self.pending.as_mut()?;
+        if pending.written && since_ms < step_ms {
+            return None;
+        }
+        // An interlock or an alarm on the way stops the movement for as long as it stands.
+        self.guarded.judge(pending.writer, pending.target, image, alarms).ok()?;
+        let from = image.good(id)?;
+        let value = self.guarded.step(pending.writer, from, pending.target, step_ms.min(since_ms))?;
+        let (writer, command) = (pending.writer, pending.command.take());
+        pending.written = true;
+        if (value - pending.target).abs() < self.guarded.resolution() {
+            self.pending = None;
+        }
+        Some((writer, value, command))
+    }
+}
+
+impl Hold {
+    pub fn name(&self) -> String {
+        match self {
+            Hold::Trip(trip) => format!("trip {trip}"),
+            Hold::Main(main) => format!("main {main} closed"),
+            Hold::Balance(header) => format!("local balance of {header}"),
+            Hold::Fallback => "fallback".into(),
+        }
+    }
+}

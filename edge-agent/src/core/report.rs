@@ -1,0 +1,123 @@
+//! Report by exception: a value is sent when it left its deadband, when its quality changed, or when it has been silent
+//! for as long as its tag allows. What one device shows in one scan becomes one [`Entry`]; entries of a boot count up
+//! from 1 without holes, so that the centre's acknowledgement by ranges means what it says.
+
+use super::image::Image;
+use hypocaust_protocols::model::{DeviceId, Plant, Quality, Tick, Value};
+use hypocaust_protocols::wire::Entry;
+
+#[derive(Debug, Clone)]
+struct Rule {
+    deadband: f64,
+    max_silence_ms: u64,
+    last: Option<(Value, Quality, Tick)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    boot: u64,
+    next_seq: u64,
+    /// By the index of the image.
+    rules: Vec<Rule>,
+}
+
+impl Reporter {
+    pub fn new(plant: &Plant, boot: u64) -> Self {
+        let rules = plant.tags.iter().map(|tag| Rule {
+            deadband: tag.deadband,
+            // Saturates for silences beyond what an edge lives for.
+            max_silence_ms: (tag.max_silence_s * 1000.0) as u64,
+            last: None,
+        });
+        Self { boot, next_seq: 1, rules: rules.collect() }
+    }
+
+    /// After a scan of this device: whatever is due.
+    pub fn scanned(&mut self, image: &Image, device: &DeviceId, tick: Tick) -> Option<Entry> {
+        self.entry(image, device, tick, true)
+    }
+
+    /// Between scans: only changes of quality, which nobody shall wait for.
+    pub fn quality(&mut self, image: &Image, device: &DeviceId, tick: Tick) -> Option<Entry> {
+        self.entry(image, device, tick, false)
+    }
+
+    fn entry(&mut self, image: &Image, device: &DeviceId, tick: Tick, values: bool) -> Option<Entry> {
+        let mut samples = Vec::new();
+        for &at in image.of_device(device) {
+            let (value, quality) = image.value_at(at);
+            let rule = &mut self.rules[at];
+            if rule.is_due(value, quality, tick, values) {
+                rule.last = Some((value, quality.clone(), tick));
+                samples.push(image.sample(at));
+            }
+        }
+        if samples.is_empty() {
+            return None;
+        }
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        Some(Entry { boot: self.boot, seq, device: device.clone(), samples })
+    }
+}
+
+impl Rule {
+    fn is_due(&self, value: Value, quality: &Quality, tick: Tick, values: bool) -> bool {
+        let Some((last_value, last_quality, at)) = &self.last else {
+            // The first report waits for the first read, or for the device to be known as lost.
+            return values || quality.reason() != Some(&hypocaust_protocols::model::BadReason::NotRead);
+        };
+        if quality != last_quality {
+            return true;
+        }
+        if !values {
+            return false;
+        }
+        let moved = match (value, last_value) {
+            (Some(now), Some(then)) => {
+                let distance = (now - then).abs();
+                distance > 0.0 && distance >= self.deadband
+            }
+            (None, None) => false,
+            _ => true,
+        };
+        moved || tick.since(*at) >= self.max_silence_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::tests::{device, north, tag, wall};
+    use hypocaust_protocols::model::BadReason;
+
+    /// One scan a row: (tick, what was read) and whether an entry follows, with its sequence number.
+    #[test]
+    fn cycle_table() {
+        let (fleet, plant) = north();
+        let mut image = Image::new(&plant, &fleet.limits.scan, wall(0));
+        let mut reporter = Reporter::new(&plant, 7);
+        let pressure = tag("north.steam.pressure");
+        let plc1 = device("north.plc1");
+        let table: [(u64, Result<f64, BadReason>, Option<u64>); 8] = [
+            (0, Ok(10.0), Some(1)),                       // first
+            (500, Ok(10.0), None),                        // nothing new
+            (1000, Ok(10.019), None),                     // inside the deadband of 0.02
+            (1500, Ok(10.021), Some(2)),                  // left it
+            (2000, Ok(25.0), Some(3)),                    // out of range: quality
+            (2500, Err(BadReason::DeviceError), Some(4)), // another reason
+            (3000, Ok(10.021), Some(5)),                  // good again
+            (33_000, Ok(10.021), Some(6)),                // 30 s of silence
+        ];
+        for (tick, read, expected) in table {
+            image.read(wall(tick), Tick(tick), &pressure, read);
+            let entry = reporter.scanned(&image, &plc1, Tick(tick));
+            // Other tags of the device were never read; they are in the first entry and in the one after 30 s.
+            assert_eq!(entry.as_ref().map(|e| e.seq), expected, "at {tick}");
+            if let Some(entry) = entry {
+                assert_eq!(entry.boot, 7);
+                assert!(entry.samples.iter().any(|s| s.tag == pressure), "at {tick}");
+            }
+        }
+    }
+}

@@ -1,0 +1,535 @@
+//! Whole cycles of the core with the small fleet, and what the tests of its parts share.
+
+use super::*;
+use hypocaust_protocols::model::{DeviceId, Plant};
+use hypocaust_protocols::wire::SigningKey;
+use std::path::Path;
+use std::sync::OnceLock;
+
+pub fn fleet() -> Arc<Fleet> {
+    static FLEET: OnceLock<Arc<Fleet>> = OnceLock::new();
+    FLEET
+        .get_or_init(|| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+            Arc::new(hypocaust_protocols::files::load(&folder).expect("the sample fleet is right"))
+        })
+        .clone()
+}
+
+pub fn north() -> (Arc<Fleet>, Plant) {
+    let fleet = fleet();
+    let plant = fleet.plant("north").expect("the small fleet has north").clone();
+    (fleet, plant)
+}
+
+pub fn tag(id: &str) -> TagId {
+    TagId::new(id).expect("a test writes ids rightly")
+}
+
+pub fn device(id: &str) -> DeviceId {
+    DeviceId::new(id).expect("a test writes ids rightly")
+}
+
+pub fn wall(tick: u64) -> Millis {
+    Millis(1_700_000_000_000).plus(tick as i64)
+}
+
+pub fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+/// A core with the registers that it believes to be there: whatever it writes is read back and read again.
+struct Bench {
+    core: Core,
+    plant: Plant,
+    registers: BTreeMap<TagId, f64>,
+    tick: u64,
+    fail_safe_writes: usize,
+    answers_writes: bool,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (fleet, plant) = north();
+        let id = plant.id.clone();
+        let now = Now { wall: wall(0), tick: Tick(0) };
+        let core = Core::new(fleet, &id, key().verifying_key(), 9, Memory::default(), now).unwrap();
+        let mut registers: BTreeMap<TagId, f64> = plant.tags.iter().map(|t| (t.id.clone(), t.min.max(0.0))).collect();
+        for (id, value) in [
+            ("steam.pressure", 10.0),
+            ("water.temperature", 85.0),
+            ("b1.heat", 8.0),
+            ("b1.state", 4.0),
+            ("b1.load-sp", 10.8),
+            ("b2.heat", 3.0),
+            ("b2.state", 4.0),
+            ("b2.load-sp", 3.0),
+            ("chp1.heat", 3.0),
+            ("chp1.state", 4.0),
+            ("x1.open", 1.0),
+            ("n-s.open", 1.0),
+            ("ward.asked", 1.5),
+            ("ward.served", 1.5),
+            ("dairy.asked", 2.5),
+            ("dairy.served", 2.5),
+            ("dairy.cap-sp", 5.0),
+            ("tracing.asked", 1.0),
+            ("tracing.served", 1.0),
+            ("tracing.cap-sp", 2.0),
+            ("mill.asked", 6.0),
+            ("mill.served", 6.0),
+            ("mill.cap-sp", 12.0),
+            ("halls.asked", 4.0),
+            ("halls.served", 4.0),
+            ("halls.cap-sp", 8.0),
+        ] {
+            registers.insert(tag(&format!("north.{id}")), value);
+        }
+        Self { core, plant, registers, tick: 0, fail_safe_writes: 0, answers_writes: true }
+    }
+
+    fn set(&mut self, id: &str, value: f64) {
+        self.registers.insert(tag(&format!("north.{id}")), value);
+    }
+    fn get(&self, id: &str) -> f64 {
+        self.registers[&tag(&format!("north.{id}"))]
+    }
+
+    fn give(&mut self, input: Input) -> Vec<Effect> {
+        let mut all = self.call(input);
+        let mut at = 0;
+        while at < all.len() {
+            if let Effect::Write { write, setpoint, value, .. } = all[at].clone()
+                && self.answers_writes
+            {
+                self.registers.insert(setpoint, value);
+                all.extend(self.call(Input::WriteDone { write, result: Ok(value) }));
+            }
+            at += 1;
+        }
+        all
+    }
+
+    /// One call, and the rules that every write has to keep whatever came before: within bounds, never the counter, and
+    /// in the safe direction from what was last read while the fail-safe lane holds the setpoint.
+    fn call(&mut self, input: Input) -> Vec<Effect> {
+        let now = Now { wall: wall(self.tick), tick: Tick(self.tick) };
+        let effects = self.core.handle(now, input);
+        for effect in &effects {
+            let Effect::Write { setpoint, value, .. } = effect else { continue };
+            let rules = self.plant.setpoint(setpoint.as_str()).expect("only setpoints are written");
+            assert!(*value >= rules.min && *value <= rules.max, "{setpoint} {value} is out of bounds");
+            assert!(!setpoint.as_str().ends_with("counter"), "{setpoint} is the edge's own");
+            if self.core.arbiter.holds().any(|(id, ..)| id == setpoint) {
+                self.fail_safe_writes += 1;
+                let from = self.core.image().last_good(setpoint).expect("nobody knows which way is safe");
+                let safe = match rules.safe_direction {
+                    hypocaust_protocols::model::Direction::Down => *value < from,
+                    hypocaust_protocols::model::Direction::Up => *value > from,
+                };
+                assert!(safe, "{setpoint} from {from} to {value} is not the safe way");
+            }
+        }
+        effects
+    }
+
+    /// 500 ms: ticks and one read of each device.
+    fn scan(&mut self) -> Vec<Effect> {
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            self.tick += 100;
+            all.extend(self.give(Input::Tick));
+        }
+        for device in self.plant.devices.clone() {
+            let values = self
+                .plant
+                .tags
+                .iter()
+                .filter(|t| t.device == device.id)
+                .map(|t| (t.id.clone(), Ok(self.registers[&t.id])))
+                .collect();
+            all.extend(self.give(Input::Reads { device: device.id, values }));
+        }
+        all
+    }
+
+    fn command(&mut self, id: &str, writer: Writer, setpoint: &str, value: f64) -> Vec<Effect> {
+        let command = Command {
+            id: id.into(),
+            plant: self.plant.id.clone(),
+            writer,
+            action: Action::Set { setpoint: tag(&format!("north.{setpoint}")), value },
+            epoch: 1,
+            boot: 9,
+            tick: Tick(self.tick),
+            ttl_ms: 8000,
+            reason: 1,
+        };
+        self.give(Input::Command(Signed::seal(metric::COMMAND, &command, &key())))
+    }
+
+    fn beat(&mut self, trips_seen: &[&str]) -> Vec<Effect> {
+        let beat = hypocaust_protocols::wire::Beat {
+            plant: self.plant.id.clone(),
+            epoch: 1,
+            boot: 9,
+            tick: Tick(self.tick),
+            head_seq: 3,
+            head_hash: "ab".into(),
+            trips_seen: trips_seen.iter().map(|t| TripId::new(t).unwrap()).collect(),
+        };
+        self.give(Input::Beat(Signed::seal(metric::BEAT, &beat, &key())))
+    }
+
+    fn remote(&mut self) {
+        self.give(Input::Link(true));
+        for _ in 0..5 {
+            self.scan();
+            self.scan();
+            self.beat(&[]);
+        }
+        assert_eq!(self.core.mode(), Mode::Remote);
+    }
+
+    fn table(&mut self, lost: hypocaust_protocols::wire::Loss, moves: &[(&str, f64)]) {
+        let moves = moves
+            .iter()
+            .map(|(id, value)| hypocaust_protocols::wire::Move { setpoint: tag(&format!("north.{id}")), value: *value })
+            .collect();
+        let table = hypocaust_protocols::wire::Table {
+            plant: self.plant.id.clone(),
+            epoch: 1,
+            boot: 9,
+            tick: Tick(self.tick),
+            ttl_ms: 900_000,
+            reason: 2,
+            contingencies: vec![hypocaust_protocols::wire::Contingency { lost, moves }],
+        };
+        self.give(Input::Table(Signed::seal(metric::TABLE, &table, &key())));
+    }
+
+    fn trip_b1(&mut self) {
+        for flag in ["a", "b", "c"] {
+            self.set(&format!("b1.flame-lost-{flag}"), 1.0);
+        }
+        self.set("b1.state", 5.0);
+    }
+}
+
+fn outcomes(effects: &[Effect]) -> Vec<(String, String)> {
+    effects
+        .iter()
+        .filter_map(|e| match e {
+            Effect::Publish { name: metric::OUTCOME, value: NodeValue::Text(text) } => {
+                let outcome: Outcome = serde_json::from_str(text).unwrap();
+                let word = match outcome.verdict {
+                    Verdict::Done { .. } => "done".to_owned(),
+                    Verdict::Refused(r) => r.gate,
+                };
+                Some((outcome.id, word))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn writes(effects: &[Effect]) -> Vec<(String, f64)> {
+    effects
+        .iter()
+        .filter_map(|e| match e {
+            Effect::Write { setpoint, value, .. } => {
+                Some((setpoint.as_str().trim_start_matches("north.").to_owned(), (value * 1000.0).round() / 1000.0))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_command_ramps_is_answered_once_and_the_answer_is_on_disk_before_it_is_sent() {
+    let mut bench = Bench::new();
+    bench.remote();
+    let effects = bench.command("c1", Writer::Dispatch, "b1.load-sp", 9.8);
+    assert_eq!(writes(&effects), [("b1.load-sp".into(), 10.68)]); // 0.24 MW/s for one step of 500 ms
+    assert_eq!(outcomes(&effects), [("c1".into(), "done".into())]);
+    let persisted = effects.iter().position(|e| matches!(e, Effect::Persist(m) if m.answered.len() == 1));
+    let published = effects.iter().position(|e| matches!(e, Effect::Publish { name: metric::OUTCOME, .. }));
+    assert!(persisted.is_some() && persisted < published);
+    for _ in 0..7 {
+        bench.scan();
+    }
+    assert!(bench.get("b1.load-sp") > 9.8 - 1e-9);
+    bench.scan();
+    assert_eq!(bench.get("b1.load-sp"), 9.8);
+    assert!(writes(&bench.scan()).is_empty());
+    // The same again: the first answer, and no write.
+    let again = bench.command("c1", Writer::Dispatch, "b1.load-sp", 9.8);
+    assert!(writes(&again).is_empty());
+}
+
+#[test]
+fn who_stands_above_whom() {
+    let mut bench = Bench::new();
+    bench.remote();
+    assert_eq!(outcomes(&bench.command("o1", Writer::Operator, "mill.cap-sp", 8.0))[0].1, "done");
+    bench.tick += 200;
+    assert_eq!(outcomes(&bench.command("d1", Writer::Dispatch, "mill.cap-sp", 9.0))[0].1, "arbitration");
+    assert_eq!(outcomes(&bench.command("o2", Writer::Operator, "mill.cap-sp", 8.5))[0].1, "done");
+    // When the operator's command has lived out and arrived, dispatch may move it again.
+    for _ in 0..20 {
+        bench.scan();
+        bench.beat(&[]);
+    }
+    assert_eq!(outcomes(&bench.command("d2", Writer::Dispatch, "mill.cap-sp", 9.0))[0].1, "done");
+}
+
+#[test]
+fn eleven_moves_a_minute_are_one_too_many() {
+    let mut bench = Bench::new();
+    bench.remote();
+    for i in 0..10 {
+        assert_eq!(outcomes(&bench.command(&format!("c{i}"), Writer::Dispatch, "halls.cap-sp", 8.0))[0].1, "done");
+        bench.scan();
+        bench.beat(&[]);
+    }
+    assert_eq!(outcomes(&bench.command("c10", Writer::Dispatch, "halls.cap-sp", 8.0))[0].1, "rate");
+}
+
+#[test]
+fn a_trip_is_acted_on_from_the_table_in_the_scan_that_latches_it() {
+    let mut bench = Bench::new();
+    bench.remote();
+    let lost = hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap());
+    bench.table(lost, &[("mill.cap-sp", 1.0), ("halls.cap-sp", 0.0), ("b2.load-sp", 8.0), ("b2.start", 1.0)]);
+    bench.trip_b1();
+    assert!(writes(&bench.scan()).is_empty()); // the delay of 500 ms begins
+    let effects = bench.scan();
+    let written = writes(&effects);
+    // Caps fall at the fail-safe velocity of 3.0 and 2.0 MW/s, b2 rises at 0.8 MW/s, its start is asked for.
+    let expected = [("b2.load-sp", 3.4), ("b2.start", 1.0), ("halls.cap-sp", 7.0), ("mill.cap-sp", 10.5)];
+    assert_eq!(written, expected.map(|(id, v)| (id.to_owned(), v)));
+    let persisted = effects.iter().position(|e| matches!(e, Effect::Persist(m) if m.latched.len() == 1)).unwrap();
+    let first_write = effects.iter().position(|e| matches!(e, Effect::Write { .. })).unwrap();
+    assert!(persisted < first_write);
+    assert_eq!(outcomes(&bench.command("d1", Writer::Dispatch, "mill.cap-sp", 12.0))[0].1, "arbitration");
+    for _ in 0..10 {
+        bench.scan();
+        bench.beat(&[]);
+    }
+    assert_eq!((bench.get("mill.cap-sp"), bench.get("halls.cap-sp")), (1.0, 0.0));
+    assert!(bench.fail_safe_writes > 8, "the rules of the fail-safe lane were looked at");
+    // The centre's schedule knows of it: dispatch leads again.
+    bench.beat(&["north.b1-lost"]);
+    assert_eq!(outcomes(&bench.command("d2", Writer::Dispatch, "mill.cap-sp", 3.0))[0].1, "done");
+}
+
+#[test]
+fn without_a_table_heat_is_taken_from_the_lowest_class_first() {
+    let mut bench = Bench::new();
+    bench.set("x1.flow", 2.0);
+    for _ in 0..4 {
+        bench.scan();
+    }
+    bench.trip_b1();
+    for _ in 0..30 {
+        bench.scan();
+    }
+    // b1 made 8 MW. b2 adds 0.8 within a minute. Halls take 2 MW of steam through x1: gone, with the flow. The mill
+    // gives the other 5.2. Nobody above is touched.
+    assert_eq!(bench.get("x1.flow-sp"), 0.0);
+    assert_eq!(bench.get("halls.cap-sp"), 2.0);
+    assert!((bench.get("mill.cap-sp") - 0.8).abs() < 1e-6, "{}", bench.get("mill.cap-sp"));
+    assert_eq!((bench.get("tracing.cap-sp"), bench.get("dairy.cap-sp")), (2.0, 5.0));
+    assert!(bench.get("b2.load-sp") > 7.0);
+}
+
+#[test]
+fn a_closed_main_is_a_loss_that_ends_when_it_opens() {
+    let mut bench = Bench::new();
+    bench.set("n-s.flow", -3.0);
+    bench.remote();
+    let lost = hypocaust_protocols::wire::Loss::Island(bench.plant.id.clone());
+    bench.table(lost, &[("mill.cap-sp", 3.0)]);
+    bench.set("n-s.open", 0.0);
+    bench.scan();
+    assert_eq!(bench.get("mill.cap-sp"), 10.5);
+    let trips = |bench: &Bench| bench.core.status(Now { wall: wall(0), tick: Tick(bench.tick) }).trips;
+    assert_eq!(trips(&bench), ["n-s"]);
+    bench.set("n-s.open", 1.0);
+    bench.scan();
+    assert!(trips(&bench).is_empty());
+    assert_eq!(outcomes(&bench.command("d1", Writer::Dispatch, "mill.cap-sp", 12.0))[0].1, "done");
+}
+
+#[test]
+fn alone_it_sheds_by_priority_while_the_header_is_low_and_gives_back_when_it_is_not() {
+    let mut bench = Bench::new();
+    for _ in 0..62 {
+        bench.scan();
+    }
+    assert_eq!(bench.core.mode(), Mode::Autonomous);
+    assert_eq!(outcomes(&bench.command("d1", Writer::Dispatch, "mill.cap-sp", 1.0))[0].1, "arbitration");
+    bench.set("steam.pressure", 8.0);
+    bench.set("b1.heat", 5.0); // served 11, made 8
+    for _ in 0..12 {
+        bench.scan();
+    }
+    assert!(bench.get("mill.cap-sp") < 6.0, "{}", bench.get("mill.cap-sp"));
+    assert_eq!((bench.get("tracing.cap-sp"), bench.get("dairy.cap-sp")), (2.0, 5.0));
+    let low = bench.get("mill.cap-sp");
+    bench.set("steam.pressure", 10.1);
+    for _ in 0..24 {
+        bench.scan();
+    }
+    assert!(bench.get("mill.cap-sp") > low);
+}
+
+#[test]
+fn blind_and_alone_it_goes_to_fail_safe_values_but_only_the_safe_way() {
+    let mut bench = Bench::new();
+    for _ in 0..62 {
+        bench.scan();
+    }
+    bench.set("steam.pressure", 99.0); // out of range
+    for _ in 0..30 {
+        bench.scan();
+    }
+    assert_eq!(bench.core.mode(), Mode::Fallback);
+    assert_eq!(bench.get("mill.cap-sp"), 2.4);
+    // Fail-safe 0 lies below: for a source safe is up, so it stays.
+    assert_eq!(bench.get("b1.load-sp"), 10.8);
+    assert_eq!(bench.get("halls.cap-sp"), 8.0); // the water header is seen
+    bench.set("steam.pressure", 10.0);
+    for _ in 0..12 {
+        bench.scan();
+    }
+    assert_eq!(bench.core.mode(), Mode::Autonomous);
+}
+
+#[test]
+fn a_lost_device_is_told_and_a_failed_write_is_answered() {
+    let mut bench = Bench::new();
+    bench.remote();
+    bench.answers_writes = false;
+    let effects = bench.command("c1", Writer::Dispatch, "mill.cap-sp", 11.9);
+    let Some(Effect::Write { write, .. }) = effects.iter().find(|e| matches!(e, Effect::Write { .. })) else {
+        panic!("a write is due: {effects:?}");
+    };
+    let write = *write;
+    let done = bench.give(Input::WriteDone { write, result: Err("no answer".into()) });
+    assert_eq!(outcomes(&done), [("c1".into(), "device".into())]);
+    let lost = Input::DeviceLost {
+        device: device("north.plc1"),
+        reason: BadReason::NoConnection,
+        detail: "no answer in 3 tries".into(),
+    };
+    let effects = bench.give(lost);
+    assert!(effects.iter().any(|e| matches!(e, Effect::Publish { name: metric::DEVICES, .. })));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Spool(entry) if entry.samples.len() > 20)));
+}
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Scan(u8),
+        Register(usize, f64),
+        Bad(usize),
+        Trip(bool),
+        Main(bool),
+        Command(usize, f64, bool),
+        Beat(bool),
+        Table(Vec<(usize, f64)>),
+        WriteFails(bool),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (1u8..15).prop_map(Step::Scan),
+            3 => (0usize..60, 0f64..1.0).prop_map(|(t, v)| Step::Register(t, v)),
+            1 => (0usize..60).prop_map(Step::Bad),
+            1 => any::<bool>().prop_map(Step::Trip),
+            1 => any::<bool>().prop_map(Step::Main),
+            3 => (0usize..17, -0.2f64..1.2, any::<bool>()).prop_map(|(s, v, o)| Step::Command(s, v, o)),
+            3 => any::<bool>().prop_map(Step::Beat),
+            1 => prop::collection::vec((0usize..17, -0.2f64..1.2), 0..6).prop_map(Step::Table),
+            1 => any::<bool>().prop_map(Step::WriteFails),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+        #[test]
+        fn no_schedule_moves_fail_safe_the_wrong_way_or_anything_out_of_bounds(steps in prop::collection::vec(step(), 1..40)) {
+            let mut bench = Bench::new();
+            // Writes are answered at the end of their scan, so that other things come between. `Bench::call` judges each.
+            bench.answers_writes = false;
+            bench.give(Input::Link(true));
+            let mut fails = false;
+            let mut serial = 0;
+            for step in steps {
+                let mut inputs: Vec<Option<Input>> = vec![None];
+                match step {
+                    Step::Scan(n) => inputs = vec![None; usize::from(n)],
+                    Step::Register(t, share) => {
+                        let t = bench.plant.tags[t % bench.plant.tags.len()].clone();
+                        bench.registers.insert(t.id, t.min + share * (t.max - t.min));
+                    }
+                    Step::Bad(t) => {
+                        let t = bench.plant.tags[t % bench.plant.tags.len()].clone();
+                        bench.registers.insert(t.id, t.max * 3.0 + 7.0);
+                    }
+                    Step::Trip(on) => {
+                        for flag in ["a", "b", "c"] {
+                            bench.set(&format!("b1.flame-lost-{flag}"), f64::from(u8::from(on)));
+                        }
+                    }
+                    Step::Main(open) => bench.set("n-s.open", f64::from(u8::from(open))),
+                    Step::Command(s, share, operator) => {
+                        let s = bench.plant.setpoints[s % bench.plant.setpoints.len()].clone();
+                        serial += 1;
+                        let command = Command {
+                            id: format!("c{serial}"),
+                            plant: bench.plant.id.clone(),
+                            writer: if operator { Writer::Operator } else { Writer::Dispatch },
+                            action: Action::Set { setpoint: s.tag, value: s.min + share * (s.max - s.min) },
+                            epoch: 1,
+                            boot: 9,
+                            tick: Tick(bench.tick),
+                            ttl_ms: 8000,
+                            reason: 1,
+                        };
+                        inputs = vec![Some(Input::Command(Signed::seal(metric::COMMAND, &command, &key())))];
+                    }
+                    Step::Beat(seen) => { bench.beat(if seen { &["north.b1-lost", "n-s"] } else { &[] }); }
+                    Step::Table(rows) => {
+                        let moves: Vec<(String, f64)> = rows.iter().map(|(s, share)| {
+                            let s = &bench.plant.setpoints[s % bench.plant.setpoints.len()];
+                            (s.tag.as_str().trim_start_matches("north.").to_owned(), s.min + share * (s.max - s.min))
+                        }).collect();
+                        let moves: Vec<(&str, f64)> = moves.iter().map(|(s, v)| (s.as_str(), *v)).collect();
+                        bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &moves);
+                    }
+                    Step::WriteFails(now) => fails = now,
+                }
+                for input in inputs {
+                    let effects = match input {
+                        Some(input) => bench.give(input),
+                        None => bench.scan(),
+                    };
+                    for effect in effects {
+                        if let Effect::Write { write, setpoint, value, .. } = effect {
+                            let result = if fails { Err("no answer".into()) } else {
+                                bench.registers.insert(setpoint, value);
+                                Ok(value)
+                            };
+                            bench.give(Input::WriteDone { write, result });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

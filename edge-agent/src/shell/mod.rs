@@ -1,0 +1,1 @@
+//! Sockets, disk and clocks around the core.
