@@ -3,4 +3,5 @@
 
 pub mod domain;
 pub mod journal;
+pub mod shell;
 pub mod telemetry;

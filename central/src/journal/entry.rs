@@ -94,7 +94,8 @@ impl Entry {
     /// The entry that continues `head` with this draft.
     pub fn after(head: &Head, epoch: u64, draft: Draft) -> Entry {
         let Draft { time, kind, schema, body } = draft;
-        let mut entry = Entry { seq: head.seq + 1, prev_hash: head.hash, hash: head.hash, epoch, time, kind, schema, body };
+        let mut entry =
+            Entry { seq: head.seq + 1, prev_hash: head.hash, hash: head.hash, epoch, time, kind, schema, body };
         entry.hash = entry.computed();
         entry
     }

@@ -30,7 +30,10 @@ impl Verifier {
         let expected = self.head.seq + 1;
         let broken = |what: String| Err(Broken { seq: expected, what });
         if entry.seq != expected {
-            return broken(format!("entry {} stands in its place; entries are missing or in the wrong order", entry.seq));
+            return broken(format!(
+                "entry {} stands in its place; entries are missing or in the wrong order",
+                entry.seq
+            ));
         }
         if entry.prev_hash != self.head.hash {
             return broken(match entry.seq {
@@ -48,7 +51,10 @@ impl Verifier {
             && anchor.seq == entry.seq
             && anchor.hash != entry.hash
         {
-            return broken(format!("its hash is {}, but the anchor says {}: history was rewritten", entry.hash, anchor.hash));
+            return broken(format!(
+                "its hash is {}, but the anchor says {}: history was rewritten",
+                entry.hash, anchor.hash
+            ));
         }
         self.head = entry.head();
         self.epoch = entry.epoch;
@@ -125,7 +131,8 @@ mod tests {
         assert_eq!(at(&good, Some(Head { seq: 2, hash: head.hash })), 2, "rewritten");
         assert_eq!(verify(&FleetId::new("other").unwrap(), &good, None).unwrap_err().seq, 1);
         let mut old = good.clone();
-        old[4] = Entry::after(&good[3].head(), 2, Draft { time: Millis(9), kind: "k".into(), schema: 1, body: "{}".into() });
+        old[4] =
+            Entry::after(&good[3].head(), 2, Draft { time: Millis(9), kind: "k".into(), schema: 1, body: "{}".into() });
         assert_eq!(at(&old, None), 5, "an epoch never falls");
     }
 }

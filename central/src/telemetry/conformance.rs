@@ -52,7 +52,8 @@ pub async fn suite<H: History>(history: &H) -> Result<(), String> {
     let some = history.read(&tag, Millis(20), Millis(40)).await.map_err(failed)?;
     must(some.len() == 1 && some[0].time == Millis(20), "the window includes its start and excludes its end")?;
 
-    let backlog = [arrived(&north, 7, 3, Some(3.0)), arrived(&north, 8, 1, Some(8.0)), arrived(&south, 7, 1, Some(9.0))];
+    let backlog =
+        [arrived(&north, 7, 3, Some(3.0)), arrived(&north, 8, 1, Some(8.0)), arrived(&south, 7, 1, Some(9.0))];
     must(
         history.store(&backlog).await.map_err(failed)? == [Fate::Stored; 3],
         "another boot and another plant are other entries",

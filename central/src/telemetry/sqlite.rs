@@ -37,7 +37,8 @@ impl Sqlite {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(failed("opening"))?;
+        let pool =
+            SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(failed("opening"))?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await.map_err(failed("making its tables"))?;
         Ok(Sqlite { pool })
     }
@@ -116,7 +117,9 @@ fn point(row: &SqliteRow) -> Result<Point, sqlx::Error> {
         ("good", None) => Quality::Good,
         ("uncertain", Some(reason)) => Quality::Uncertain(reason),
         ("bad", Some(reason)) => Quality::Bad(reason),
-        (other, _) => return Err(sqlx::Error::Decode(format!("quality '{other}' does not fit its reason").into())),
+        (other, _) => {
+            return Err(sqlx::Error::Decode(format!("quality '{other}' does not fit its reason").into()));
+        }
     };
     Ok(Point { time: Millis(row.try_get("time")?), value: row.try_get("value")?, quality })
 }
@@ -176,8 +179,7 @@ mod tests {
         let plant = PlantId::new("north").unwrap();
         let sample = Sample { tag: tag.clone(), time: Millis(5), value: Some(1.0), quality: Quality::Good };
         let device = DeviceId::new("north.plc").unwrap();
-        let batch =
-            [Arrived { plant: plant.clone(), entry: Entry { boot: 1, seq: 1, device, samples: vec![sample] } }];
+        let batch = [Arrived { plant: plant.clone(), entry: Entry { boot: 1, seq: 1, device, samples: vec![sample] } }];
 
         let mut transaction = history.pool.begin_with("begin immediate").await.unwrap();
         assert_eq!(Sqlite::write(&mut transaction, &batch).await.unwrap(), [Fate::Stored]);

@@ -13,9 +13,8 @@ pub fn thin(series: Vec<Point>, points: usize) -> Vec<Point> {
     let size = series.len().div_ceil(slices);
     let mut kept = Vec::with_capacity(points);
     for slice in series.chunks(size) {
-        let good = || {
-            slice.iter().enumerate().filter(|(_, p)| p.quality.is_good()).filter_map(|(i, p)| Some((i, p.value?)))
-        };
+        let good =
+            || slice.iter().enumerate().filter(|(_, p)| p.quality.is_good()).filter_map(|(i, p)| Some((i, p.value?)));
         let low = good().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i);
         let high = good().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i);
         let bad = slice.iter().position(|p| !p.quality.is_good());

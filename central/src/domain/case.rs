@@ -1,0 +1,401 @@
+//! From the fleet and the image to the case that the optimizer solves.
+//!
+//! The case says what *is*, not what dispatch would like: a source that stands still has nothing to give until its
+//! start-up can be through, a main that is closed carries nothing, and a plant that cannot be reached stays as it was
+//! last seen. Three things are added to the plain picture:
+//!
+//! * The first step of the fleet's grid is cut down to half a minute. On a step of minutes a source could ramp up for
+//!   minutes before heat is missed; the plant would miss it now.
+//! * Steam and hot water in a header are a small store between `low` and where they stand. It may be used up in ten
+//!   minutes at the fastest, which bridges the noise of the demand but no loss. A header that has sunk below the middle
+//!   of that span is filled again; one that stands clearly above its nominal value gives the excess away first.
+//! * Demand is what is asked for now, moved along each consumer's daily profile (persistence with a profile).
+
+use super::image::Image;
+use super::restoration;
+use super::state::State;
+use hypocaust_optimizer::Series;
+use hypocaust_optimizer::case::{
+    self, Case, ChpMode, Demand, Final, FinalWord, Initial, Link, SCHEMA, Time, Unit, UnitKind,
+};
+use hypocaust_protocols::model::{
+    Class, Consumer, Conversion, Fleet, Header, Main, Medium, Millis, Plant, Price, Source, SourceKind, SourceState,
+    TripId,
+};
+use hypocaust_protocols::wire::Loss;
+use std::collections::BTreeMap;
+
+/// Length of the first step, minutes.
+const FIRST_STEP_MIN: f64 = 0.5;
+/// Hours in which a header's own content may be used, or is filled up again.
+const INVENTORY_H: f64 = 1.0 / 6.0;
+/// Marks the case's parts that stand for a header's content.
+const INVENTORY: &str = "inventory:";
+
+/// Does this id of a case stand for a header's content, not for a thing of the plant?
+pub fn is_inventory(id: &str) -> bool {
+    id.starts_with(INVENTORY)
+}
+
+/// A case and what it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Built {
+    pub case: Case,
+    /// Units may go to their proven rating.
+    pub proven: bool,
+    share: f64,
+    pub trips: Vec<TripId>,
+    pub window: Option<(Millis, Millis)>,
+}
+
+impl Built {
+    /// The most that a source may be loaded to.
+    pub fn unit_cap(&self, source: &Source) -> f64 {
+        unit_cap(source, self.share, self.proven)
+    }
+    /// When each step begins, ms from now; the end of the last one is not in it.
+    pub fn step_starts(&self) -> Vec<i64> {
+        starts_min(&self.case.time).iter().map(|m| (m * 60_000.0) as i64).collect()
+    }
+}
+
+fn unit_cap(source: &Source, share: f64, proven: bool) -> f64 {
+    if proven { source.proven_mw } else { (share * source.heat_max_mw).min(source.proven_mw) }
+}
+
+fn starts_min(time: &Time) -> Vec<f64> {
+    let mut at = 0.0;
+    (0..time.steps)
+        .map(|t| {
+            let start = at;
+            at += time.step_minutes.at(t);
+            start
+        })
+        .collect()
+}
+
+/// What is to be decided with this case.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    pub proven: bool,
+    pub loss: Option<&'a Loss>,
+}
+
+struct Builder<'a> {
+    fleet: &'a Fleet,
+    image: &'a Image,
+    state: &'a State,
+    now: Millis,
+    asked: Asked<'a>,
+    starts: Vec<f64>,
+}
+
+/// Builds the case of this moment.
+pub fn build(fleet: &Fleet, image: &Image, state: &State, now: Millis, asked: Asked<'_>) -> Built {
+    let mut minutes = fleet.horizon.step_minutes.clone();
+    if minutes.first().is_some_and(|first| *first > FIRST_STEP_MIN) {
+        minutes[0] -= FIRST_STEP_MIN;
+        minutes.insert(0, FIRST_STEP_MIN);
+    }
+    let time = Time { start: now.rfc3339(), steps: minutes.len(), step_minutes: minutes.into() };
+    let builder = Builder { fleet, image, state, now, asked, starts: starts_min(&time) };
+    Built {
+        case: builder.case(time),
+        proven: asked.proven,
+        share: fleet.limits.unit_load_max,
+        trips: image.trips(),
+        window: image.window(),
+    }
+}
+
+impl Builder<'_> {
+    fn plants(&self) -> impl Iterator<Item = &Plant> {
+        self.fleet.plants.iter().filter(|p| self.image.known(p))
+    }
+
+    fn lost_header(&self, header: &str) -> bool {
+        matches!(self.asked.loss, Some(Loss::Header(h)) if h.as_str() == header)
+    }
+
+    fn case(&self, time: Time) -> Case {
+        let fleet = self.fleet;
+        let mut case = Case {
+            schema: SCHEMA.into(),
+            name: format!("{} {}", fleet.id, self.now.rfc3339()),
+            source: None,
+            time,
+            classes: Class::ALL.iter().map(|c| c.name().to_owned()).collect(),
+            co2_price: fleet.co2_price.into(),
+            carriers: fleet.carriers.iter().map(carrier).collect(),
+            plants: self.plants().map(|p| case::Plant { id: p.id.to_string() }).collect(),
+            headers: Vec::new(),
+            connections: Vec::new(),
+            units: Vec::new(),
+            storages: Vec::new(),
+            links: fleet.mains.iter().filter_map(|m| self.link(m)).collect(),
+            demands: Vec::new(),
+            previous: None,
+            expect: None,
+        };
+        for plant in self.plants() {
+            for header in &plant.headers {
+                case.headers.push(case::Header {
+                    id: header.id.to_string(),
+                    plant: plant.id.to_string(),
+                    medium: if header.medium == Medium::Steam { "steam" } else { "hot-water" }.into(),
+                });
+            }
+            for c in &plant.connections {
+                case.connections.push(case::Connection {
+                    id: c.id.to_string(),
+                    plant: plant.id.to_string(),
+                    carrier: c.carrier.to_string(),
+                    max_import: c.max_import_mw.into(),
+                    max_export: c.max_export_mw.into(),
+                    base_load: c.base_load_mw.into(),
+                });
+            }
+            case.units.extend(plant.sources.iter().map(|s| self.unit(plant, s)));
+            case.demands.extend(plant.consumers.iter().filter_map(|c| self.demand(plant, c)));
+            case.storages.extend(plant.storages.iter().filter_map(|s| self.storage(plant, s)));
+            plant.headers.iter().for_each(|h| self.inventory(&mut case, plant, h));
+        }
+        case.previous = self.previous(&case);
+        case
+    }
+
+    fn unit(&self, plant: &Plant, source: &Source) -> Unit {
+        let kind = match source.kind {
+            SourceKind::Boiler => UnitKind::Boiler,
+            SourceKind::Chp => UnitKind::Chp,
+            SourceKind::HeatPump => UnitKind::HeatPump,
+            SourceKind::ElectricBoiler => UnitKind::ElectricBoiler,
+            SourceKind::WasteHeat => UnitKind::WasteHeat,
+        };
+        let mut unit = Unit::new(
+            source.id.as_str(),
+            kind,
+            plant.id.as_str(),
+            source.header.as_str(),
+            source.heat_max_mw.max(source.proven_mw),
+        );
+        let heat = self.image.held(&source.heat).unwrap_or(0.0).max(0.0);
+        unit.carrier = source.carrier.as_ref().filter(|_| kind != UnitKind::WasteHeat).map(ToString::to_string);
+        unit.heat_min = source.heat_min_mw.into();
+        unit.var_om = source.var_om.into();
+        unit.start_cost = source.start_cost_eur;
+        match &source.conversion {
+            Conversion::Efficiency(points) => {
+                unit.efficiency = Some(efficiency(points, heat / source.heat_max_mw).into());
+            }
+            Conversion::Cop(cop) => unit.cop = Some((*cop).into()),
+            Conversion::Cogeneration { heat_eff, power_eff } => {
+                unit.mode = Some(ChpMode::Backpressure);
+                unit.heat_eff = Some((*heat_eff).into());
+                unit.power_eff = Some((*power_eff).into());
+            }
+            Conversion::Free => {}
+        }
+        let top = unit.heat_max.at(0);
+        let lost = self.lost_header(source.header.as_str())
+            || matches!(self.asked.loss, Some(Loss::Source(id)) if *id == source.id);
+        let on = self.image.source_state(source) == Some(SourceState::On);
+        if lost {
+            unit.availability = 0.0.into();
+        } else if !self.image.linked(&plant.id) {
+            // Nobody can move it: it goes on with what it makes.
+            let held = if on { heat.min(top) } else { 0.0 };
+            unit.availability = (held / top).into();
+            unit.must_run = Some(held.into());
+        } else {
+            let ramp_per_min = source.ramp_mw_per_min;
+            unit.ramp_up_per_h = Some(ramp_per_min * 60.0);
+            unit.ramp_down_per_h = Some(ramp_per_min * 60.0);
+            let cap = unit_cap(source, self.fleet.limits.unit_load_max, self.asked.proven);
+            let from_min =
+                restoration::heat_in_s(self.fleet, self.image, self.state, source, self.now).map(|s| s / 60.0);
+            let share = |start: &f64| match from_min {
+                Some(from) if *start + 1e-9 >= from => {
+                    // A unit above its cap comes down by its ramp, it does not jump.
+                    let coming_down = if on { heat - ramp_per_min * start } else { 0.0 };
+                    cap.max(coming_down.min(top)) / top
+                }
+                _ => 0.0,
+            };
+            unit.availability = Series::Steps(self.starts.iter().map(share).collect());
+            if on {
+                unit.initial = Some(Initial { heat_mw: heat.min(top) });
+                unit.must_run = Some(source.heat_min_mw.min(cap).into());
+            }
+        }
+        unit
+    }
+
+    /// What a consumer asks for over the horizon, MW.
+    fn forecast(&self, consumer: &Consumer) -> Vec<f64> {
+        let asked = self.image.held(&consumer.asked).unwrap_or(consumer.heat_mw).max(0.0);
+        let profile = |at: Millis| {
+            let hour = (at.0.rem_euclid(86_400_000)) as f64 / 3_600_000.0;
+            1.0 + consumer.swing_share * ((hour - consumer.peak_hour) / 24.0 * std::f64::consts::TAU).cos()
+        };
+        let present = profile(self.now).max(0.05);
+        self.starts.iter().map(|m| asked * profile(self.now.plus((m * 60_000.0) as i64)) / present).collect()
+    }
+
+    fn demand(&self, plant: &Plant, consumer: &Consumer) -> Option<Demand> {
+        if self.lost_header(consumer.header.as_str()) {
+            return None;
+        }
+        let reachable = self.image.linked(&plant.id);
+        let heat: Vec<f64> = if reachable {
+            self.forecast(consumer)
+        } else {
+            // Its cap cannot be moved, so it draws what it drew.
+            vec![self.image.held(&consumer.served).unwrap_or(consumer.heat_mw).max(0.0); self.starts.len()]
+        };
+        let sheddable = match &consumer.shed {
+            Some(shed) if reachable => heat.iter().map(|h| (h - shed.turndown_mw).max(0.0)).collect(),
+            _ => vec![0.0; heat.len()],
+        };
+        Some(Demand {
+            id: consumer.id.to_string(),
+            header: consumer.header.to_string(),
+            class: consumer.class.name().into(),
+            heat: heat.into(),
+            sheddable: Some(sheddable.into()),
+        })
+    }
+
+    fn storage(&self, plant: &Plant, s: &hypocaust_protocols::model::Storage) -> Option<case::Storage> {
+        // A store whose content is unknown can promise nothing.
+        let level = self.image.good(self.fleet, &s.level, self.now).filter(|_| self.image.linked(&plant.id))?;
+        let short = self.asked.loss.is_some() || !self.image.trips().is_empty() || !self.state.shortages.is_empty();
+        (!self.lost_header(s.header.as_str())).then(|| case::Storage {
+            id: s.id.to_string(),
+            header: s.header.to_string(),
+            capacity_mwh: s.capacity_mwh,
+            charge_max: s.charge_max_mw.into(),
+            discharge_max: s.discharge_max_mw.into(),
+            charge_eff: s.charge_eff,
+            discharge_eff: s.discharge_eff,
+            loss_per_h: s.loss_per_h,
+            initial_mwh: level.clamp(0.0, s.capacity_mwh),
+            // In order it keeps what it has, up to half, for the next loss; while heat is short it is there to be used.
+            r#final: if short {
+                Final::Word(FinalWord::Free)
+            } else {
+                Final::Mwh(level.clamp(0.0, s.capacity_mwh / 2.0))
+            },
+        })
+    }
+
+    fn link(&self, main: &Main) -> Option<Link> {
+        let (a, b) = (self.fleet.plant_of(main.from.as_str())?, self.fleet.plant_of(main.to.as_str())?);
+        if !self.image.known(a) || !self.image.known(b) {
+            return None;
+        }
+        let owner = self.fleet.plant_of(main.setpoint.as_str())?;
+        let lost = match self.asked.loss {
+            Some(Loss::Main(id)) => *id == main.id,
+            Some(Loss::Header(h)) => *h == main.from || *h == main.to,
+            Some(Loss::Island(p)) => (a.id == *p) != (b.id == *p),
+            _ => false,
+        };
+        let closed = self.image.held(&main.open) == Some(0.0);
+        let flow = self.image.held(&main.flow).unwrap_or(0.0);
+        let (cap, reverse) = if lost || closed {
+            (0.0, 0.0)
+        } else if self.asked.loss.is_some() || !self.image.linked(&owner.id) {
+            // An edge alone may only turn a main down, and one out of reach keeps its flow.
+            (flow.clamp(0.0, main.cap_mw), (-flow).clamp(0.0, main.cap_reverse_mw))
+        } else {
+            (main.cap_mw, main.cap_reverse_mw)
+        };
+        Some(Link {
+            id: main.id.to_string(),
+            from: main.from.to_string(),
+            to: main.to.to_string(),
+            cap: cap.into(),
+            cap_reverse: reverse.into(),
+            loss_frac: main.loss_fraction,
+            fixed_loss: if closed { 0.0 } else { main.fixed_loss_mw }.into(),
+        })
+    }
+
+    fn inventory(&self, case: &mut Case, plant: &Plant, header: &Header) {
+        if !self.image.linked(&plant.id) || self.lost_header(header.id.as_str()) {
+            return;
+        }
+        let Some(value) = self.image.good(self.fleet, &header.process_value, self.now) else { return };
+        let id = format!("{INVENTORY}{}", header.id);
+        let mwh = |span: f64| (span * header.capacity_mwh).max(0.0);
+        let middle = (header.low + header.nominal) / 2.0;
+        let upper = header.nominal + (header.high - header.nominal) / 4.0;
+        let soon = |mw: f64| {
+            let within = |start: &f64| if *start < INVENTORY_H * 60.0 { mw } else { 0.0 };
+            Series::Steps(self.starts.iter().map(within).collect())
+        };
+        let content = mwh(value.min(header.nominal) - header.low);
+        if content > 0.0 {
+            case.storages.push(case::Storage {
+                id: id.clone(),
+                header: header.id.to_string(),
+                capacity_mwh: mwh(header.nominal - header.low).max(content),
+                charge_max: (content / INVENTORY_H).into(),
+                discharge_max: (content / INVENTORY_H).into(),
+                charge_eff: 1.0,
+                discharge_eff: 1.0,
+                loss_per_h: 0.0,
+                initial_mwh: content,
+                r#final: Final::Word(FinalWord::EqualInitial),
+            });
+        }
+        if value < middle {
+            case.demands.push(Demand {
+                id,
+                header: header.id.to_string(),
+                class: Class::ProductSafety.name().into(),
+                heat: soon(mwh(middle - value) / INVENTORY_H),
+                sheddable: None,
+            });
+        } else if value > upper {
+            let mut unit = Unit::new(
+                &id,
+                UnitKind::WasteHeat,
+                plant.id.as_str(),
+                header.id.as_str(),
+                mwh(value - upper) / INVENTORY_H,
+            );
+            unit.availability = soon(1.0);
+            case.units.push(unit);
+        }
+    }
+
+    /// What is set at present, for the stage that keeps setpoints calm.
+    fn previous(&self, case: &Case) -> Option<BTreeMap<String, f64>> {
+        let heat =
+            self.fleet.sources().filter_map(|(_, s)| Some((s.id.to_string(), self.image.held(&s.heat)?.max(0.0))));
+        let served =
+            self.fleet.consumers().filter_map(|(_, c)| Some((c.id.to_string(), self.image.held(&c.served)?.max(0.0))));
+        let known = |id: &String| case.units.iter().any(|u| u.id == *id) || case.demands.iter().any(|d| d.id == *id);
+        Some(heat.chain(served).filter(|(id, _)| known(id)).collect())
+    }
+}
+
+fn carrier(c: &hypocaust_protocols::model::Carrier) -> case::Carrier {
+    let (price, buy, sell) = match c.price {
+        Price::One(p) => (Some(p.into()), None, None),
+        Price::BuySell { buy, sell } => (None, Some(buy.into()), Some(sell.into())),
+    };
+    case::Carrier { id: c.id.to_string(), price, buy, sell, co2_t_per_mwh: c.co2_t_per_mwh }
+}
+
+/// Linear between the points, flat beyond them.
+fn efficiency(points: &[(f64, f64)], share: f64) -> f64 {
+    let after = points.partition_point(|p| p.0 < share);
+    match (after.checked_sub(1).and_then(|i| points.get(i)), points.get(after)) {
+        (Some(a), Some(b)) => a.1 + (b.1 - a.1) * (share - a.0) / (b.0 - a.0),
+        (Some(only), None) | (None, Some(only)) => only.1,
+        (None, None) => 1.0,
+    }
+}

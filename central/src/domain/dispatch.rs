@@ -1,0 +1,155 @@
+//! From a schedule to orders, and the ladder when there is no fresh one.
+//!
+//! optimal -> last good -> greedy -> hold. A rung is left only with its reason in the journal, and nothing leaves that
+//! the independent check refuses. Orders are few: what moves less than a share of its span is not sent, a setpoint is
+//! not written oftener than the edge's rate limit lets through, and one that was refused rests for a while.
+
+use super::case::Built;
+use super::event::Order;
+use super::image::{Image, Mode};
+use super::schedule::{NOTHING_MW, Origin, Schedule, Target, from_solution};
+use super::state::{OrderState, State};
+use hypocaust_optimizer::{Case, Solution};
+use hypocaust_protocols::model::{Fleet, Millis, PerClass};
+use hypocaust_protocols::wire::{Action, Writer};
+
+/// A value that the plant does not show although it was ordered is ordered again after this time.
+const INSIST_MS: i64 = 30_000;
+/// A refused order is not repeated before this time is over.
+const REFUSED_REST_MS: i64 = 30_000;
+/// After it was on its own a plant is brought back over this time...
+const REENTRY_MS: i64 = 60_000;
+/// ...in steps of at most this share of a setpoint's span.
+const REENTRY_STEP: f64 = 0.1;
+
+/// The two judges outside of the solver: one that refuses wrong schedules, one that makes a plain one.
+#[derive(Debug, Clone, Copy)]
+pub struct Judges {
+    /// Why this solution must not be used.
+    pub check: fn(&Case, &Solution) -> Result<(), String>,
+    /// By priority and marginal cost.
+    pub greedy: fn(&Case) -> Option<Solution>,
+}
+
+impl Judges {
+    /// The optimizer's own check and greedy schedule.
+    pub fn ours() -> Judges {
+        Judges {
+            check: |case, solution| {
+                let verdict = hypocaust_optimizer::check(case, solution);
+                if verdict.passed { Ok(()) } else { Err(verdict.faults.join("; ")) }
+            },
+            greedy: |case| hypocaust_optimizer::greedy(case).ok(),
+        }
+    }
+}
+
+/// Are classes 1 to 3 short in the first step, so that units may be asked for their proven rating?
+pub fn upper_classes_short(fleet: &Fleet, solution: &Solution) -> bool {
+    fleet.consumers().any(|(_, c)| {
+        c.class.rank() <= 3
+            && solution
+                .demands
+                .get(c.id.as_str())
+                .and_then(|s| s.unserved.first())
+                .is_some_and(|unserved| *unserved > NOTHING_MW)
+    })
+}
+
+/// The next rung below a fresh optimum.
+pub fn fallback(fleet: &Fleet, image: &Image, state: &State, built: &Built, judges: &Judges, now: Millis) -> Schedule {
+    let young = |s: &Schedule| now.since(s.time) < (fleet.limits.table_ttl_s * 1000.0) as i64;
+    if let Some((_, last)) = &state.last_good
+        && young(last)
+        && last.trips == built.trips
+        && !sources_changed_since(fleet, image, last)
+    {
+        return Schedule { origin: Origin::LastGood, ..last.clone() };
+    }
+    if let Some(solution) = (judges.greedy)(&built.case)
+        && (judges.check)(&built.case, &solution).is_ok()
+    {
+        return Schedule { origin: Origin::Greedy, ..from_solution(fleet, image, built, &solution, now) };
+    }
+    Schedule {
+        time: now,
+        origin: Origin::Hold,
+        setpoints: Vec::new(),
+        unserved_mw: PerClass::default(),
+        unserved_mwh: PerClass::default(),
+        short: state.schedule.as_ref().map(|(_, s)| s.short.clone()).unwrap_or_default(),
+        cost: None,
+        prices: Default::default(),
+        binding: Vec::new(),
+        certificate: None,
+        solve_ms: None,
+        proven: false,
+        trips: built.trips.clone(),
+        window: built.window,
+        why: Vec::new(),
+    }
+}
+
+fn sources_changed_since(fleet: &Fleet, image: &Image, schedule: &Schedule) -> bool {
+    fleet.sources().any(|(_, s)| image.states.get(&s.id).is_some_and(|(_, since)| *since > schedule.time))
+}
+
+/// The orders that bring the plants from where they are to the schedule.
+pub fn orders(fleet: &Fleet, image: &Image, state: &State, schedule: &Schedule, now: Millis) -> Vec<Order> {
+    schedule
+        .setpoints
+        .iter()
+        .filter_map(|target| {
+            let value = due(fleet, image, state, target, now)?;
+            Some(Order {
+                id: String::new(),
+                plant: target.plant.clone(),
+                writer: Writer::Dispatch,
+                action: Action::Set { setpoint: target.setpoint.clone(), value },
+                reason: 0,
+                text: format!("{} schedule", schedule.origin.name()),
+                by: None,
+            })
+        })
+        .collect()
+}
+
+/// The value to order for this target now, if any.
+fn due(fleet: &Fleet, image: &Image, state: &State, target: &Target, now: Millis) -> Option<f64> {
+    let edge = image.edges.get(&target.plant).filter(|e| e.link && e.mode == Mode::Remote)?;
+    let (_, spec) = fleet.setpoint(target.setpoint.as_str())?;
+    let span = spec.max - spec.min;
+    let least = fleet.limits.movement_share * span;
+    let shown = image.good(fleet, &target.setpoint, now);
+    let mut value = target.value;
+    if let (Some(since), Some(shown)) = (edge.remote_since, shown)
+        && now.since(since) < REENTRY_MS
+    {
+        value = value.clamp(shown - REENTRY_STEP * span, shown + REENTRY_STEP * span);
+    }
+    let differs = |other: f64| {
+        (value - other).abs() > least || at_end(value, spec.min, spec.max) && (value - other).abs() > least / 10.0
+    };
+    let off = shown.is_none_or(differs);
+    let Some(wanted) = state.wanted.get(&target.setpoint) else {
+        return off.then_some(value);
+    };
+    let age = now.since(wanted.at);
+    let spacing = (60_000.0 / f64::from(fleet.limits.writes_per_minute.max(1))) as i64;
+    if age < spacing {
+        return None;
+    }
+    let last = state.orders.get(&wanted.order).map(|t| &t.state);
+    match last {
+        Some(OrderState::Issued) => None,
+        Some(OrderState::Refused { .. }) if age < REFUSED_REST_MS && !differs(wanted.value) => None,
+        // It was done, perhaps slowly by the velocity limit: the plant may still be on its way.
+        Some(OrderState::Done { .. }) if !differs(wanted.value) && age < INSIST_MS => None,
+        _ => (off || differs(wanted.value)).then_some(value),
+    }
+}
+
+/// Fully open and fully shut are meant exactly: a cap that is released by 99 % still caps.
+fn at_end(value: f64, min: f64, max: f64) -> bool {
+    value == min || value == max
+}

@@ -1,0 +1,68 @@
+//! Why the schedule is what it is, in sentences for an operator.
+
+use super::schedule::{NOTHING_MW, Origin, Schedule};
+use hypocaust_protocols::model::{Fleet, Millis};
+
+/// How many limits and changes are named; more would not be read.
+const MOST: usize = 3;
+
+/// `before`: the schedule that it follows. `reason`: why it is not a fresh optimum, where it is none.
+pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Option<&str>, now: Millis) -> Vec<String> {
+    let mut say = Vec::new();
+    let reason = reason.unwrap_or("no result");
+    match new.origin {
+        Origin::Optimal => {}
+        Origin::LastGood => {
+            say.push(format!("{reason}; the last good schedule, {} s old, stays in force.", now.since(new.time) / 1000))
+        }
+        Origin::Greedy => say.push(format!("{reason}; scheduled by priority and marginal cost instead.")),
+        Origin::Hold => say.push(format!("{reason}, and no fallback is sound; every setpoint stays as it is.")),
+    }
+    if !new.trips.is_empty() {
+        let names: Vec<&str> = new.trips.iter().map(|t| t.as_str()).collect();
+        say.push(format!("Tripped: {}.", names.join(", ")));
+    }
+    if new.short.is_empty() && new.origin != Origin::Hold {
+        say.push("Every consumer gets what it asks for.".into());
+    }
+    for (class, missing) in new.unserved_mw.iter() {
+        if *missing < NOTHING_MW {
+            continue;
+        }
+        let who: Vec<String> = new
+            .short
+            .iter()
+            .filter(|s| s.class == class)
+            .map(|s| format!("{} {:.1} of {:.1}", s.consumer, s.served_mw, s.asked_mw))
+            .collect();
+        say.push(format!("{missing:.1} MW short in {class}: {} MW.", who.join(", ")));
+        for limit in new.binding.iter().filter(|b| b.stage == class.name()).take(MOST) {
+            say.push(format!(
+                "{} of {} holds {class} back; 1 MW more would save {:.2} MWh.",
+                limit.limit, limit.owner, limit.worth
+            ));
+        }
+    }
+    if new.proven {
+        say.push("Units may go to their proven rating, because classes 1 to 3 would be short otherwise.".into());
+    }
+    if let Some(before) = before {
+        let mut moved: Vec<(f64, String)> = new
+            .setpoints
+            .iter()
+            .filter_map(|t| {
+                let old = before.setpoints.iter().find(|o| o.setpoint == t.setpoint)?.value;
+                let (_, spec) = fleet.setpoint(t.setpoint.as_str())?;
+                let share = (t.value - old).abs() / (spec.max - spec.min).max(1e-9);
+                (share > fleet.limits.movement_share)
+                    .then(|| (share, format!("{} from {old:.2} to {:.2}", t.setpoint, t.value)))
+            })
+            .collect();
+        moved.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let most: Vec<String> = moved.into_iter().take(MOST).map(|m| m.1).collect();
+        if !most.is_empty() {
+            say.push(format!("Moved most: {}.", most.join("; ")));
+        }
+    }
+    say
+}

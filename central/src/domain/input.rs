@@ -1,0 +1,155 @@
+//! What goes into the domain and what comes out.
+
+use super::image::Mode;
+use crate::journal::{Draft, Head};
+use hypocaust_optimizer::{Case, Solution};
+use hypocaust_protocols::model::{DeviceId, PlantId, SetpointId, Tick, TripId};
+use hypocaust_protocols::wire::{Entry, Loss, Outcome, Signed};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How much an edge keeps that is not acknowledged yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spool {
+    pub entries: u64,
+    pub oldest_ms: u64,
+}
+
+/// What an edge says about itself; `None`: not in this message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    pub boot: u64,
+    pub tick: Tick,
+    pub mode: Option<Mode>,
+    pub trips: Option<Vec<TripId>>,
+    pub devices: Option<BTreeMap<DeviceId, Option<String>>>,
+    pub spool: Option<Spool>,
+    /// The highest epoch and the latest head that the edge knows.
+    pub anchor: Option<(u64, Option<Head>)>,
+}
+
+/// What became of a solve.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Solution(Box<Solution>),
+    /// It ended with an error.
+    Failed(String),
+    /// It was not done within the hard limit of the wall clock.
+    Late,
+}
+
+/// A person's request to move a setpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub user: String,
+    pub idempotency_key: String,
+    pub plant: PlantId,
+    pub setpoint: SetpointId,
+    pub value: f64,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Time has passed; every 100 to 1000 ms.
+    Clock,
+    EdgeBirth {
+        plant: PlantId,
+        status: Status,
+    },
+    EdgeDeath {
+        plant: PlantId,
+    },
+    EdgeStatus {
+        plant: PlantId,
+        status: Status,
+    },
+    Samples {
+        plant: PlantId,
+        entry: Entry,
+    },
+    Outcome {
+        plant: PlantId,
+        outcome: Outcome,
+    },
+    Solved {
+        id: u64,
+        answer: Answer,
+    },
+    /// The append that was asked for is stored; this is the journal's head now.
+    Appended {
+        head: Head,
+    },
+    /// It is not, and may never be: this leader is at its end.
+    AppendFailed {
+        reason: String,
+    },
+    /// `request` comes back in [`Effect::Reply`].
+    Operator {
+        request: u64,
+        what: Request,
+    },
+    Acknowledge {
+        request: u64,
+        user: String,
+        alarm: String,
+    },
+}
+
+/// What a solve is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Purpose {
+    Dispatch,
+    Contingency(Loss),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Append and come back with [`Input::Appended`]. There is never more than one outstanding.
+    Append { expected: Head, epoch: u64, drafts: Vec<Draft> },
+    /// Solve and come back with [`Input::Solved`].
+    Solve { id: u64, purpose: Purpose, case: Box<Case> },
+    /// Publish to an edge as a node command of this metric.
+    Send { plant: PlantId, metric: &'static str, signed: Signed },
+    /// The answer to an operator, after the decision is stored: the id of the command or the name of the alarm.
+    Reply { request: u64, result: Result<String, Rejection> },
+    /// Stop leading: nothing more will be sent.
+    StepDown { reason: String },
+}
+
+/// Why a request is refused before it becomes a decision.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("there is no plant '{0}'")]
+    NoPlant(PlantId),
+    #[error("plant '{plant}' has no setpoint '{setpoint}'; {nearest}")]
+    NoSetpoint { plant: PlantId, setpoint: SetpointId, nearest: String },
+    #[error("{value} is outside of {min} to {max} for '{setpoint}'; write a value within these bounds")]
+    OutOfBounds { setpoint: SetpointId, value: String, min: String, max: String },
+    #[error("'{0}' is the counter of a device's watchdog; only the edge writes it")]
+    Watchdog(SetpointId),
+    #[error("the edge of plant '{0}' is not connected; the command would not arrive. Try again when its link is up")]
+    NotLinked(PlantId),
+    #[error("the idempotency key was used for another request; write a new key")]
+    KeyReused,
+    #[error("there is no alarm '{0}' to acknowledge")]
+    NoAlarm(String),
+    #[error("this centre does not lead: {0}")]
+    NotLeading(String),
+}
+
+impl Rejection {
+    /// The `GL-E-…` code of the API.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rejection::NoPlant(_) => "GL-E-NO-PLANT",
+            Rejection::NoSetpoint { .. } => "GL-E-NO-SETPOINT",
+            Rejection::OutOfBounds { .. } => "GL-E-OUT-OF-BOUNDS",
+            Rejection::Watchdog(_) => "GL-E-WATCHDOG",
+            Rejection::NotLinked(_) => "GL-E-NOT-LINKED",
+            Rejection::KeyReused => "GL-E-KEY-REUSED",
+            Rejection::NoAlarm(_) => "GL-E-NO-ALARM",
+            Rejection::NotLeading(_) => "GL-E-NOT-LEADING",
+        }
+    }
+}

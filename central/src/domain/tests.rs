@@ -1,0 +1,526 @@
+//! Scripts of inputs against the small fleet, with a bench that plays journal, solver and edges.
+
+use super::event::{Phase};
+use super::state::OrderState;
+use super::*;
+use crate::journal::Memory;
+use hypocaust_protocols::model::{Class, Sample, SourceState, TagId, Tick, TripId, Quality};
+use hypocaust_protocols::wire::{self, Action, Outcome, Refusal, Verdict, VerifyingKey, Writer};
+use std::path::Path;
+
+/// How the bench answers a solve.
+#[derive(Clone, Copy, PartialEq)]
+enum Solver {
+    Works,
+    Late,
+    Fails,
+}
+
+struct Bench {
+    domain: Domain,
+    fleet: Arc<Fleet>,
+    journal: Memory,
+    open: VerifyingKey,
+    now: Millis,
+    seq: u64,
+    boot: u64,
+    tags: BTreeMap<TagId, f64>,
+    trips: Vec<TripId>,
+    solver: Solver,
+    /// While false, appends are laid by and nothing is stored.
+    stores: bool,
+    laid_by: Vec<Effect>,
+    answers: bool,
+    commands: Vec<Command>,
+    tables: BTreeMap<PlantId, Table>,
+    beats: Vec<Beat>,
+    replies: Vec<(u64, Result<String, Rejection>)>,
+    stepped_down: Option<String>,
+}
+
+fn small() -> Arc<Fleet> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+    Arc::new(hypocaust_protocols::files::load(&folder).expect("the small fleet is right"))
+}
+
+fn id(text: &str) -> TagId {
+    TagId::new(text).unwrap()
+}
+
+fn bench(judges: Judges) -> Bench {
+    let fleet = small();
+    let journal = Memory::new(&fleet.id);
+    let key = SigningKey::from_bytes(&[3; 32]);
+    let open = key.verifying_key();
+    let domain = Domain::new(fleet.clone(), key, judges, 7, State::default(), Head::genesis(&fleet.id));
+    let mut tags = BTreeMap::new();
+    for plant in &fleet.plants {
+        tags.extend(plant.tags.iter().map(|t| (t.id.clone(), 0.0)));
+        for h in &plant.headers {
+            tags.insert(h.process_value.clone(), h.nominal);
+        }
+        for s in &plant.sources {
+            tags.insert(s.state.clone(), SourceState::On as u8 as f64);
+            tags.insert(s.heat.clone(), 0.75 * s.heat_max_mw);
+            tags.insert(s.setpoint.clone(), 0.75 * s.heat_max_mw);
+            tags.extend(s.start_request.iter().map(|t| (t.clone(), 1.0)));
+        }
+        for c in &plant.consumers {
+            tags.insert(c.asked.clone(), c.heat_mw);
+            tags.insert(c.served.clone(), c.heat_mw);
+            tags.extend(c.shed.iter().map(|s| (s.setpoint.clone(), plant.setpoint(s.setpoint.as_str()).unwrap().max)));
+        }
+        tags.extend(plant.storages.iter().map(|s| (s.level.clone(), s.initial_mwh)));
+    }
+    tags.extend(fleet.mains.iter().map(|m| (m.open.clone(), 1.0)));
+    Bench {
+        domain,
+        fleet,
+        journal,
+        open,
+        // A winter's morning, 10 o'clock.
+        now: Millis(1_768_471_200_000),
+        seq: 0,
+        boot: 11,
+        tags,
+        trips: vec![],
+        solver: Solver::Works,
+        stores: true,
+        laid_by: vec![],
+        answers: true,
+        commands: vec![],
+        tables: BTreeMap::new(),
+        beats: vec![],
+        replies: vec![],
+        stepped_down: None,
+    }
+}
+
+impl Bench {
+    fn input(&mut self, input: Input) {
+        let mut effects: VecDeque<Effect> = self.domain.handle(self.now, input).into();
+        while let Some(effect) = effects.pop_front() {
+            if let Some(next) = self.carry_out(effect) {
+                effects.extend(self.domain.handle(self.now, next));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Append { .. } if !self.stores => {
+                self.laid_by.push(effect);
+                None
+            }
+            Effect::Append { expected, epoch, drafts } => Some(match self.journal.append_now(&expected, epoch, drafts) {
+                Ok(head) => Input::Appended { head },
+                Err(e) => Input::AppendFailed { reason: e.to_string() },
+            }),
+            Effect::Solve { id, case, .. } => {
+                let answer = match self.solver {
+                    Solver::Late => Answer::Late,
+                    Solver::Fails => Answer::Failed("the bench says so".into()),
+                    Solver::Works => match hypocaust_optimizer::solve(&case, &hypocaust_optimizer::Options::default()) {
+                        Ok(solution) => Answer::Solution(Box::new(solution)),
+                        Err(e) => panic!("no solution: {e}"),
+                    },
+                };
+                Some(Input::Solved { id, answer })
+            }
+            Effect::Send { plant, metric, signed } => self.received(plant, metric, &signed),
+            Effect::Reply { request, result } => {
+                self.replies.push((request, result));
+                None
+            }
+            Effect::StepDown { reason } => {
+                self.stepped_down = Some(reason);
+                None
+            }
+        }
+    }
+
+    fn received(&mut self, plant: PlantId, label: &str, signed: &Signed) -> Option<Input> {
+        match label {
+            metric::BEAT => self.beats.push(signed.open(label, &self.open).unwrap()),
+            metric::TABLE => {
+                self.tables.insert(plant, signed.open(label, &self.open).unwrap());
+            }
+            _ => {
+                let command: Command = signed.open(label, &self.open).unwrap();
+                assert!(
+                    self.journal.entries().iter().any(|e| e.kind == "ordered" && e.body.contains(&format!("\"{}\"", command.id))),
+                    "{} left before its decision was in the journal",
+                    command.id
+                );
+                self.commands.push(command.clone());
+                if !self.answers {
+                    return None;
+                }
+                let readback = match &command.action {
+                    Action::Set { setpoint, value } => {
+                        self.tags.insert(setpoint.clone(), *value);
+                        *value
+                    }
+                    Action::ResetTrip { trip } => {
+                        self.trips.retain(|t| t != trip);
+                        0.0
+                    }
+                };
+                let outcome = Outcome { id: command.id, verdict: Verdict::Done { readback }, tick: Tick(1) };
+                return Some(Input::Outcome { plant, outcome });
+            }
+        }
+        None
+    }
+
+    /// One second: sources follow their setpoints, every tag is heard, time passes.
+    fn second(&mut self) {
+        self.now = self.now.plus(1000);
+        self.seq += 1;
+        let fleet = self.fleet.clone();
+        for (plant, source) in fleet.sources() {
+            let on = self.tags[&source.state] == 4.0;
+            let swing = plant.headers.iter().any(|h| h.swing == source.id);
+            let heat = self.tags[&source.heat];
+            let goal = if swing { heat } else { self.tags[&source.setpoint] };
+            let step = source.ramp_mw_per_min / 60.0;
+            self.tags.insert(source.heat.clone(), if on { heat + (goal - heat).clamp(-step, step) } else { 0.0 });
+        }
+        for plant in &fleet.plants {
+            let status = Status {
+                boot: self.boot,
+                tick: Tick(self.seq * 1000),
+                mode: Some(Mode::Remote),
+                trips: Some(self.trips.iter().filter(|t| t.as_str().starts_with(plant.id.as_str())).cloned().collect()),
+                devices: None,
+                spool: None,
+                anchor: None,
+            };
+            self.input(Input::EdgeStatus { plant: plant.id.clone(), status });
+            for device in &plant.devices {
+                let samples = plant
+                    .tags
+                    .iter()
+                    .filter(|t| t.device == device.id)
+                    .map(|t| Sample { tag: t.id.clone(), time: self.now, value: Some(self.tags[&t.id]), quality: Quality::Good })
+                    .collect();
+                let entry = wire::Entry { boot: self.boot, seq: self.seq, device: device.id.clone(), samples };
+                self.input(Input::Samples { plant: plant.id.clone(), entry });
+            }
+        }
+        self.input(Input::Clock);
+    }
+
+    fn seconds(&mut self, n: u32) {
+        (0..n).for_each(|_| self.second());
+    }
+
+    fn state_of(&mut self, source: &str, state: SourceState) {
+        let tag = self.fleet.source(source).unwrap().1.state.clone();
+        self.tags.insert(tag, state as u8 as f64);
+    }
+
+    fn trip_b1(&mut self) {
+        self.state_of("north.b1", SourceState::Tripped);
+        for t in ["a", "b", "c"] {
+            self.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 1.0);
+        }
+        self.tags.insert(id("north.b1.heat"), 0.0);
+        self.trips = vec![TripId::new("north.b1-lost").unwrap()];
+    }
+
+    fn schedule(&self) -> &Schedule {
+        &self.domain.state().schedule.as_ref().expect("a schedule").1
+    }
+
+    fn recorded(&self) -> Vec<Recorded> {
+        self.journal.entries().iter().map(|e| Event::read(e).unwrap()).collect()
+    }
+
+    fn phase(&self, source: &str) -> Option<Phase> {
+        self.domain.state().restorations.get(source).map(|r| r.phase.clone())
+    }
+
+    fn operator(&mut self, request: u64, key: &str, setpoint: &str, value: f64) -> Result<String, Rejection> {
+        let what = Request {
+            user: "ada".into(),
+            idempotency_key: key.into(),
+            plant: PlantId::new("north").unwrap(),
+            setpoint: id(setpoint),
+            value,
+            reason: "a test".into(),
+        };
+        self.input(Input::Operator { request, what });
+        self.replies.iter().find(|(r, _)| *r == request).expect("a reply").1.clone()
+    }
+}
+
+#[test]
+fn in_order_everybody_is_served_and_the_journal_replays_to_the_same_state() {
+    let mut b = bench(Judges::ours());
+    b.seconds(60);
+    assert_eq!(b.schedule().origin, Origin::Optimal, "{:?}", b.schedule().why);
+    assert!(b.schedule().short.is_empty(), "{:?}", b.schedule().short);
+    let entries = b.journal.entries();
+    assert_eq!(crate::journal::verify(&b.fleet.id, &entries, None).unwrap(), b.domain.head());
+    assert_eq!(&State::fold(&b.recorded()), b.domain.state());
+    assert!(b.beats.iter().filter(|x| x.plant.as_str() == "north").count() >= 55, "a beat every second");
+    assert_eq!(b.stepped_down, None);
+}
+
+#[test]
+fn a_trip_sheds_from_the_bottom_and_the_beat_releases_the_edge() {
+    let mut b = bench(Judges::ours());
+    b.seconds(60);
+    b.trip_b1();
+    b.seconds(8);
+    let s = b.schedule().clone();
+    assert!(s.trips.iter().any(|t| t.as_str() == "north.b1-lost"));
+    assert!(!s.short.is_empty(), "9 MW are gone at once: {:?}", s.why);
+    for class in [Class::LifeSafety, Class::ProductSafety, Class::EquipmentProtection] {
+        assert!(s.unserved_mw[class] < 0.005, "{class}: {:?}", s.why);
+    }
+    let order = |short: &str| s.short.iter().any(|x| x.consumer.as_str() == short);
+    assert!(order("south.offices") || order("north.halls"), "comfort before production: {:?}", s.short);
+    let capped = b.commands.iter().any(|c| {
+        matches!(&c.action, Action::Set { setpoint, value } if setpoint.as_str().ends_with("cap-sp") && *value < 3.0)
+    });
+    assert!(capped, "a cap was lowered");
+    assert!(b.beats.last().unwrap().plant.as_str() == "south");
+    assert!(b.beats.iter().rev().take(2).any(|x| x.trips_seen.iter().any(|t| t.as_str() == "north.b1-lost")));
+    assert!(b.domain.state().alarm_stands("trip:north.b1"));
+}
+
+#[test]
+fn a_tripped_source_is_brought_back_step_by_step() {
+    use SourceState::*;
+    let mut b = bench(Judges::ours());
+    b.seconds(30);
+    b.trip_b1();
+    b.seconds(60);
+    assert_eq!(b.phase("north.b1"), Some(Phase::Waiting { locked_out: false }));
+    assert!(!b.commands.iter().any(|c| c.writer == Writer::Procedure), "nothing is asked for while the cause stands");
+
+    b.state_of("north.b1", Off);
+    b.tags.insert(id("north.b1.start"), 0.0);
+    for t in ["a", "b", "c"] {
+        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
+    }
+    b.seconds(5);
+    let asked: Vec<_> = b.commands.iter().filter(|c| c.writer == Writer::Procedure).map(|c| c.action.clone()).collect();
+    assert_eq!(asked, [
+        Action::ResetTrip { trip: TripId::new("north.b1-lost").unwrap() },
+        Action::Set { setpoint: id("north.b1.start"), value: 1.0 },
+    ]);
+    assert_eq!(b.phase("north.b1"), Some(Phase::Requested));
+    let predicted = b.domain.state().restorations["north.b1"].heat_at.expect("a prediction");
+    for (state, s) in [(Purge, 60), (LightOff, 15), (WarmUp, 240)] {
+        b.state_of("north.b1", state);
+        b.seconds(s);
+        assert_eq!(b.phase("north.b1"), Some(Phase::Starting { state }));
+    }
+    b.state_of("north.b1", On);
+    b.seconds(2);
+    assert_eq!(b.phase("north.b1"), None);
+    assert!((b.now.since(predicted)).abs() < 20_000, "predicted {} s off", b.now.since(predicted) / 1000);
+    assert!(!b.domain.state().alarm_stands("trip:north.b1"));
+    b.seconds(600);
+    assert!(b.schedule().short.is_empty(), "{:?}", b.schedule().why);
+    assert!(b.domain.state().shortages.is_empty());
+    assert_eq!(&State::fold(&b.recorded()), b.domain.state());
+}
+
+#[test]
+fn a_source_is_not_started_oftener_than_it_allows() {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    b.trip_b1();
+    b.seconds(5);
+    b.state_of("north.b1", SourceState::Off);
+    b.tags.insert(id("north.b1.start"), 0.0);
+    b.trips.clear();
+    b.seconds(200);
+    let starts = b
+        .commands
+        .iter()
+        .filter(|c| c.action == Action::Set { setpoint: id("north.b1.start"), value: 1.0 })
+        .count();
+    assert_eq!(starts, 3, "starts_per_hour of the boiler, which never leaves off here");
+    assert!(matches!(b.phase("north.b1"), Some(Phase::Resting { .. })));
+}
+
+#[test]
+fn nothing_leaves_before_it_is_stored_and_a_failed_append_ends_the_leader() {
+    let mut b = bench(Judges::ours());
+    b.seconds(3);
+    b.stores = false;
+    let before = (b.commands.len(), b.beats.len());
+    b.seconds(12);
+    assert_eq!(b.laid_by.len(), 1, "one append at a time");
+    assert_eq!(b.commands.len(), before.0);
+    assert!(b.beats.len() - before.1 <= 2 * 7, "a leader that cannot append falls silent");
+    b.input(Input::AppendFailed { reason: "disk full".into() });
+    assert_eq!(b.stepped_down.as_deref(), Some("disk full"));
+    let beats = b.beats.len();
+    b.stores = true;
+    b.seconds(5);
+    assert_eq!((b.commands.len(), b.beats.len()), (before.0, beats));
+    assert!(matches!(b.operator(1, "k", "north.b2.load-sp", 5.0), Err(Rejection::NotLeading(_))));
+}
+
+#[test]
+fn the_ladder_goes_down_rung_by_rung_and_up_again() {
+    let mut b = bench(Judges::ours());
+    b.seconds(30);
+    b.solver = Solver::Late;
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::LastGood);
+    assert!(b.schedule().why[0].contains("not done within"), "{:?}", b.schedule().why);
+    assert!(b.domain.state().alarm_stands("dispatch-failing"));
+    b.trip_b1();
+    b.solver = Solver::Fails;
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Greedy, "the last good one does not know of the trip");
+    assert!(b.schedule().unserved_mw[Class::LifeSafety] < 0.005);
+    b.solver = Solver::Works;
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Optimal);
+    assert!(!b.domain.state().alarm_stands("dispatch-failing"));
+}
+
+#[test]
+fn what_the_check_refuses_never_leaves() {
+    let refuse = Judges { check: |_, _| Err("no".into()), ..Judges::ours() };
+    let mut b = bench(refuse);
+    b.seconds(30);
+    assert_eq!(b.schedule().origin, Origin::Hold);
+    assert!(b.commands.is_empty());
+    assert!(b.recorded().iter().any(|r| matches!(&r.event, Event::ScheduleRefused { reason, .. } if reason.contains("no"))));
+}
+
+#[test]
+fn an_operator_is_answered_once_per_key() {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    let first = b.operator(1, "k1", "north.b2.load-sp", 5.0).unwrap();
+    assert_eq!(b.operator(2, "k1", "north.b2.load-sp", 5.0), Ok(first.clone()));
+    assert_eq!(b.operator(3, "k1", "north.b2.load-sp", 6.0), Err(Rejection::KeyReused));
+    assert_eq!(b.commands.iter().filter(|c| c.id == first).count(), 1);
+    assert!(matches!(b.domain.state().orders[&first].state, OrderState::Done { readback: 5.0 }));
+    assert!(matches!(b.operator(4, "k4", "north.b2.load-sp", 9.0), Err(Rejection::OutOfBounds { .. })));
+    assert!(matches!(b.operator(5, "k5", "north.b2.load-sp", f64::NAN), Err(Rejection::OutOfBounds { .. })));
+    assert!(matches!(b.operator(6, "k6", "north.plc1.counter", 1.0), Err(Rejection::Watchdog(_))));
+    match b.operator(7, "k7", "north.b2.lod-sp", 1.0) {
+        Err(Rejection::NoSetpoint { nearest, .. }) => assert!(nearest.contains("north.b2.load-sp"), "{nearest}"),
+        other => panic!("{other:?}"),
+    }
+    let other_user = Request {
+        user: "eve".into(),
+        idempotency_key: "k1".into(),
+        plant: PlantId::new("north").unwrap(),
+        setpoint: id("north.b2.load-sp"),
+        value: 5.5,
+        reason: "another".into(),
+    };
+    b.input(Input::Operator { request: 8, what: other_user });
+    assert_ne!(b.replies.last().unwrap().1, Ok(first), "keys of two users never meet");
+}
+
+#[test]
+fn without_an_answer_the_same_order_is_sent_again_and_then_given_up() {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    b.answers = false;
+    let order = b.operator(1, "k", "north.b2.load-sp", 5.0).unwrap();
+    b.seconds(9);
+    let sent = b.commands.iter().filter(|c| c.id == order).count();
+    assert!((4..=6).contains(&sent), "every two seconds: {sent}");
+    b.seconds(3);
+    assert_eq!(b.domain.state().orders[&order].state, OrderState::Unknown);
+    b.seconds(5);
+    assert!(b.commands.iter().filter(|c| c.id == order).count() <= 6);
+    // The truth may still come, late.
+    let refusal = Refusal { gate: "rate".into(), code: "GL-E-RATE".into(), reason: "too often".into() };
+    let outcome = Outcome { id: order.clone(), verdict: Verdict::Refused(refusal.clone()), tick: Tick(1) };
+    b.input(Input::Outcome { plant: PlantId::new("north").unwrap(), outcome });
+    assert_eq!(b.domain.state().orders[&order].state, OrderState::Refused { refusal });
+}
+
+#[test]
+fn an_answer_to_what_was_never_ordered_is_kept_but_a_flood_is_not() {
+    let mut b = bench(Judges::ours());
+    b.seconds(3);
+    for n in 0..100 {
+        let refusal = Refusal { gate: "signature".into(), code: "GL-E-SIGNATURE".into(), reason: "foreign".into() };
+        let outcome = Outcome { id: format!("x{n}"), verdict: Verdict::Refused(refusal), tick: Tick(1) };
+        b.input(Input::Outcome { plant: PlantId::new("north").unwrap(), outcome });
+    }
+    let kept = b.recorded().iter().filter(|r| matches!(r.event, Event::Stranger { .. })).count();
+    assert_eq!(kept, STRANGERS_PER_MINUTE as usize);
+}
+
+#[test]
+fn every_plant_has_a_table_whose_moves_are_safe_and_shed_from_the_bottom() {
+    let mut b = bench(Judges::ours());
+    b.seconds(90);
+    for plant in &b.fleet.plants {
+        let table = b.tables.get(&plant.id).expect("a table");
+        for s in &plant.sources {
+            assert!(table.contingencies.iter().any(|c| c.lost == Loss::Source(s.id.clone())), "{}", s.id);
+        }
+        for c in &table.contingencies {
+            let mut last = 9;
+            for m in &c.moves {
+                let spec = plant.setpoint(m.setpoint.as_str()).expect("a setpoint of this plant");
+                assert!(m.value >= spec.min && m.value <= spec.max);
+                let consumer = plant.consumers.iter().find(|x| x.shed.as_ref().is_some_and(|s| s.setpoint == m.setpoint));
+                let rank = consumer.map_or(0, |x| x.class.rank());
+                assert!(rank <= last, "lowest class first in {:?}", c.lost);
+                last = rank;
+            }
+        }
+    }
+    let north = &b.tables["north"];
+    let lost = north.contingencies.iter().find(|c| matches!(&c.lost, Loss::Source(s) if s.as_str() == "north.b1")).unwrap();
+    assert!(lost.moves.iter().any(|m| m.setpoint.as_str().ends_with("cap-sp")), "b1's loss sheds: {:?}", lost.moves);
+}
+
+#[test]
+fn a_newer_epoch_at_an_edge_ends_this_leader_and_a_later_head_is_a_fork() {
+    let mut b = bench(Judges::ours());
+    b.seconds(3);
+    let north = PlantId::new("north").unwrap();
+    let status = |anchor| Status { boot: 11, tick: Tick(9), mode: None, trips: None, devices: None, spool: None, anchor };
+    let theirs = Head { seq: 5000, hash: b.domain.head().hash };
+    b.input(Input::EdgeStatus { plant: north.clone(), status: status(Some((7, Some(theirs)))) });
+    b.input(Input::EdgeStatus { plant: north.clone(), status: status(Some((7, Some(theirs)))) });
+    let forks = b.recorded().iter().filter(|r| matches!(r.event, Event::Forked { .. })).count();
+    assert_eq!(forks, 1);
+    assert!(b.domain.state().alarm_stands("journal-fork"));
+    b.input(Input::EdgeStatus { plant: north, status: status(Some((8, None))) });
+    assert!(b.stepped_down.as_deref().is_some_and(|r| r.contains("epoch 8")));
+}
+
+#[test]
+fn a_plant_out_of_reach_gets_no_orders_and_shows_no_numbers() {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    let south = PlantId::new("south").unwrap();
+    b.input(Input::EdgeDeath { plant: south.clone() });
+    assert!(!b.domain.image().linked(&south));
+    assert!(b.domain.state().edges.get(&south).is_none());
+    let view = b.domain.plant_view("south", b.now).unwrap();
+    assert_eq!((view.link, view.mode, view.sources[0].heat_mw), (false, "unknown", None));
+    let tags = b.domain.tag_views(Some("south"), "south.b1", b.now);
+    assert!(!tags.is_empty() && tags.iter().all(|t| t.quality == "bad" && t.reason == Some("edge-lost")));
+    let request = Request {
+        user: "ada".into(),
+        idempotency_key: "s".into(),
+        plant: south,
+        setpoint: id("south.b1.load-sp"),
+        value: 5.0,
+        reason: "r".into(),
+    };
+    b.input(Input::Operator { request: 1, what: request });
+    assert!(matches!(b.replies[0].1, Err(Rejection::NotLinked(_))));
+}

@@ -1,0 +1,457 @@
+//! What the API and the page show: the contract's shapes, made of state and image alone.
+//!
+//! A number that a bad quality takes away is `null` here; the page then shows a dash, never an old value as if it
+//! were new. (`held` values serve decisions, not displays.)
+
+use super::Domain;
+use super::image::{Edge, Mode};
+use super::schedule::Short;
+use super::state::{OrderState, Tracked};
+use hypocaust_protocols::model::{Class, Consumer, Fleet, Medium, Millis, PerClass, Plant, Source, TagId};
+use hypocaust_protocols::wire::Refusal;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+pub type ByClass = BTreeMap<&'static str, f64>;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FleetView {
+    pub leader: bool,
+    pub epoch: u64,
+    pub plants: Vec<FleetPlant>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FleetPlant {
+    pub id: String,
+    pub name: String,
+    pub mode: &'static str,
+    pub link: bool,
+    pub heat_mw: Option<f64>,
+    pub demand_mw: Option<f64>,
+    pub unserved_mw: ByClass,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlantView {
+    pub id: String,
+    pub name: String,
+    pub mode: &'static str,
+    pub link: bool,
+    pub headers: Vec<HeaderView>,
+    pub sources: Vec<SourceView>,
+    pub storages: Vec<StorageView>,
+    pub consumers: Vec<ConsumerView>,
+    pub mains: Vec<MainView>,
+    pub devices: Vec<DeviceView>,
+    pub trips: Vec<String>,
+    pub setpoints: Vec<SetpointView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HeaderView {
+    pub id: String,
+    pub medium: Medium,
+    pub process_value: Option<f64>,
+    pub unit: &'static str,
+    pub nominal: f64,
+    pub low: f64,
+    pub high: f64,
+    pub quality: &'static str,
+    pub swing: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    pub heat_at: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceView {
+    pub id: String,
+    pub kind: hypocaust_protocols::model::SourceKind,
+    pub header: String,
+    pub state: Option<&'static str>,
+    pub heat_mw: Option<f64>,
+    pub heat_max_mw: f64,
+    pub setpoint_mw: Option<f64>,
+    pub setpoint: String,
+    pub tripped: bool,
+    pub prediction: Option<Prediction>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StorageView {
+    pub id: String,
+    pub level_mwh: Option<f64>,
+    pub capacity_mwh: f64,
+    pub heat_mw: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConsumerView {
+    pub id: String,
+    pub name: String,
+    pub class: &'static str,
+    pub class_rank: u8,
+    pub header: String,
+    pub asked_mw: Option<f64>,
+    pub served_mw: Option<f64>,
+    pub cap_mw: Option<f64>,
+    pub unserved_mw: Option<f64>,
+    pub predicted_restore: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MainView {
+    pub id: String,
+    pub from: String,
+    pub to: String,
+    pub flow_mw: Option<f64>,
+    pub cap_mw: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeviceView {
+    pub id: String,
+    pub up: bool,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SetpointView {
+    pub id: String,
+    pub unit: &'static str,
+    pub min: f64,
+    pub max: f64,
+    pub value: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TagView {
+    pub id: String,
+    pub plant: String,
+    pub device: String,
+    pub value: Option<f64>,
+    pub unit: &'static str,
+    pub quality: &'static str,
+    pub reason: Option<&'static str>,
+    pub source_time: Option<String>,
+    pub received_time: Option<String>,
+    pub age_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetView {
+    pub plant: String,
+    pub setpoint: String,
+    pub value: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DispatchView {
+    pub seq: u64,
+    pub time: String,
+    pub status: &'static str,
+    pub source: &'static str,
+    pub cost: Option<f64>,
+    pub unserved_mwh: ByClass,
+    pub unserved_mw: ByClass,
+    pub setpoints: Vec<TargetView>,
+    pub short: Vec<Short>,
+    pub prices: BTreeMap<String, f64>,
+    pub binding: Vec<hypocaust_optimizer::solution::Binding>,
+    pub certificate: Option<hypocaust_optimizer::solution::Certificate>,
+    pub solve_ms: Option<f64>,
+    pub why: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CommandView {
+    pub id: String,
+    pub state: &'static str,
+    pub refusal: Option<Refusal>,
+    pub readback: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AlarmView {
+    pub id: String,
+    pub priority: u8,
+    pub state: &'static str,
+    pub text: String,
+    pub runbook: String,
+    pub raised: String,
+    pub acknowledged_by: Option<String>,
+}
+
+fn by_class(values: &PerClass<f64>) -> ByClass {
+    values.iter().map(|(class, v)| (class.name(), *v)).collect()
+}
+
+/// A schedule of the journal as `/dispatch` shows it.
+pub fn dispatch(seq: u64, schedule: &super::Schedule) -> DispatchView {
+    let short = schedule.unserved_mw.0.iter().any(|mw| *mw > 0.0);
+    DispatchView {
+        seq,
+        time: schedule.time.rfc3339(),
+        status: if short { "short" } else { "served" },
+        source: schedule.origin.name(),
+        cost: schedule.cost,
+        unserved_mwh: by_class(&schedule.unserved_mwh),
+        unserved_mw: by_class(&schedule.unserved_mw),
+        setpoints: schedule
+            .setpoints
+            .iter()
+            .map(|t| TargetView { plant: t.plant.to_string(), setpoint: t.setpoint.to_string(), value: t.value })
+            .collect(),
+        short: schedule.short.clone(),
+        prices: schedule.prices.iter().map(|(h, p)| (h.to_string(), *p)).collect(),
+        binding: schedule.binding.clone(),
+        certificate: schedule.certificate,
+        solve_ms: schedule.solve_ms,
+        why: schedule.why.clone(),
+    }
+}
+
+/// Where a command stands, as `/commands/{id}` shows it.
+pub fn command(tracked: &Tracked) -> CommandView {
+    let (state, refusal, readback) = match &tracked.state {
+        OrderState::Issued => ("issued", None, None),
+        OrderState::Done { readback } => ("done", None, Some(*readback)),
+        OrderState::Refused { refusal } => ("refused", Some(refusal.clone()), None),
+        OrderState::Expired => ("expired", None, None),
+        OrderState::Unknown => ("unknown", None, None),
+    };
+    CommandView { id: tracked.order.id.clone(), state, refusal, readback }
+}
+
+impl Domain {
+    fn shown(&self, tag: &TagId, now: Millis) -> Option<f64> {
+        self.image.good(&self.fleet, tag, now)
+    }
+
+    fn edge(&self, plant: &Plant) -> Option<&Edge> {
+        self.image.edges.get(&plant.id)
+    }
+
+    /// The mode; of an edge that cannot be heard it is not known.
+    fn mode(&self, plant: &Plant) -> &'static str {
+        self.edge(plant).filter(|e| e.link).map_or("unknown", |e| Mode::name(e.mode))
+    }
+
+    /// MW that a consumer asks for and does not get, as measured.
+    fn unserved(&self, consumer: &Consumer, now: Millis) -> Option<f64> {
+        let asked = self.shown(&consumer.asked, now)?;
+        let served = self.shown(&consumer.served, now)?;
+        let (_, tag) = self.fleet.tag(consumer.asked.as_str())?;
+        // Both are reported with a deadband; a difference within two of them is none.
+        let missing = asked - served;
+        Some(if missing > 2.0 * tag.deadband { missing } else { 0.0 })
+    }
+
+    pub fn fleet_view(&self, now: Millis) -> FleetView {
+        let plants = self.fleet.plants.iter().map(|p| self.fleet_plant(p, now)).collect();
+        FleetView { leader: self.leads(), epoch: self.epoch, plants }
+    }
+
+    fn fleet_plant(&self, plant: &Plant, now: Millis) -> FleetPlant {
+        let sum = |tags: Vec<&TagId>| tags.into_iter().map(|t| self.shown(t, now)).sum::<Option<f64>>();
+        let mut unserved = PerClass::<f64>::default();
+        for consumer in &plant.consumers {
+            unserved[consumer.class] += self.unserved(consumer, now).unwrap_or(0.0);
+        }
+        FleetPlant {
+            id: plant.id.to_string(),
+            name: plant.name.clone(),
+            mode: self.mode(plant),
+            link: self.image.linked(&plant.id),
+            heat_mw: sum(plant.sources.iter().map(|s| &s.heat).collect()),
+            demand_mw: sum(plant.consumers.iter().map(|c| &c.asked).collect()),
+            unserved_mw: by_class(&unserved),
+        }
+    }
+
+    pub fn plant_view(&self, id: &str, now: Millis) -> Option<PlantView> {
+        let plant = self.fleet.plant(id)?;
+        let edge = self.edge(plant);
+        let unit = |tag: &TagId| plant.tag(tag.as_str()).map_or("", |t| t.unit.symbol());
+        Some(PlantView {
+            id: plant.id.to_string(),
+            name: plant.name.clone(),
+            mode: self.mode(plant),
+            link: self.image.linked(&plant.id),
+            headers: plant
+                .headers
+                .iter()
+                .map(|h| HeaderView {
+                    id: h.id.to_string(),
+                    medium: h.medium,
+                    process_value: self.shown(&h.process_value, now),
+                    unit: unit(&h.process_value),
+                    nominal: h.nominal,
+                    low: h.low,
+                    high: h.high,
+                    quality: plant
+                        .tag(h.process_value.as_str())
+                        .map_or("bad", |t| self.image.quality(&plant.id, t, self.fleet.limits.data_age_s, now).name()),
+                    swing: h.swing.to_string(),
+                })
+                .collect(),
+            sources: plant.sources.iter().map(|s| self.source_view(plant, s, now)).collect(),
+            storages: plant
+                .storages
+                .iter()
+                .map(|s| StorageView {
+                    id: s.id.to_string(),
+                    level_mwh: self.shown(&s.level, now),
+                    capacity_mwh: s.capacity_mwh,
+                    heat_mw: self.shown(&s.heat, now),
+                })
+                .collect(),
+            consumers: plant.consumers.iter().map(|c| self.consumer_view(c, now)).collect(),
+            mains: mains(&self.fleet, plant)
+                .map(|m| MainView {
+                    id: m.id.to_string(),
+                    from: m.from.to_string(),
+                    to: m.to.to_string(),
+                    flow_mw: self.shown(&m.flow, now),
+                    cap_mw: self.shown(&m.open, now).map(|open| if open == 0.0 { 0.0 } else { m.cap_mw }),
+                })
+                .collect(),
+            devices: plant
+                .devices
+                .iter()
+                .map(|d| {
+                    let known = edge.filter(|e| e.link).and_then(|e| e.devices.get(&d.id));
+                    DeviceView {
+                        id: d.id.to_string(),
+                        up: known.is_some_and(Option::is_none),
+                        reason: match known {
+                            Some(reason) => reason.clone(),
+                            None => Some("the edge has not said".into()),
+                        },
+                    }
+                })
+                .collect(),
+            trips: edge.map(|e| e.trips.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+            setpoints: plant
+                .setpoints
+                .iter()
+                .map(|s| SetpointView {
+                    id: s.tag.to_string(),
+                    unit: unit(&s.tag),
+                    min: s.min,
+                    max: s.max,
+                    value: self.shown(&s.tag, now),
+                })
+                .collect(),
+        })
+    }
+
+    fn source_view(&self, plant: &Plant, source: &Source, now: Millis) -> SourceView {
+        let latched = |t: &&hypocaust_protocols::model::Trip| {
+            t.source == source.id && self.edge(plant).is_some_and(|e| e.trips.contains(&t.id))
+        };
+        let state = self.shown(&source.state, now).and_then(hypocaust_protocols::model::SourceState::from_word);
+        SourceView {
+            id: source.id.to_string(),
+            kind: source.kind,
+            header: source.header.to_string(),
+            state: state.map(|s| s.name()),
+            heat_mw: self.shown(&source.heat, now),
+            heat_max_mw: source.heat_max_mw,
+            setpoint_mw: self.shown(&source.setpoint, now),
+            setpoint: source.setpoint.to_string(),
+            tripped: plant.trips.iter().any(|t| latched(&t)),
+            prediction: self
+                .state
+                .restorations
+                .get(&source.id)
+                .and_then(|r| r.heat_at)
+                .map(|at| Prediction { heat_at: at.rfc3339() }),
+        }
+    }
+
+    fn consumer_view(&self, consumer: &Consumer, now: Millis) -> ConsumerView {
+        let short = self.state.schedule.iter().flat_map(|(_, s)| &s.short).find(|s| s.consumer == consumer.id);
+        let class: Class = consumer.class;
+        ConsumerView {
+            id: consumer.id.to_string(),
+            name: consumer.name.clone(),
+            class: class.name(),
+            class_rank: class.rank(),
+            header: consumer.header.to_string(),
+            asked_mw: self.shown(&consumer.asked, now),
+            served_mw: self.shown(&consumer.served, now),
+            cap_mw: consumer.shed.as_ref().and_then(|s| self.shown(&s.setpoint, now)),
+            unserved_mw: self.unserved(consumer, now),
+            predicted_restore: short.and_then(|s| s.heat_at).map(|at| at.rfc3339()),
+        }
+    }
+
+    /// Every tag whose id begins with `prefix`, of one plant or of all.
+    pub fn tag_views(&self, plant: Option<&str>, prefix: &str, now: Millis) -> Vec<TagView> {
+        let plants = self.fleet.plants.iter().filter(|p| plant.is_none_or(|id| p.id.as_str() == id));
+        plants
+            .flat_map(|p| p.tags.iter().map(move |t| (p, t)))
+            .filter(|(_, t)| t.id.as_str().starts_with(prefix))
+            .map(|(p, t)| {
+                let quality = self.image.quality(&p.id, t, self.fleet.limits.data_age_s, now);
+                let seen = self.image.tags.get(&t.id);
+                TagView {
+                    id: t.id.to_string(),
+                    plant: p.id.to_string(),
+                    device: t.device.to_string(),
+                    // The number is shown with its quality, as a bad one too: the page marks it, and it is not decided by.
+                    value: seen.and_then(|s| s.value),
+                    unit: t.unit.symbol(),
+                    quality: quality.name(),
+                    reason: quality.reason().map(|r| r.name()),
+                    source_time: seen.map(|s| s.source_time.rfc3339()),
+                    received_time: seen.map(|s| s.received.rfc3339()),
+                    age_ms: seen.map(|s| now.since(s.source_time)),
+                }
+            })
+            .collect()
+    }
+
+    pub fn dispatch_view(&self) -> Option<DispatchView> {
+        self.state.schedule.as_ref().map(|(seq, schedule)| dispatch(*seq, schedule))
+    }
+
+    pub fn command_view(&self, id: &str) -> Option<CommandView> {
+        self.state.orders.get(id).map(command)
+    }
+
+    pub fn alarm_views(&self) -> Vec<AlarmView> {
+        self.state
+            .alarms
+            .iter()
+            .map(|(id, a)| AlarmView {
+                id: id.clone(),
+                priority: a.priority,
+                state: match (a.cleared.is_some(), a.acknowledged.is_some()) {
+                    (false, false) => "unacknowledged",
+                    (false, true) => "acknowledged",
+                    (true, _) => "returned-to-normal-unacknowledged",
+                },
+                text: a.text.clone(),
+                runbook: a.runbook.to_string(),
+                raised: a.raised.rfc3339(),
+                acknowledged_by: a.acknowledged.clone(),
+            })
+            .collect()
+    }
+
+    /// The state as `/journal verify` and replay tests compare it.
+    pub fn restoration_views(&self) -> Vec<&super::state::Restoration> {
+        self.state.restorations.values().collect()
+    }
+}
+
+/// Mains that touch this plant.
+fn mains<'a>(fleet: &'a Fleet, plant: &'a Plant) -> impl Iterator<Item = &'a hypocaust_protocols::model::Main> {
+    let here = move |header: &str| plant.headers.iter().any(|h| h.id.as_str() == header);
+    fleet.mains.iter().filter(move |m| here(m.from.as_str()) || here(m.to.as_str()))
+}
