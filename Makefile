@@ -3,6 +3,12 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hypocaust/targ
 export HYPOCAUST_VENV ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hypocaust/venv
 BIN := $(CARGO_TARGET_DIR)/debug
 
+CLEAN ?=
+PORT ?= 8080
+FLEET ?= deploy/fleets/small
+SPEED ?= 1
+DATA ?= .demo
+
 .DEFAULT_GOAL := help
 .PHONY: help setup console build demo test fmt lint
 
@@ -15,7 +21,15 @@ setup: ## install what build and tests need (as root; otherwise it is named)
 console: ## build the console's bundle, which the centre embeds
 	@cd central/console && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent build
 
-test: setup console ## set up and run every test, those against real servers included
+build: console ## build every program
+	cargo build --workspace --bins
+
+demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 FLEET=folder SPEED=1 DATA=.demo
+	@deploy/setup.sh build
+	@$(MAKE) --no-print-directory build
+	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --speed '$(SPEED)' $(if $(filter-out 0,$(CLEAN)),--clean)
+
+test: setup build ## set up and run every test, those against real servers included
 	cd central/console && npm run --silent typecheck && npm test --silent
 	cargo test --workspace
 

@@ -1,0 +1,442 @@
+//! The real programs under test: a whole demo in a folder of its own, on free loopback ports, ended even when a test
+//! fails.
+//!
+//! [`Demo`] starts `hypocaust-sim demo --ports auto` and knows what `endpoints.json` says. It is started through
+//! `setpriv --pdeathsig` from a thread that lives as long as the test binary, so that it ends with the binary however
+//! that ends, and the demo's own children end with the demo. [`modbus`] is an independent reader of registers: it shares
+//! no line with the drivers that are judged. Every wait is bounded and says what it waited for.
+
+#![expect(clippy::disallowed_methods, reason = "system tests measure real programs by the real clock")]
+
+pub mod modbus;
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{LazyLock, mpsc};
+use std::time::{Duration, Instant};
+
+/// From the start of the demo to `endpoints.json`; the issue asks for 10 s on an idle machine, tests may share theirs.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime needs only threads"));
+
+/// Runs a future to its end on the runtime that all tests share.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    RUNTIME.block_on(future)
+}
+
+/// The folder with the programs, which is the one above this test binary's.
+#[must_use]
+pub fn programs() -> PathBuf {
+    let exe = std::env::current_exe().expect("a test knows where it lies");
+    let folder = exe.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST").to_owned();
+    for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge", "hypocaust-optimizer"] {
+        assert!(
+            folder.join(name).is_file(),
+            "{} is missing: run `make build`, or `make test`, which does",
+            folder.join(name).display()
+        );
+    }
+    folder
+}
+
+/// A program of ours, ready to be given its verb.
+#[must_use]
+pub fn program(name: &str) -> Command {
+    Command::new(programs().join(name))
+}
+
+/// The checkout.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the workspace").to_owned()
+}
+
+#[must_use]
+pub fn small_fleet() -> PathBuf {
+    root().join("deploy/fleets/small")
+}
+
+/// Looks until the probe gives something; the probe's last reason is told when it never does.
+pub fn wait_until<T, E: Display>(
+    what: &str,
+    limit: Duration,
+    mut probe: impl FnMut() -> Result<T, E>,
+) -> (T, Duration) {
+    let began = Instant::now();
+    loop {
+        match probe() {
+            Ok(value) => return (value, began.elapsed()),
+            Err(why) if began.elapsed() > limit => panic!("{what}: not within {limit:?}; last: {why}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// Runs to the end, within `limit`.
+pub fn run(command: &mut Command, limit: Duration) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
+    let pid = child.id();
+    let (done, wait) = mpsc::channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        let late = wait.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout);
+        if late {
+            signal(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+        late
+    });
+    child.stdin.take();
+    let output = child.wait_with_output().expect("the output of a child can be read");
+    drop(done);
+    let late = watchdog.join().expect("the watchdog does not panic");
+    assert!(!late, "{command:?} did not end within {limit:?}: {}", text(&output));
+    output
+}
+
+/// Both streams, for messages.
+#[must_use]
+pub fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+pub fn signal(pid: u32, signal: nix::sys::signal::Signal) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).expect("process ids are small"));
+    // The process may have ended by itself, which whoever sent the signal wanted.
+    let _ = nix::sys::signal::kill(pid, signal);
+}
+
+#[must_use]
+pub fn runs(pid: u32) -> bool {
+    // A zombie is no running process, it only waits to be asked.
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z')))
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub fleet: PathBuf,
+    pub speed: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fleet: small_fleet(), speed: 1.0 }
+    }
+}
+
+/// A process as `endpoints.json` names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Process {
+    pub name: String,
+    pub plant: Option<String>,
+    pub pid: u32,
+}
+
+impl Display for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.plant {
+            Some(plant) => write!(f, "{} ({plant})", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// A running demo.
+pub struct Demo {
+    /// Of the supervisor.
+    pub pid: u32,
+    pub data: PathBuf,
+    pub options: Options,
+    pub ready_after: Duration,
+    /// Ends when the supervisor has.
+    ended: mpsc::Receiver<()>,
+    token: String,
+    http: reqwest::Client,
+    console: String,
+    folder: Option<tempfile::TempDir>,
+}
+
+impl Demo {
+    /// Starts and waits until it is ready.
+    #[must_use]
+    pub fn start(options: Options) -> Self {
+        let folder =
+            tempfile::Builder::new().prefix("hypocaust-test-").tempdir().expect("a temporary folder can be made");
+        let data = folder.path().join("demo");
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "TERM", "--"])
+            .arg(programs().join("hypocaust-sim"))
+            .args(["demo", "--ports", "auto", "--speed", &options.speed.to_string()])
+            .arg("--fleet")
+            .arg(&options.fleet)
+            .arg("--data")
+            .arg(&data)
+            .stdin(Stdio::null())
+            .stdout(output(folder.path(), "stdout"))
+            .stderr(output(folder.path(), "stderr"));
+        // The death signal follows the thread that forked; this one ends with the demo or with the test binary.
+        let (started, start) = mpsc::channel();
+        let (end, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut child = command.spawn().expect("setpriv is part of every Debian");
+            started.send(child.id()).expect("the starter waits");
+            let _ = child.wait();
+            let _ = end.send(());
+        });
+        let pid = start.recv().expect("the demo starts");
+        let mut demo = Self {
+            pid,
+            data,
+            options,
+            ready_after: Duration::ZERO,
+            ended,
+            token: String::new(),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(10))
+                .build()
+                .expect("a plain client"),
+            console: String::new(),
+            folder: Some(folder),
+        };
+        let began = Instant::now();
+        while !demo.data.join("endpoints.json").is_file() {
+            assert!(runs(pid), "the demo ended before it was ready:\n{}", demo.said());
+            assert!(began.elapsed() < READY_WITHIN, "the demo is not ready after {READY_WITHIN:?}:\n{}", demo.said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        demo.ready_after = began.elapsed();
+        demo.console = demo.endpoints()["console"].as_str().expect("console is a text").to_owned();
+        demo.sign_in();
+        demo
+    }
+
+    fn sign_in(&mut self) {
+        let login = self.endpoints()["login"].clone();
+        let (status, session) = self.call(reqwest::Method::POST, "/api/v1/session", Some(&login), &[]);
+        assert_eq!(status, 200, "signing in as {login}: {session}");
+        self.token = session["token"].as_str().expect("a session has a token").to_owned();
+    }
+
+    /// What the supervisor has said so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let Some(folder) = &self.folder else { return String::new() };
+        ["stdout", "stderr"]
+            .map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default())
+            .join("\n")
+    }
+
+    #[must_use]
+    pub fn endpoints(&self) -> Value {
+        let text = std::fs::read_to_string(self.data.join("endpoints.json")).expect("a ready demo has endpoints.json");
+        serde_json::from_str(&text).expect("endpoints.json is JSON, whole at any time")
+    }
+
+    #[must_use]
+    pub fn processes(&self) -> Vec<Process> {
+        self.endpoints()["processes"]
+            .as_array()
+            .expect("processes is a list")
+            .iter()
+            .map(|p| Process {
+                name: p["name"].as_str().expect("a process has a name").into(),
+                plant: p["plant"].as_str().map(Into::into),
+                pid: u32::try_from(p["pid"].as_u64().expect("a process has a pid")).expect("process ids are small"),
+            })
+            .collect()
+    }
+
+    #[must_use]
+    pub fn pid_of(&self, name: &str) -> u32 {
+        self.processes().into_iter().find(|p| p.name == name).unwrap_or_else(|| panic!("{name} does not run")).pid
+    }
+
+    #[must_use]
+    pub fn console(&self) -> &str {
+        &self.console
+    }
+
+    /// `host:port` of the broker.
+    #[must_use]
+    pub fn mqtt(&self) -> (String, u16) {
+        let url = self.endpoints()["mqtt"].as_str().expect("mqtt is a text").to_owned();
+        let (host, port) = url.trim_start_matches("mqtt://").rsplit_once(':').expect("host:port");
+        (host.into(), port.parse().expect("a port"))
+    }
+
+    /// Device id -> `host:port`.
+    #[must_use]
+    pub fn devices(&self) -> BTreeMap<String, String> {
+        let text = std::fs::read_to_string(self.data.join("devices.json")).expect("a demo writes devices.json");
+        serde_json::from_str(&text).expect("device id -> address")
+    }
+
+    /// One request with the session's token; status and body (null when it is not JSON).
+    pub fn call(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value) {
+        self.try_call(method, path, body, headers).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    pub fn try_call(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Result<(u16, Value), String> {
+        let mut request = self.http.request(method, format!("{}{path}", self.console)).bearer_auth(&self.token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        block_on(async {
+            let answer = request.send().await.map_err(|e| e.to_string())?;
+            let status = answer.status().as_u16();
+            let text = answer.text().await.map_err(|e| e.to_string())?;
+            Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+        })
+    }
+
+    /// GET that must succeed.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Value {
+        self.try_get(path).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    pub fn try_get(&self, path: &str) -> Result<Value, String> {
+        match self.try_call(reqwest::Method::GET, path, None, &[]) {
+            Ok((200, body)) => Ok(body),
+            Ok((status, body)) => Err(format!("GET {path}: {status} {body}")),
+            Err(why) => Err(format!("GET {path}: {why}")),
+        }
+    }
+
+    /// A tag as the API shows it.
+    #[must_use]
+    pub fn tag(&self, id: &str) -> Value {
+        let answer = self.get(&format!("/api/v1/tags?prefix={id}"));
+        let tags = answer["tags"].as_array().expect("tags is a list");
+        tags.iter().find(|t| t["id"] == id).unwrap_or_else(|| panic!("the API shows no tag {id}: {answer}")).clone()
+    }
+
+    /// Sum of a metric over the series whose labels contain `labels`; `None` when there is none.
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let text = self.text(&format!("{}/metrics", self.console))?;
+        sum_of(&text, name, labels)
+    }
+
+    /// The same of an edge's own metrics.
+    pub fn edge_metric(&self, plant: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let endpoints = self.endpoints();
+        let plants = endpoints["plants"].as_array().expect("plants is a list");
+        let plant = plants.iter().find(|p| p["id"] == plant).expect("the plant exists");
+        sum_of(&self.text(plant["metrics"].as_str().expect("metrics is a text"))?, name, labels)
+    }
+
+    fn text(&self, url: &str) -> Option<String> {
+        block_on(async { self.http.get(url).send().await.ok()?.text().await.ok() })
+    }
+
+    /// `hypocaust-sim inject` on this demo's simulator; must succeed.
+    pub fn inject(&self, plant: &str, words: &[&str]) {
+        let control = self.endpoints()["control"].as_str().expect("control is a text").to_owned();
+        let mut command = program("hypocaust-sim");
+        command.args(["inject", "--control", &control, "--plant", plant]).args(words);
+        let output = run(&mut command, Duration::from_secs(10));
+        assert!(output.status.success(), "inject {words:?} at {plant}: {}", text(&output));
+    }
+
+    /// Every accepted register write, from the simulator's own log: (milliseconds since 1970, tag, value).
+    #[must_use]
+    pub fn register_writes(&self) -> Vec<RegisterWrite> {
+        let text = std::fs::read_to_string(self.data.join("register-writes.jsonl")).unwrap_or_default();
+        // The last line may be half written, also where the simulator was killed.
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Asks the supervisor to stop and waits for it; gives the exit within which nothing may be left.
+    pub fn stop(&self) {
+        signal(self.pid, nix::sys::signal::Signal::SIGTERM);
+        if self.ended.recv_timeout(Duration::from_secs(30)).is_err() && runs(self.pid) {
+            signal(self.pid, nix::sys::signal::Signal::SIGKILL);
+            panic!("the demo did not stop within 30 s of SIGTERM:\n{}", self.said());
+        }
+    }
+}
+
+/// A line of the simulator's log.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct RegisterWrite {
+    pub time: String,
+    pub tag: String,
+    pub value: f64,
+}
+
+fn output(folder: &Path, name: &str) -> Stdio {
+    std::fs::File::create(folder.join(name)).expect("a file in a fresh folder can be made").into()
+}
+
+/// Of a text in Prometheus' format.
+fn sum_of(text: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let mut sum = None;
+    for line in text.lines().filter(|l| !l.starts_with('#')) {
+        let Some((series, value)) = line.rsplit_once(' ') else { continue };
+        let (series_name, rest) = series.split_once('{').unwrap_or((series, ""));
+        let fits = series_name == name && labels.iter().all(|(k, v)| rest.contains(&format!("{k}=\"{v}\"")));
+        if let (true, Ok(value)) = (fits, value.parse::<f64>()) {
+            sum = Some(sum.unwrap_or(0.0) + value);
+        }
+    }
+    sum
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if runs(self.pid) {
+            signal(self.pid, nix::sys::signal::Signal::SIGTERM);
+            if self.ended.recv_timeout(Duration::from_secs(20)).is_err() {
+                signal(self.pid, nix::sys::signal::Signal::SIGKILL);
+            }
+        }
+        if std::thread::panicking() {
+            if let Some(folder) = self.folder.take() {
+                let kept = folder.keep();
+                let _ = writeln!(std::io::stderr(), "the demo's folder is kept: {}", kept.display());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_are_summed_by_their_labels() {
+        let text =
+            "# HELP a x\na{plant=\"n\",gate=\"age\"} 2\na{plant=\"n\",gate=\"epoch\"} 3\na_b{plant=\"n\"} 7\nb 1.5\n";
+        assert_eq!(sum_of(text, "a", &[("plant", "n")]), Some(5.0));
+        assert_eq!(sum_of(text, "a", &[("gate", "age")]), Some(2.0));
+        assert_eq!(sum_of(text, "b", &[]), Some(1.5));
+        assert_eq!(sum_of(text, "c", &[]), None);
+    }
+}

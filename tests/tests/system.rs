@@ -1,0 +1,16 @@
+//! The real programs together, judged from outside: real sockets, a real broker, real processes that are killed.
+//!
+//! Needs what `make setup` installs (Mosquitto, mbpoll, pymodbus, Chromium, Node) and the programs built; `make test`
+//! sees to both. Tests share one demo where they leave it as they found it, and run one after the other: each takes
+//! [`system::shared`].
+
+mod system {
+    pub mod cli;
+    pub mod console;
+    pub mod judges;
+    pub mod lifecycle;
+    pub mod recovery;
+    pub mod refusals;
+    pub mod shared;
+    pub mod tour;
+}

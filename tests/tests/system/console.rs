@@ -1,0 +1,36 @@
+//! The page in a real browser, on the running demo.
+
+use super::shared::{demo, say};
+use hypocaust_tests::harness::{program, root, run, text};
+use std::process::Command;
+use std::time::Duration;
+
+#[test]
+fn the_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
+    let demo = demo();
+    let endpoints = demo.endpoints();
+    let control = endpoints["control"].as_str().unwrap();
+    let sim = program("hypocaust-sim");
+    // A sensor that sticks at a value of its own: the cell must show just that.
+    let change = format!(
+        "{} inject --control {control} --plant north stick water.temperature 88.25",
+        sim.get_program().to_str().unwrap()
+    );
+    let mut command = Command::new("node");
+    command
+        .arg(root().join("central/console/e2e/run.mjs"))
+        .env("HYPOCAUST_CONSOLE", demo.console())
+        .env("HYPOCAUST_USER", endpoints["login"]["user"].as_str().unwrap())
+        .env("HYPOCAUST_PASSWORD", endpoints["login"]["password"].as_str().unwrap())
+        .env("HYPOCAUST_CHANGE_CMD", change)
+        .env("HYPOCAUST_CHANGE_TAG", "north.water.temperature")
+        .env("HYPOCAUST_CHANGE_EXPECT", "88.25")
+        .env("HYPOCAUST_CENTRAL_PID", demo.pid_of("hypocaust-central").to_string());
+    let output = run(&mut command, Duration::from_secs(150));
+    demo.inject("north", &["restore", "water.temperature"]);
+    let said = text(&output);
+    for line in said.lines() {
+        say(line);
+    }
+    assert!(output.status.success(), "the page's tests failed:\n{said}");
+}

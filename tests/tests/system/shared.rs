@@ -1,0 +1,64 @@
+//! The demo that tests share, one at a time.
+
+use hypocaust_tests::harness::{Demo, Options, wait_until};
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Physics ten times as fast as life: a boiler's restart takes half a minute, while the programs' own reaction (under
+/// 2 s) stays far below the time in which a header falls to its lower limit (some 8 s after the biggest boiler is lost).
+pub const SPEED: f64 = 10.0;
+
+static SHARED: Mutex<Option<Demo>> = Mutex::new(None);
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+pub struct Shared {
+    demo: MutexGuard<'static, Option<Demo>>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Demo;
+    fn deref(&self) -> &Demo {
+        self.demo.as_ref().expect("made by `demo`")
+    }
+}
+
+/// Waits for its turn without the shared demo: for tests that start one of their own on the two cores of a small machine.
+pub fn turn() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The shared demo, quiet: everything linked, nothing unserved. A test that failed before does not matter, as long as
+/// the demo comes to rest.
+pub fn demo() -> Shared {
+    let turn = turn();
+    let mut slot = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if slot.is_none() {
+        let demo = Demo::start(Options { speed: SPEED, ..Options::default() });
+        say(&format!("demo ready after {:.1} s", demo.ready_after.as_secs_f64()));
+        *slot = Some(demo);
+    }
+    let shared = Shared { demo: slot, _turn: turn };
+    wait_until("the shared demo is at rest", Duration::from_secs(240), || at_rest(&shared));
+    shared
+}
+
+/// Linked, remote, and nobody short of heat.
+pub fn at_rest(demo: &Demo) -> Result<(), String> {
+    let fleet = demo.try_get("/api/v1/fleet")?;
+    let plants = fleet["plants"].as_array().ok_or_else(|| format!("no plants in {fleet}"))?;
+    for plant in plants {
+        let short: f64 = plant["unserved_mw"].as_object().map_or(f64::NAN, |c| c.values().filter_map(|v| v.as_f64()).sum());
+        // 0.1 MW: noise of the draw and the caps' last digits, below 1 % of either plant.
+        if plant["mode"] != "remote" || plant["link"] != "up" || !(short < 0.1) {
+            return Err(plant.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Figures for people; `--nocapture` is not needed to see them.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "    {line}");
+}
