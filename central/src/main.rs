@@ -1,8 +1,11 @@
 //! `hypocaust-central`: the verbs that work on files without a running centre.
 
 use clap::{Parser, Subcommand};
+use hypocaust_central::ambient;
+use hypocaust_central::capacity::capacity;
 use hypocaust_central::journal::sqlite::Sqlite;
 use hypocaust_central::journal::{Entry, Hash, Head, Store, Verifier};
+use hypocaust_central::users::{self, Role, Users};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,10 +25,51 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Who may sign in. There is no default user.
+    User {
+        #[command(subcommand)]
+        verb: UserVerb,
+    },
+    /// What the older system of the field would need for a fleet of this size.
+    Capacity {
+        #[arg(long)]
+        plants: u32,
+        #[arg(long, default_value_t = 0)]
+        agents: u32,
+        #[arg(long)]
+        json: bool,
+    },
     /// Reads the journal, also while the centre runs.
     Journal {
         #[command(subcommand)]
         verb: JournalVerb,
+    },
+}
+
+#[derive(Subcommand)]
+enum UserVerb {
+    /// Adds a user whose password is the first line of a file.
+    Add {
+        name: String,
+        #[arg(long)]
+        role: Role,
+        #[arg(long)]
+        password_file: PathBuf,
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: PathBuf,
+    },
+    /// Prints names and roles.
+    List {
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Removes a user and ends the user's sessions.
+    Remove {
+        name: String,
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: PathBuf,
     },
 }
 
@@ -73,6 +117,8 @@ const PAGE: usize = 1000;
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Check { fleet, json } => check(&fleet, json),
+        Verb::User { verb } => user(verb).await,
+        Verb::Capacity { plants, agents, json } => size(plants, agents, json),
         Verb::Journal { verb } => match verb {
             JournalVerb::Verify { data, json } => verify(&data, json).await,
             JournalVerb::Show { data, from, limit, json } => show(&data, from, limit, json).await,
@@ -90,6 +136,55 @@ async fn main() -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+async fn user(verb: UserVerb) -> Result<(), Failure> {
+    let refused = |error: users::Error| match error {
+        users::Error::Store { .. } | users::Error::Hash(_) => untried(error),
+        error => Failure::No(error.to_string()),
+    };
+    let open = async |data: &Path| Users::open(&data.join("users.db")).await.map_err(untried);
+    match verb {
+        UserVerb::Add { name, role, password_file, data } => {
+            let text = std::fs::read_to_string(&password_file)
+                .map_err(|error| untried(format!("cannot read {}: {error}", password_file.display())))?;
+            std::fs::create_dir_all(&data)
+                .map_err(|error| untried(format!("cannot make {}: {error}", data.display())))?;
+            let salt = ambient::random().map_err(untried)?;
+            let password = text.lines().next().unwrap_or_default();
+            open(&data).await?.add(&name, role, password, salt).await.map_err(refused)?;
+            println!("user '{name}' may sign in as {role}");
+        }
+        UserVerb::List { data, json } => {
+            let users = open(&data).await?.list().await.map_err(refused)?;
+            if json {
+                let all: Vec<_> =
+                    users.iter().map(|(name, role)| serde_json::json!({ "name": name, "role": role })).collect();
+                println!("{}", serde_json::Value::from(all));
+            } else {
+                users.iter().for_each(|(name, role)| println!("{name} {role}"));
+            }
+        }
+        UserVerb::Remove { name, data } => {
+            open(&data).await?.remove(&name).await.map_err(refused)?;
+            println!("user '{name}' is removed");
+        }
+    }
+    Ok(())
+}
+
+fn size(plants: u32, agents: u32, json: bool) -> Result<(), Failure> {
+    let c = capacity(plants, agents);
+    if json {
+        println!("{}", serde_json::to_string(&c).map_err(untried)?);
+        return Ok(());
+    }
+    println!("the older system's budget, CPU and memory per replica:");
+    println!("replicas {}", c.replicas);
+    println!("cpu {} millicores", c.cpu_millicores);
+    println!("memory {} Mi", c.memory_mib);
+    println!("database connections {}", c.database_connections);
+    Ok(())
 }
 
 fn check(folder: &Path, json: bool) -> Result<(), Failure> {

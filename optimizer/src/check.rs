@@ -170,7 +170,7 @@ impl Judge<'_> {
     fn units(&mut self) {
         for unit in &self.case.units {
             let series = &self.solution.units[&unit.id];
-            let mut last = unit.initial.map(|initial| (initial.heat_mw, initial.heat_mw));
+            let mut last = unit.initial.map(|initial| initial.heat_mw);
             for t in 0..self.case.time.steps {
                 let (heat, capacity, h) = (series.heat[t], unit.capacity(t), self.case.time.hours(t));
                 self.within(&format!("unit {} heat", unit.id), t, heat, 0.0, capacity);
@@ -180,15 +180,15 @@ impl Judge<'_> {
                     let least = must.at(t).min(capacity) - self.gives(SlackKind::MustRun, &unit.id, t);
                     self.within(&format!("unit {} must run", unit.id), t, heat, least, f64::INFINITY);
                 }
-                if let Some((before, could)) = last {
-                    // What is lost of the capacity is no ramp.
-                    let outage = (could - capacity).max(0.0);
+                if let Some(before) = last {
+                    // What a forced outage takes at once is no ramp; what is lost later is foreseen.
+                    let outage = if t == 0 { (before - capacity).max(0.0) } else { 0.0 };
                     let gives = self.gives(SlackKind::RampDown, &unit.id, t);
                     let down = unit.ramp_down_per_h.map_or(f64::INFINITY, |ramp| ramp * h + outage + gives);
                     let up = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * h);
                     self.within(&format!("unit {} ramp", unit.id), t, heat, before - down, before + up);
                 }
-                last = Some((heat, capacity));
+                last = Some(heat);
             }
         }
     }

@@ -263,17 +263,18 @@ impl Formulation {
     }
 }
 
-/// By how much a unit's heat may change into step `t`, or `None` where nothing limits it. A fall of what is available
-/// is no ramp: the way down widens by it. The first step is limited only where the present heat is known.
+/// By how much a unit's heat may change into step `t`, or `None` where nothing limits it. The first step is limited only
+/// where the present heat is known, and there a capacity below it is a forced outage, which is no ramp: the way down
+/// widens by what was lost. A fall inside the horizon is foreseen, so the unit must be ramped down before it; the
+/// published figures of the sample cases are reached only so.
 #[must_use]
 pub fn ramp_range(unit: &Unit, t: usize, hours: f64) -> Option<(f64, f64)> {
-    let before = match (t, unit.initial) {
+    let lost = match (t, unit.initial) {
         (0, None) => return None,
-        (0, Some(initial)) => initial.heat_mw,
-        _ => unit.capacity(t - 1),
+        (0, Some(initial)) => (initial.heat_mw - unit.capacity(0)).max(0.0),
+        _ => 0.0,
     };
-    let fall = if t == 0 { (before - unit.capacity(t)).max(0.0) } else { 0.0 };
-    let least = unit.ramp_down_per_h.map_or(f64::NEG_INFINITY, |ramp| -ramp * hours - fall);
+    let least = unit.ramp_down_per_h.map_or(f64::NEG_INFINITY, |ramp| -ramp * hours - lost);
     let most = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * hours);
     (least.is_finite() || most.is_finite()).then_some((least, most))
 }

@@ -2,7 +2,8 @@
 //!
 //! It is the fallback when no optimum is to be had, so it depends on nothing that could fail. It keeps every physical
 //! limit (or names the slack), and priorities: a class is given everything that can reach it before a lower one is
-//! looked at. It does not look ahead: stores are a reserve, drawn on only where a consumer would go short and filled
+//! looked at. It looks ahead only to ramp a unit down before a foreseen
+//! outage: stores are a reserve, drawn on only where a consumer would go short and filled
 //! again from what is left over.
 
 use crate::case::{Case, Storage};
@@ -99,6 +100,20 @@ fn declare(solution: &mut Solution, case: &Case, kind: SlackKind, owner: &str, t
     solution.slacks[at].amount[t] = amount;
 }
 
+/// MW from which a unit can still ramp down in time to every lower capacity that is foreseen.
+fn foreseen(case: &Case, u: usize, t: usize) -> f64 {
+    let unit = &case.units[u];
+    let Some(ramp) = unit.ramp_down_per_h else {
+        return unit.capacity(t);
+    };
+    let (mut most, mut way_down) = (unit.capacity(t), 0.0);
+    for later in t + 1..case.time.steps {
+        way_down += ramp * case.time.hours(later);
+        most = most.min(unit.capacity(later) + way_down);
+    }
+    most
+}
+
 /// Where heat comes from.
 #[derive(Clone, Copy)]
 enum Source {
@@ -143,10 +158,10 @@ impl<'a> Step<'a> {
         let (mut floor, mut ceiling) = (Vec::new(), Vec::new());
         for (u, unit) in case.units.iter().enumerate() {
             let capacity = unit.capacity(t);
-            let (mut low, mut high) = (0.0_f64, capacity);
+            let (mut low, mut high) = (0.0_f64, foreseen(case, u, t));
             if let (Some(before), Some((least, most))) = (last[u], ramp_range(unit, t, hours)) {
                 low = (before + least).clamp(0.0, capacity);
-                high = (before + most).clamp(low, capacity);
+                high = (before + most).min(high).clamp(low, capacity);
             }
             floor.push(low.max(unit.floor(t)).min(high));
             ceiling.push(high);

@@ -1,6 +1,7 @@
 //! The program around the optimizer: reads files, times the solve, prints a table or JSON. Exit codes: 0 it is so,
 //! 1 it is not (the case is wrong, the result does not hold), 2 wrong usage, 3 it could not be tried.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -46,6 +47,13 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Prints a line. A reader that has gone away (`| head`) is no failure of ours, where `println!` would panic.
+macro_rules! say {
+    ($($part:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
 }
 
 /// Why the program ends without a good answer: what to say, and the exit code.
@@ -110,11 +118,11 @@ fn run_check(case: &Path, result: &Path, json: bool) -> Result<(), Failure> {
     if json {
         print_json(&verdict)?;
     } else if verdict.passed {
-        println!("the result holds; largest residual {:.1e}", verdict.residual);
+        say!("the result holds; largest residual {:.1e}", verdict.residual);
     } else {
-        println!("the result does not hold:");
+        say!("the result does not hold:");
         for fault in &verdict.faults {
-            println!("  {fault}");
+            say!("  {fault}");
         }
     }
     if verdict.passed { Ok(()) } else { Err(Failure(1, format!("{} faults", verdict.faults.len()))) }
@@ -134,10 +142,10 @@ fn run_n1(path: &Path, json: bool) -> Result<(), Failure> {
             .collect();
         return print_json(&rows);
     }
-    println!("{:<32} {:>12}  MWh unserved: {}", "loss", "cost", case.classes.join(", "));
+    say!("{:<32} {:>12}  MWh unserved: {}", "loss", "cost", case.classes.join(", "));
     for (loss, unserved, cost) in &rows {
         let classes: Vec<String> = case.classes.iter().map(|class| format!("{:.3}", unserved[class])).collect();
-        println!("{loss:<32} {cost:>12.2}  {}", classes.join(", "));
+        say!("{loss:<32} {cost:>12.2}  {}", classes.join(", "));
     }
     Ok(())
 }
@@ -155,33 +163,36 @@ fn read_case(path: &Path) -> Result<Case, Failure> {
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|error| Failure(3, format!("cannot write the result: {error}")))?;
-    println!("{text}");
+    say!("{text}");
     Ok(())
 }
 
 fn print_table(case: &Case, solution: &Solution) {
-    println!("{}: {:?}, cost {:.2}", solution.name, solution.status, solution.cost);
+    say!("{}: {:?}, cost {:.2}", solution.name, solution.status, solution.cost);
     for class in &case.classes {
-        println!("  unserved {:<24} {:>14.7} MWh", class, solution.unserved_mwh[class]);
+        say!("  unserved {:<24} {:>14.7} MWh", class, solution.unserved_mwh[class]);
     }
     for slack in &solution.slacks {
-        println!("  limit that gave: {:?} of {}", slack.kind, slack.owner);
+        say!("  limit that gave: {:?} of {}", slack.kind, slack.owner);
     }
-    println!("first step:");
+    say!("first step:");
     for (id, unit) in &solution.units {
-        println!("  {:<33} {:>10.3} MW", id, unit.heat.first().copied().unwrap_or(0.0));
+        say!("  {:<33} {:>10.3} MW", id, unit.heat.first().copied().unwrap_or(0.0));
     }
     for (id, prices) in &solution.prices {
-        println!("  price at {:<24} {:>10.2} per MWh", id, prices.first().copied().unwrap_or(0.0));
+        say!("  price at {:<24} {:>10.2} per MWh", id, prices.first().copied().unwrap_or(0.0));
     }
     for binding in &solution.binding {
-        println!(
+        say!(
             "  {} is limited by {} of {} (worth {:.3} per MW)",
-            binding.stage, binding.limit, binding.owner, binding.worth
+            binding.stage,
+            binding.limit,
+            binding.owner,
+            binding.worth
         );
     }
     let certificate = solution.certificate;
-    println!(
+    say!(
         "certificate: primal {:.1e}, dual {:.1e}, gap {:.1e}; {} iterations, {:.1} ms",
         certificate.primal,
         certificate.dual.unwrap_or(f64::NAN),

@@ -7,6 +7,7 @@
 //! * [`plc`]: registers, watchdog and protection in front of the physics, pure.
 //! * [`plants`]: the shell that serves them over Modbus TCP, with a control socket and a log of writes.
 //! * [`ports`]: listening sockets, and who holds one that is taken.
+//! * [`world`]: the real cores, the physics and a faulty network in one thread, from a seed.
 
 pub mod demo;
 pub mod fault;
@@ -15,3 +16,4 @@ pub mod plants;
 pub mod plc;
 pub mod ports;
 pub mod signal;
+pub mod world;

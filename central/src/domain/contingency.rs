@@ -161,7 +161,7 @@ fn moves(
                 .iter()
                 .find(|c| c.shed.as_ref().is_some_and(|s| s.setpoint == t.setpoint))
                 .map_or(0, |c| c.class.rank());
-            (safe && worth).then(|| (class, Move { setpoint: t.setpoint, value: t.value }))
+            (safe && worth).then_some((class, Move { setpoint: t.setpoint, value: t.value }))
         })
         .collect();
     // Heat that stands still is asked for as soon as somebody has to be shed.

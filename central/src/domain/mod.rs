@@ -68,7 +68,7 @@ struct InFlight {
 #[derive(Debug)]
 enum Waiting {
     Outcome(PlantId, Outcome),
-    Solved(Answer, Built),
+    Solved(Answer, Box<Built>),
     Operator(u64, Request),
     Acknowledge(u64, String, String),
     Forked(PlantId, Head),
@@ -242,7 +242,7 @@ impl Domain {
         } else if self.cycle.as_ref().is_some_and(|c| c.id == id)
             && let Some(cycle) = self.cycle.take()
         {
-            self.waiting.push_back(Waiting::Solved(answer, cycle.built));
+            self.waiting.push_back(Waiting::Solved(answer, Box::new(cycle.built)));
         }
     }
 
@@ -318,7 +318,7 @@ impl Domain {
                     events.push(event);
                 }
             }
-            Waiting::Solved(answer, built) => self.take_answer(answer, built, now, events, out),
+            Waiting::Solved(answer, built) => self.take_answer(answer, &built, now, events, out),
             Waiting::Operator(request, what) => {
                 match commands::operator(&self.fleet, &self.image, &self.state, &what) {
                     Ok(commands::Accepted::New(event)) => {
@@ -373,7 +373,7 @@ impl Domain {
     fn take_answer(
         &mut self,
         answer: Answer,
-        built: Built,
+        built: &Built,
         now: Millis,
         events: &mut Vec<Event>,
         out: &mut Vec<Effect>,
@@ -385,7 +385,7 @@ impl Domain {
                     if !built.proven && dispatch::upper_classes_short(&fleet, &solution) {
                         return self.ask(now, true, out);
                     }
-                    Ok(schedule::from_solution(&fleet, &self.image, &built, &solution, now))
+                    Ok(schedule::from_solution(&fleet, &self.image, built, &solution, now))
                 }
                 Err(why) => {
                     let reason = format!("The check refused the solver's schedule ({why})");
@@ -399,7 +399,7 @@ impl Domain {
         let (mut schedule, reason) = match fresh {
             Ok(schedule) => (schedule, None),
             Err(reason) => {
-                let fallback = dispatch::fallback(&fleet, &self.image, &self.state, &built, &self.judges, now);
+                let fallback = dispatch::fallback(&fleet, &self.image, &self.state, built, &self.judges, now);
                 (fallback, Some(reason))
             }
         };
@@ -576,7 +576,7 @@ impl Domain {
         // The shell reports a late solve; should even that be lost, the cycle must not stand still for ever.
         let lost_ms = (self.fleet.limits.solve_limit_s * 2000.0) as i64;
         if let Some(cycle) = self.cycle.take_if(|c| now.since(c.asked) > lost_ms) {
-            self.waiting.push_back(Waiting::Solved(Answer::Late, cycle.built));
+            self.waiting.push_back(Waiting::Solved(Answer::Late, Box::new(cycle.built)));
         }
         let ready = self.fleet.plants.iter().any(|p| self.image.known(p) && self.image.linked(&p.id));
         let age = self.last_cycle.map_or(i64::MAX, |last| now.since(last));

@@ -1,10 +1,10 @@
 //! Scripts of inputs against the small fleet, with a bench that plays journal, solver and edges.
 
-use super::event::{Phase};
+use super::event::Phase;
 use super::state::OrderState;
 use super::*;
 use crate::journal::Memory;
-use hypocaust_protocols::model::{Class, Sample, SourceState, TagId, Tick, TripId, Quality};
+use hypocaust_protocols::model::{Class, Direction, Quality, Sample, SourceState, TagId, Tick, TripId};
 use hypocaust_protocols::wire::{self, Action, Outcome, Refusal, Verdict, VerifyingKey, Writer};
 use std::path::Path;
 
@@ -112,18 +112,22 @@ impl Bench {
                 self.laid_by.push(effect);
                 None
             }
-            Effect::Append { expected, epoch, drafts } => Some(match self.journal.append_now(&expected, epoch, drafts) {
-                Ok(head) => Input::Appended { head },
-                Err(e) => Input::AppendFailed { reason: e.to_string() },
-            }),
+            Effect::Append { expected, epoch, drafts } => {
+                Some(match self.journal.append_now(&expected, epoch, drafts) {
+                    Ok(head) => Input::Appended { head },
+                    Err(e) => Input::AppendFailed { reason: e.to_string() },
+                })
+            }
             Effect::Solve { id, case, .. } => {
                 let answer = match self.solver {
                     Solver::Late => Answer::Late,
                     Solver::Fails => Answer::Failed("the bench says so".into()),
-                    Solver::Works => match hypocaust_optimizer::solve(&case, &hypocaust_optimizer::Options::default()) {
-                        Ok(solution) => Answer::Solution(Box::new(solution)),
-                        Err(e) => panic!("no solution: {e}"),
-                    },
+                    Solver::Works => {
+                        match hypocaust_optimizer::solve(&case, &hypocaust_optimizer::Options::default()) {
+                            Ok(solution) => Answer::Solution(Box::new(solution)),
+                            Err(e) => panic!("no solution: {e}"),
+                        }
+                    }
                 };
                 Some(Input::Solved { id, answer })
             }
@@ -148,7 +152,10 @@ impl Bench {
             _ => {
                 let command: Command = signed.open(label, &self.open).unwrap();
                 assert!(
-                    self.journal.entries().iter().any(|e| e.kind == "ordered" && e.body.contains(&format!("\"{}\"", command.id))),
+                    self.journal
+                        .entries()
+                        .iter()
+                        .any(|e| e.kind == "ordered" && e.body.contains(&format!("\"{}\"", command.id))),
                     "{} left before its decision was in the journal",
                     command.id
                 );
@@ -182,7 +189,9 @@ impl Bench {
             let on = self.tags[&source.state] == 4.0;
             let swing = plant.headers.iter().any(|h| h.swing == source.id);
             let heat = self.tags[&source.heat];
-            let goal = if swing { heat } else { self.tags[&source.setpoint] };
+            // A swing source's own controller settles at what the balance needs; here, where it began.
+            let top = self.tags[&source.setpoint];
+            let goal = if swing { top.min(0.75 * source.heat_max_mw) } else { top };
             let step = source.ramp_mw_per_min / 60.0;
             self.tags.insert(source.heat.clone(), if on { heat + (goal - heat).clamp(-step, step) } else { 0.0 });
         }
@@ -202,7 +211,12 @@ impl Bench {
                     .tags
                     .iter()
                     .filter(|t| t.device == device.id)
-                    .map(|t| Sample { tag: t.id.clone(), time: self.now, value: Some(self.tags[&t.id]), quality: Quality::Good })
+                    .map(|t| Sample {
+                        tag: t.id.clone(),
+                        time: self.now,
+                        value: Some(self.tags[&t.id]),
+                        quality: Quality::Good,
+                    })
                     .collect();
                 let entry = wire::Entry { boot: self.boot, seq: self.seq, device: device.id.clone(), samples };
                 self.input(Input::Samples { plant: plant.id.clone(), entry });
@@ -308,10 +322,13 @@ fn a_tripped_source_is_brought_back_step_by_step() {
     }
     b.seconds(5);
     let asked: Vec<_> = b.commands.iter().filter(|c| c.writer == Writer::Procedure).map(|c| c.action.clone()).collect();
-    assert_eq!(asked, [
-        Action::ResetTrip { trip: TripId::new("north.b1-lost").unwrap() },
-        Action::Set { setpoint: id("north.b1.start"), value: 1.0 },
-    ]);
+    assert_eq!(
+        asked,
+        [
+            Action::ResetTrip { trip: TripId::new("north.b1-lost").unwrap() },
+            Action::Set { setpoint: id("north.b1.start"), value: 1.0 },
+        ]
+    );
     assert_eq!(b.phase("north.b1"), Some(Phase::Requested));
     let predicted = b.domain.state().restorations["north.b1"].heat_at.expect("a prediction");
     for (state, s) in [(Purge, 60), (LightOff, 15), (WarmUp, 240)] {
@@ -340,11 +357,8 @@ fn a_source_is_not_started_oftener_than_it_allows() {
     b.tags.insert(id("north.b1.start"), 0.0);
     b.trips.clear();
     b.seconds(200);
-    let starts = b
-        .commands
-        .iter()
-        .filter(|c| c.action == Action::Set { setpoint: id("north.b1.start"), value: 1.0 })
-        .count();
+    let starts =
+        b.commands.iter().filter(|c| c.action == Action::Set { setpoint: id("north.b1.start"), value: 1.0 }).count();
     assert_eq!(starts, 3, "starts_per_hour of the boiler, which never leaves off here");
     assert!(matches!(b.phase("north.b1"), Some(Phase::Resting { .. })));
 }
@@ -354,17 +368,17 @@ fn nothing_leaves_before_it_is_stored_and_a_failed_append_ends_the_leader() {
     let mut b = bench(Judges::ours());
     b.seconds(3);
     b.stores = false;
-    let before = (b.commands.len(), b.beats.len());
+    let commands = b.commands.len();
     b.seconds(12);
     assert_eq!(b.laid_by.len(), 1, "one append at a time");
-    assert_eq!(b.commands.len(), before.0);
-    assert!(b.beats.len() - before.1 <= 2 * 7, "a leader that cannot append falls silent");
+    let beats = b.beats.len();
+    b.seconds(5);
+    assert_eq!((b.commands.len(), b.beats.len()), (commands, beats), "a leader that cannot append falls silent");
     b.input(Input::AppendFailed { reason: "disk full".into() });
     assert_eq!(b.stepped_down.as_deref(), Some("disk full"));
-    let beats = b.beats.len();
     b.stores = true;
     b.seconds(5);
-    assert_eq!((b.commands.len(), b.beats.len()), (before.0, beats));
+    assert_eq!((b.commands.len(), b.beats.len()), (commands, beats));
     assert!(matches!(b.operator(1, "k", "north.b2.load-sp", 5.0), Err(Rejection::NotLeading(_))));
 }
 
@@ -395,7 +409,9 @@ fn what_the_check_refuses_never_leaves() {
     b.seconds(30);
     assert_eq!(b.schedule().origin, Origin::Hold);
     assert!(b.commands.is_empty());
-    assert!(b.recorded().iter().any(|r| matches!(&r.event, Event::ScheduleRefused { reason, .. } if reason.contains("no"))));
+    assert!(
+        b.recorded().iter().any(|r| matches!(&r.event, Event::ScheduleRefused { reason, .. } if reason.contains("no")))
+    );
 }
 
 #[test]
@@ -473,7 +489,13 @@ fn every_plant_has_a_table_whose_moves_are_safe_and_shed_from_the_bottom() {
             for m in &c.moves {
                 let spec = plant.setpoint(m.setpoint.as_str()).expect("a setpoint of this plant");
                 assert!(m.value >= spec.min && m.value <= spec.max);
-                let consumer = plant.consumers.iter().find(|x| x.shed.as_ref().is_some_and(|s| s.setpoint == m.setpoint));
+                let (shown, slack) = (b.tags[&m.setpoint], 0.05 * (spec.max - spec.min));
+                match spec.safe_direction {
+                    Direction::Down => assert!(m.value < shown + slack, "{} to {} from {shown}", m.setpoint, m.value),
+                    Direction::Up => assert!(m.value > shown - slack, "{} to {} from {shown}", m.setpoint, m.value),
+                }
+                let consumer =
+                    plant.consumers.iter().find(|x| x.shed.as_ref().is_some_and(|s| s.setpoint == m.setpoint));
                 let rank = consumer.map_or(0, |x| x.class.rank());
                 assert!(rank <= last, "lowest class first in {:?}", c.lost);
                 last = rank;
@@ -481,7 +503,8 @@ fn every_plant_has_a_table_whose_moves_are_safe_and_shed_from_the_bottom() {
         }
     }
     let north = &b.tables["north"];
-    let lost = north.contingencies.iter().find(|c| matches!(&c.lost, Loss::Source(s) if s.as_str() == "north.b1")).unwrap();
+    let lost =
+        north.contingencies.iter().find(|c| matches!(&c.lost, Loss::Source(s) if s.as_str() == "north.b1")).unwrap();
     assert!(lost.moves.iter().any(|m| m.setpoint.as_str().ends_with("cap-sp")), "b1's loss sheds: {:?}", lost.moves);
 }
 
@@ -490,7 +513,8 @@ fn a_newer_epoch_at_an_edge_ends_this_leader_and_a_later_head_is_a_fork() {
     let mut b = bench(Judges::ours());
     b.seconds(3);
     let north = PlantId::new("north").unwrap();
-    let status = |anchor| Status { boot: 11, tick: Tick(9), mode: None, trips: None, devices: None, spool: None, anchor };
+    let status =
+        |anchor| Status { boot: 11, tick: Tick(9), mode: None, trips: None, devices: None, spool: None, anchor };
     let theirs = Head { seq: 5000, hash: b.domain.head().hash };
     b.input(Input::EdgeStatus { plant: north.clone(), status: status(Some((7, Some(theirs)))) });
     b.input(Input::EdgeStatus { plant: north.clone(), status: status(Some((7, Some(theirs)))) });
@@ -508,7 +532,7 @@ fn a_plant_out_of_reach_gets_no_orders_and_shows_no_numbers() {
     let south = PlantId::new("south").unwrap();
     b.input(Input::EdgeDeath { plant: south.clone() });
     assert!(!b.domain.image().linked(&south));
-    assert!(b.domain.state().edges.get(&south).is_none());
+    assert!(!b.domain.state().edges.contains_key(&south));
     let view = b.domain.plant_view("south", b.now).unwrap();
     assert_eq!((view.link, view.mode, view.sources[0].heat_mw), (false, "unknown", None));
     let tags = b.domain.tag_views(Some("south"), "south.b1", b.now);
@@ -523,4 +547,66 @@ fn a_plant_out_of_reach_gets_no_orders_and_shows_no_numbers() {
     };
     b.input(Input::Operator { request: 1, what: request });
     assert!(matches!(b.replies[0].1, Err(Rejection::NotLinked(_))));
+}
+
+#[test]
+fn upper_classes_get_the_proven_rating_and_an_alarm_says_so() {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    b.trip_b1();
+    b.tags.insert(id("north.n-s.open"), 0.0);
+    b.tags.insert(id("north.b2.heat"), 7.1);
+    b.tags.insert(id("north.b2.load-sp"), 7.2);
+    for (consumer, mw) in [("ward", 3.0), ("dairy", 5.0), ("tracing", 2.0)] {
+        b.tags.insert(id(&format!("north.{consumer}.asked")), mw);
+    }
+    b.seconds(20);
+    let s = b.schedule();
+    assert!(s.proven, "{:?}", s.why);
+    assert!(s.unserved_mw[Class::LifeSafety] < 0.005, "{:?}", s.short);
+    assert!(s.unserved_mw[Class::EquipmentProtection] > 0.5, "10 MW from a boiler of 8: {:?}", s.short);
+    let b2 = s.setpoints.iter().find(|t| t.setpoint.as_str() == "north.b2.load-sp").unwrap();
+    assert!(b2.value > 7.2, "above 90 % of nameplate: {}", b2.value);
+    assert!(b.domain.state().alarm_stands("proven-rating"));
+    b.seconds(40);
+    let told =
+        |r: &Recorded| matches!(&r.event, Event::Escalated { consumer, .. } if consumer.as_str() == "north.tracing");
+    assert_eq!(b.recorded().iter().filter(|r| told(r)).count(), 1, "no heat within the horizon: people are told, once");
+    b.input(Input::Acknowledge { request: 5, user: "ada".into(), alarm: "proven-rating".into() });
+    assert_eq!(b.replies.last().unwrap().1, Ok("proven-rating".into()));
+    b.input(Input::Acknowledge { request: 6, user: "ada".into(), alarm: "none".into() });
+    assert_eq!(b.replies.last().unwrap().1, Err(Rejection::NoAlarm("none".into())));
+    assert_eq!(&State::fold(&b.recorded()), b.domain.state());
+}
+
+#[test]
+fn every_kind_of_event_comes_back_from_the_journal() {
+    let plant = PlantId::new("north").unwrap();
+    let source = hypocaust_protocols::model::SourceId::new("north.b1").unwrap();
+    let head = Head::genesis(&small().id);
+    let events = [
+        Event::Forked { plant: plant.clone(), ours: head, theirs: head },
+        Event::EdgeLost { plant: plant.clone() },
+        Event::EdgeMode { plant, mode: Mode::Fallback },
+        Event::ScheduleRefused { solve: 3, reason: "r".into() },
+        Event::Unanswered { id: "7-1-0".into(), sent: true },
+        Event::RestorationMoved {
+            source: source.clone(),
+            phase: Phase::Resting { until: Millis(5) },
+            heat_at: Some(Millis(6)),
+        },
+        Event::RestorationClosed { source, ending: event::Ending::NotNeeded, took_s: 0.1 },
+        Event::AlarmCleared { alarm: "a".into() },
+        Event::AlarmAcknowledged { alarm: "a".into(), user: "u".into() },
+    ];
+    let drafts = events.iter().map(|e| e.draft(Millis(4))).collect();
+    let entries = Entry::chain(&head, 2, drafts);
+    for (entry, event) in entries.iter().zip(events) {
+        let read = Event::read(entry).unwrap();
+        assert_eq!((read.seq, read.time, read.event), (entry.seq, Millis(4), event));
+    }
+    let unknown = Entry { kind: "later".into(), ..entries[0].clone() };
+    assert!(Event::read(&unknown).unwrap_err().to_string().contains("use the version that wrote it"));
+    let newer = Entry { schema: 2, ..entries[0].clone() };
+    assert!(matches!(Event::read(&newer), Err(event::Error::Unknown { schema: 2, .. })));
 }

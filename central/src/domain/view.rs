@@ -444,7 +444,7 @@ impl Domain {
             .collect()
     }
 
-    /// The state as `/journal verify` and replay tests compare it.
+    /// The restorations that are under way.
     pub fn restoration_views(&self) -> Vec<&super::state::Restoration> {
         self.state.restorations.values().collect()
     }

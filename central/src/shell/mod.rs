@@ -1,5 +1,7 @@
 //! What stands between the domain and the world: thin, and each part pure as far as it can be.
 //!
+//! * [`leader`]: the one task that owns the domain.
 //! * [`translate`]: Sparkplug events as inputs of the domain.
 
+pub mod leader;
 pub mod translate;

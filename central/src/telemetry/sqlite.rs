@@ -49,14 +49,14 @@ impl Sqlite {
         let mut fates = Vec::with_capacity(batch.len());
         for Arrived { plant, entry } in batch {
             let key = (plant, entry.boot);
-            if !ledgers.contains_key(&key) {
+            if let std::collections::btree_map::Entry::Vacant(slot) = ledgers.entry(key) {
                 let rows = sqlx::query("select * from ledger where plant = ?1 and boot = ?2 order by first")
                     .bind(plant.as_str())
                     .bind(entry.boot as i64)
                     .fetch_all(&mut *connection)
                     .await
                     .map_err(failed("reading the ledger"))?;
-                ledgers.insert(key, ranges(&rows).map_err(failed("reading the ledger"))?);
+                slot.insert(ranges(&rows).map_err(failed("reading the ledger"))?);
             }
             if !add_to_ranges(ledgers.entry(key).or_default(), entry.boot, entry.seq) {
                 fates.push(Fate::Duplicate);

@@ -135,7 +135,9 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a supervisor is a shell: it measures how long the start took")]
 async fn demo(options: &Options) -> Result<(), Error> {
+    let began = Instant::now();
     // Before anything is started, so that a signal during the start is not lost.
     let stop_asked = stop_signal()?;
     let fleet = hypocaust_protocols::files::load(&options.fleet)?;
@@ -162,6 +164,7 @@ async fn demo(options: &Options) -> Result<(), Error> {
         password,
         specs,
         ready: false,
+        began,
     };
     demo.supervise(stop_asked).await
 }
@@ -193,6 +196,7 @@ struct Demo {
     deaths: Vec<u32>,
     centre: Centre,
     ready: bool,
+    began: Instant,
 }
 
 impl Demo {
@@ -244,13 +248,11 @@ impl Demo {
         })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a supervisor is a shell: it measures how long the start took")]
     async fn watch(
         &mut self,
         stop_asked: impl Future<Output = &'static str>,
         happened: &mut mpsc::UnboundedReceiver<Event>,
     ) -> Result<&'static str, Error> {
-        let began = Instant::now();
         let mut probe = interval(Duration::from_millis(200));
         probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut state = interval(STATE_LINE);
@@ -264,9 +266,9 @@ impl Demo {
                     None => {
                         self.ready = true;
                         self.write_endpoints()?;
-                        println!("{}", self.description(began.elapsed()));
+                        println!("{}", self.description(self.began.elapsed()));
                     }
-                    Some(why) if began.elapsed() > READY_WITHIN => {
+                    Some(why) if self.began.elapsed() > READY_WITHIN => {
                         return Err(Error::NotReady { why, logs: self.files.logs.clone() });
                     }
                     Some(_) => {}
@@ -280,6 +282,9 @@ impl Demo {
     }
 
     async fn not_ready(&mut self) -> Option<String> {
+        if let Some(index) = self.pids.iter().position(Option::is_none) {
+            return Some(format!("{} does not run yet", self.specs[index].label()));
+        }
         if let Err(why) = self.centre.ready().await {
             return Some(why);
         }

@@ -417,11 +417,10 @@ impl Drop for Demo {
                 signal(self.pid, nix::sys::signal::Signal::SIGKILL);
             }
         }
-        if std::thread::panicking() {
-            if let Some(folder) = self.folder.take() {
-                let kept = folder.keep();
-                let _ = writeln!(std::io::stderr(), "the demo's folder is kept: {}", kept.display());
-            }
+        if std::thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
+            let _ = writeln!(std::io::stderr(), "the demo's folder is kept: {}", folder.keep().display());
         }
     }
 }

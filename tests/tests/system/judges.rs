@@ -53,7 +53,8 @@ fn rows(demo: &Shared) -> Vec<Row> {
             let (table, offset) = fields[3].split_once(':').unwrap();
             // A bit of a status word is written `input:300.0`.
             let offset = offset.split('.').next().unwrap();
-            let (plant, tag) = fleet.tag(fields[7]).unwrap_or_else(|| panic!("the map names {}, the fleet does not", fields[7]));
+            let (plant, tag) =
+                fleet.tag(fields[7]).unwrap_or_else(|| panic!("the map names {}, the fleet does not", fields[7]));
             Row {
                 tag: tag.clone(),
                 unit: plant.device(tag.device.as_str()).unwrap().unit_id,
@@ -101,7 +102,8 @@ fn of_tags(demo: &Shared) -> Vec<Row> {
 fn pymodbus_reads_what_the_api_shows() {
     let demo = demo();
     let python = std::env::var("HYPOCAUST_VENV").unwrap_or_else(|_| {
-        let cache = std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{}/.cache", std::env::var("HOME").unwrap()));
+        let cache =
+            std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{}/.cache", std::env::var("HOME").unwrap()));
         format!("{cache}/hypocaust/venv")
     }) + "/bin/python";
     for row in of_tags(&demo) {
@@ -147,7 +149,19 @@ fn mbpoll_type(row: &Row) -> Option<&'static [&'static str]> {
 fn mbpoll(row: &Row, kind: &[&str]) -> f64 {
     let (host, port) = row.address.rsplit_once(':').unwrap();
     let mut command = Command::new("mbpoll");
-    command.args(["-m", "tcp", "-p", port, "-a", &row.unit.to_string(), "-0", "-1", "-q", "-r", &row.offset.to_string()]);
+    command.args([
+        "-m",
+        "tcp",
+        "-p",
+        port,
+        "-a",
+        &row.unit.to_string(),
+        "-0",
+        "-1",
+        "-q",
+        "-r",
+        &row.offset.to_string(),
+    ]);
     let output = run(command.args(kind).arg(host), Duration::from_secs(10));
     let said = text(&output);
     assert!(output.status.success(), "mbpoll: {said}");
@@ -166,7 +180,8 @@ fn mbpoll_reads_what_the_api_shows() {
         if row.kind == "bool" && row.table == "input" {
             continue;
         }
-        let value = agrees(&demo, &row, || mbpoll(&row, kind)).unwrap_or_else(|why| panic!("mbpoll and the API disagree: {why}"));
+        let value = agrees(&demo, &row, || mbpoll(&row, kind))
+            .unwrap_or_else(|why| panic!("mbpoll and the API disagree: {why}"));
         say(&format!("mbpoll    {:<24} {} {} {} -> {value}", row.tag.id.as_str(), row.table, row.kind, row.order));
         judged += 1;
     }

@@ -24,7 +24,8 @@ struct Foreigner<'a> {
 
 impl Foreigner<'_> {
     fn register(&self) -> f32 {
-        let words = modbus::read(&self.demo.devices()["north.plc1"], 1, "holding", OFFSET, 2).expect("the plant answers");
+        let words =
+            modbus::read(&self.demo.devices()["north.plc1"], 1, "holding", OFFSET, 2).expect("the plant answers");
         f32::from_bits(u32::from(words[0]) << 16 | u32::from(words[1]))
     }
 
@@ -36,7 +37,8 @@ impl Foreigner<'_> {
             client.subscribe("spBv1.0/small/NCMD/north", QoS::AtMostOnce).await.expect("the client lives");
             let listen = async {
                 loop {
-                    let Event::Incoming(Incoming::Publish(publish)) = events.poll().await.expect("the broker answers") else {
+                    let Event::Incoming(Incoming::Publish(publish)) = events.poll().await.expect("the broker answers")
+                    else {
                         continue;
                     };
                     let payload = Payload::read(&publish.payload).expect("a node command is Sparkplug");
@@ -84,7 +86,9 @@ impl Foreigner<'_> {
             let (client, mut events) = AsyncClient::new(MqttOptions::new("foreign-sender", host, port), 10);
             client.publish(topic, QoS::AtLeastOnce, false, payload.bytes()).await.expect("the client lives");
             let sent = async {
-                while !matches!(events.poll().await.expect("the broker answers"), Event::Incoming(Incoming::PubAck(_))) {}
+                while !matches!(events.poll().await.expect("the broker answers"), Event::Incoming(Incoming::PubAck(_)))
+                {
+                }
             };
             tokio::time::timeout(Duration::from_secs(5), sent).await.expect("the broker takes the message");
         });
@@ -119,7 +123,8 @@ impl Foreigner<'_> {
     fn refused(&mut self, what: &str, gate: &str, act: impl FnOnce(&mut Self)) {
         let (register, count, head) = (self.register(), self.refusals(gate), self.head());
         act(self);
-        let (reason, took) = wait_until(&format!("{what} is in the journal"), Duration::from_secs(10), || self.journaled(head, gate));
+        let (reason, took) =
+            wait_until(&format!("{what} is in the journal"), Duration::from_secs(10), || self.journaled(head, gate));
         wait_until(&format!("{what} is counted"), Duration::from_secs(10), || {
             let now = self.refusals(gate);
             if now > count { Ok(()) } else { Err(format!("{now} refusals by {gate}, as before")) }
@@ -181,7 +186,8 @@ fn a_foreign_client_moves_nothing_unless_everything_is_right() {
     });
     foreigner.refused("no setpoint at all", "allow-list", |f| {
         let mut command = f.command(1.0);
-        command.action = Action::Set { setpoint: serde_json::from_value(json!("north.b1.heat")).expect("an id"), value: 1.0 };
+        command.action =
+            Action::Set { setpoint: serde_json::from_value(json!("north.b1.heat")).expect("an id"), value: 1.0 };
         f.send(&command);
     });
 }

@@ -80,7 +80,8 @@ fn a_tripped_boiler_takes_heat_from_the_bottom_and_gives_it_back() {
     let (_, seen) = wait_until("the centre shows the trip", Duration::from_secs(15), || {
         let plant = demo.get("/api/v1/plants/north");
         let sources = plant["sources"].as_array().expect("sources is a list");
-        let shown = sources.iter().any(|s| s["id"].as_str().is_some_and(|id| id.ends_with("b1")) && s["tripped"] == true);
+        let shown =
+            sources.iter().any(|s| s["id"].as_str().is_some_and(|id| id.ends_with("b1")) && s["tripped"] == true);
         if shown { Ok(()) } else { Err(plant["sources"].to_string()) }
     });
     let (lowered, _) = wait_until("a lower class is shed", Duration::from_secs(15), || {
@@ -106,8 +107,13 @@ fn a_tripped_boiler_takes_heat_from_the_bottom_and_gives_it_back() {
     }
     let lowered = first_lowered(&demo.register_writes(), tripped);
     say(&format!("trip shown after {:.1} s; first cap lowered at the plant after {shed_after} ms", seen.as_secs_f64()));
-    say(&format!("first lowering by class (ms after the trip): {:?}", lowered.iter().map(|(c, t)| (c, t - tripped.0)).collect::<Vec<_>>()));
-    say(&format!("life safety lacked at worst {worst:.3} MW; lowest pressure {lowest:.2} bar; unserved at worst {unserved:?}"));
+    say(&format!(
+        "first lowering by class (ms after the trip): {:?}",
+        lowered.iter().map(|(c, t)| (c, t - tripped.0)).collect::<Vec<_>>()
+    ));
+    say(&format!(
+        "life safety lacked at worst {worst:.3} MW; lowest pressure {lowest:.2} bar; unserved at worst {unserved:?}"
+    ));
 
     // One scan (0.5 s), the trip's on-delay (0.5 s), the devices' turn, and two busy cores.
     assert!(shed_after < 3000, "the first cap was lowered only {shed_after} ms after the trip");

@@ -1,0 +1,164 @@
+//! The HTTP API: what it lets in, and the routes that need only the stores.
+//!
+//! Everything under `/api/v1` passes [`gate`] and needs a session, except signing in: a route that is added is closed
+//! until somebody opens it. Routes that need the domain come in as `more` and are guarded by the same gate; they find
+//! the [`Session`] in the request's extensions.
+
+mod console;
+mod problem;
+mod stores;
+
+pub use problem::Problem;
+
+use crate::users::{Limit, Session, Token, Users, WINDOW_MS};
+use crate::{ambient, journal, telemetry};
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hypocaust_protocols::model::Millis;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+const COOKIE: &str = "hypocaust_session";
+
+/// One line of `/health/ready`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub ok: bool,
+    pub detail: String,
+}
+
+/// What the gate and the health routes know. Cloned into every task that reports a [`Check`].
+#[derive(Clone)]
+pub struct Gate {
+    users: Users,
+    limit: Arc<Mutex<Limit>>,
+    checks: Arc<Mutex<BTreeMap<String, Check>>>,
+    metrics: prometheus::Registry,
+    clock: Arc<dyn Fn() -> Millis + Send + Sync>,
+}
+
+impl Gate {
+    pub fn new(users: Users, metrics: prometheus::Registry, clock: Arc<dyn Fn() -> Millis + Send + Sync>) -> Gate {
+        Gate { users, limit: Arc::default(), checks: Arc::default(), metrics, clock }
+    }
+    /// Reports a part's health; `/health/ready` answers 200 while all are well and at least one has reported.
+    pub fn report(&self, name: &str, ok: bool, detail: impl Into<String>) {
+        let check = Check { ok, detail: detail.into() };
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), check);
+    }
+}
+
+/// The whole service. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: `/metrics` is open to
+/// loopback only if the peer's address is known.
+pub fn router<H, J>(gate: Gate, history: H, journal: J, more: Router) -> Router
+where
+    H: telemetry::History + 'static,
+    J: journal::Store + 'static,
+{
+    let api = Router::new()
+        .route("/session", post(sign_in).delete(sign_out))
+        .with_state(gate.clone())
+        .merge(stores::routes(history, journal))
+        .merge(more)
+        .fallback(async || Problem::not_found("No such route; /api/v1 lists none of that name."));
+    let root = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health/live", get(async || Json(serde_json::json!({ "status": "ok", "checks": {} }))))
+        .route("/health/ready", get(ready))
+        .with_state(gate.clone());
+    root.nest("/api/v1", api).fallback(async |uri: Uri| console::serve(&uri)).layer(from_fn_with_state(gate, guard))
+}
+
+fn open(method: &Method, path: &str, loopback: bool) -> bool {
+    match path {
+        "/api/v1/session" => method == Method::POST,
+        "/metrics" => loopback,
+        path => !(path == "/api" || path.starts_with("/api/")),
+    }
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()?.strip_prefix("Bearer "));
+    bearer.or_else(|| {
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+        cookies.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+    })
+}
+
+async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let loopback = peer.is_some_and(|peer| peer.0.ip().is_loopback());
+    if open(request.method(), request.uri().path(), loopback) {
+        return next.run(request).await;
+    }
+    let Some(token) = token(request.headers()) else {
+        return Problem::unauthenticated("Sign in with POST /api/v1/session.").into_response();
+    };
+    match gate.users.session(token, (gate.clock)()).await {
+        Ok(Some(session)) => {
+            request.extensions_mut().insert(session);
+            next.run(request).await
+        }
+        Ok(None) => Problem::unauthenticated("This session is over; sign in again.").into_response(),
+        Err(error) => Problem::unavailable(&error).into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+async fn sign_in(State(gate): State<Gate>, body: Bytes) -> Result<Response, Problem> {
+    let Credentials { user, password } =
+        serde_json::from_slice(&body).map_err(|e| Problem::invalid(format!("The body is not as it must be: {e}")))?;
+    let now = (gate.clock)();
+    if let Err(wait) = gate.limit.lock().unwrap_or_else(PoisonError::into_inner).attempt(&user, now) {
+        let seconds = wait.clamp(0, WINDOW_MS) as u64 / 1000 + 1;
+        let mut answer = Problem::too_many(format!("Try again in {seconds} s.")).into_response();
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        return Ok(answer);
+    }
+    let token = Token::new(ambient::random().map_err(|e| Problem::unavailable(&e))?);
+    let session = gate.users.sign_in(&user, &password, now, &token).await.map_err(|e| Problem::unavailable(&e))?;
+    let session: Session = session.ok_or_else(|| Problem::unauthenticated("User or password is wrong."))?;
+    gate.limit.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&user);
+    let seconds = (session.expires.0 - now.0) / 1000;
+    let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}", token.as_str());
+    let body = serde_json::json!({ "token": token.as_str(), "expires": session.expires.rfc3339() });
+    Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+async fn sign_out(State(gate): State<Gate>, headers: HeaderMap) -> Result<Response, Problem> {
+    if let Some(token) = token(&headers) {
+        gate.users.sign_out(token).await.map_err(|e| Problem::unavailable(&e))?;
+    }
+    let cookie = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+async fn ready(State(gate): State<Gate>) -> Response {
+    let checks = gate.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let ok = !checks.is_empty() && checks.values().all(|c| c.ok);
+    let (status, word) = if ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    (status, Json(serde_json::json!({ "status": word, "checks": checks }))).into_response()
+}
+
+async fn metrics(State(gate): State<Gate>) -> Result<Response, Problem> {
+    let text = prometheus::TextEncoder::new()
+        .encode_to_string(&gate.metrics.gather())
+        .map_err(|e| Problem::unavailable(&e))?;
+    Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+use super::*;
+use crate::users::{Role, SESSION_MS, TRIES};
+use hypocaust_protocols::model::FleetId;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const PASSWORD: &str = "correct horse";
+
+struct Centre {
+    at: SocketAddr,
+    gate: Gate,
+    now: Arc<AtomicI64>,
+    _folder: tempfile::TempDir,
+}
+
+/// A real service on a free loopback port, with a clock that stands still.
+async fn centre() -> Centre {
+    let folder = tempfile::tempdir().unwrap();
+    let users = Users::open(&folder.path().join("users.db")).await.unwrap();
+    users.add("ada", Role::Operator, PASSWORD, [1; 16]).await.unwrap();
+    let now = Arc::new(AtomicI64::new(1_000_000));
+    let clock = now.clone();
+    let gate = Gate::new(users, prometheus::Registry::new(), Arc::new(move || Millis(clock.load(Ordering::SeqCst))));
+    let history = telemetry::Sqlite::open(&folder.path().join("history.db")).await.unwrap();
+    let fleet = FleetId::new("small").unwrap();
+    let journal = journal::sqlite::Sqlite::open(&folder.path().join("journal.db"), &fleet).await.unwrap();
+    let more = Router::new().route("/more", get(async || "more"));
+    let service = router(gate.clone(), history, journal, more);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    // Without the peer's address: every caller is treated as one from outside.
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    Centre { at, gate, now, _folder: folder }
+}
+
+impl Centre {
+    /// The status and the whole answer.
+    async fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.at).await.unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        (answer[9..12].parse().unwrap(), answer)
+    }
+    async fn sign_in(&self, password: &str) -> (u16, String) {
+        let body = format!(r#"{{"user":"ada","password":"{password}"}}"#);
+        self.call("POST", "/api/v1/session", "", &body).await
+    }
+    async fn token(&self) -> String {
+        let (status, answer) = self.sign_in(PASSWORD).await;
+        assert_eq!(status, 200, "{answer}");
+        answer.split(r#""token":""#).nth(1).unwrap()[..64].to_owned()
+    }
+}
+
+const ROUTES: [(&str, &str); 7] = [
+    ("DELETE", "/api/v1/session"),
+    ("GET", "/api/v1/history?tag=a.b&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"),
+    ("GET", "/api/v1/journal"),
+    ("GET", "/api/v1/journal/head"),
+    ("GET", "/api/v1/more"),
+    ("GET", "/api/v1/no-such-route"),
+    ("GET", "/metrics"),
+];
+
+#[tokio::test]
+async fn every_route_without_a_session_is_401_and_nothing_more() {
+    let centre = centre().await;
+    for headers in ["", "Authorization: Bearer 00\r\n", "Cookie: hypocaust_session=00\r\n"] {
+        for (method, path) in ROUTES {
+            let (status, answer) = centre.call(method, path, headers, "").await;
+            assert_eq!(status, 401, "{method} {path} {headers}");
+            assert!(answer.contains("application/problem+json") && answer.contains("GL-E-API-UNAUTHENTICATED"));
+        }
+    }
+    assert_eq!(centre.call("GET", "/health/live", "", "").await.0, 200);
+    assert!(centre.call("GET", "/", "", "").await.1.contains("Hypocaust"));
+}
+
+#[tokio::test]
+async fn token_and_cookie_open_the_routes_until_the_session_ends() {
+    let centre = centre().await;
+    let token = centre.token().await;
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let cookie = format!("Cookie: a=b; hypocaust_session={token}\r\n");
+    for headers in [&bearer, &cookie] {
+        for (method, path) in &ROUTES[1..] {
+            let wanted = if path.ends_with("no-such-route") { 404 } else { 200 };
+            assert_eq!(centre.call(method, path, headers, "").await.0, wanted, "{path}");
+        }
+    }
+    centre.now.fetch_add(SESSION_MS, Ordering::SeqCst);
+    assert_eq!(centre.call("GET", "/api/v1/journal", &bearer, "").await.0, 401);
+    let bearer = format!("Authorization: Bearer {}\r\n", centre.token().await);
+    assert_eq!(centre.call("DELETE", "/api/v1/session", &bearer, "").await.0, 204);
+    assert_eq!(centre.call("GET", "/api/v1/journal", &bearer, "").await.0, 401);
+}
+
+#[tokio::test]
+async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+    let answer = centre().await.sign_in(PASSWORD).await.1;
+    assert!(answer.contains("HttpOnly; SameSite=Strict"), "{answer}");
+}
+
+#[tokio::test]
+async fn wrong_passwords_run_into_the_limit_and_the_right_one_waits_too() {
+    let centre = centre().await;
+    for _ in 0..TRIES {
+        assert_eq!(centre.sign_in("wrong horse").await.0, 401);
+    }
+    let (status, answer) = centre.sign_in(PASSWORD).await;
+    assert_eq!(status, 429);
+    assert!(answer.contains("retry-after") && answer.contains("GL-E-API-RATE-LIMITED"));
+    centre.now.fetch_add(WINDOW_MS, Ordering::SeqCst);
+    assert_eq!(centre.sign_in(PASSWORD).await.0, 200);
+}
+
+#[tokio::test]
+async fn unknown_fields_are_refused() {
+    let centre = centre().await;
+    let body = format!(r#"{{"user":"ada","password":"{PASSWORD}","role":"administrator"}}"#);
+    let (status, answer) = centre.call("POST", "/api/v1/session", "", &body).await;
+    assert!(status == 400 && answer.contains("GL-E-API-INVALID") && answer.contains("role"), "{answer}");
+    let bearer = format!("Authorization: Bearer {}\r\n", centre.token().await);
+    for path in ["/api/v1/journal?form=1", "/api/v1/history?tag=a.b&from=x&to=y"] {
+        assert_eq!(centre.call("GET", path, &bearer, "").await.0, 400, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn ready_needs_every_reported_part() {
+    let centre = centre().await;
+    let ready = async || centre.call("GET", "/health/ready", "", "").await.0;
+    assert_eq!(ready().await, 503);
+    centre.gate.report("journal", true, "open");
+    assert_eq!(ready().await, 200);
+    centre.gate.report("broker", false, "no connection");
+    assert_eq!(ready().await, 503);
+}

@@ -1,0 +1,30 @@
+//! The optimizer against published figures, against its own judge, and against cases that nobody thought of.
+
+mod format;
+mod judge;
+mod random;
+mod stages;
+
+use hypocaust_optimizer::{Case, Options, Solution, check, solve};
+
+/// The sample case whose figures optimizer.md states.
+fn bench() -> Case {
+    Case::from_json(include_str!("../cases/bench-p4-t24-s1.json")).expect("the sample is a case")
+}
+
+/// The smallest case in which weights shed the wrong class.
+fn trap() -> Case {
+    Case::from_json(include_str!("../cases/priority-trap.json")).expect("the sample is a case")
+}
+
+/// Solves and has the result judged.
+fn solved(case: &Case) -> Solution {
+    let solution = solve(case, &Options::default()).expect("a valid case has a schedule");
+    let verdict = check(case, &solution);
+    assert!(verdict.passed, "{}: {:#?}", case.name, verdict.faults);
+    solution
+}
+
+fn near(value: f64, wanted: f64, within: f64) {
+    assert!((value - wanted).abs() <= within, "{value} is not {wanted} within {within}");
+}

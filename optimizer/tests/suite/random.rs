@@ -1,0 +1,177 @@
+//! Random small cases: every one has a certified schedule that the judge accepts, greedy is accepted too, and no class
+//! is worse in the optimum than in any other schedule that is at least as good above it.
+
+use hypocaust_optimizer::case::{
+    Carrier, Case, Connection, Demand, Final, FinalWord, Header, Initial, Link, Plant, SCHEMA, Storage, Time, Unit,
+    UnitKind,
+};
+use hypocaust_optimizer::{check, greedy};
+use proptest::prelude::*;
+
+use crate::solved;
+
+const CLASSES: [&str; 5] = ["life-safety", "product-safety", "equipment-protection", "production", "comfort"];
+const STEPS: usize = 4;
+
+fn series(range: std::ops::Range<f64>) -> impl Strategy<Value = hypocaust_optimizer::Series> {
+    prop_oneof![range.clone().prop_map(Into::into), prop::collection::vec(range, STEPS).prop_map(Into::into),]
+}
+
+fn unit(i: usize) -> impl Strategy<Value = Unit> {
+    let availability =
+        prop_oneof![Just(vec![1.0; STEPS]), prop::collection::vec(prop_oneof![Just(0.0), Just(0.5), Just(1.0)], STEPS)];
+    let ramp = || prop::option::of(1.0..30.0_f64);
+    let initial = prop::option::of(0.0..12.0_f64);
+    let must_run = prop::option::weighted(0.2, 0.0..5.0_f64);
+    (0..5_usize, 0..3_usize, 1.0..15.0_f64, availability, ramp(), ramp(), initial, must_run).prop_map(
+        move |(kind, header, heat_max, availability, up, down, initial, must_run)| {
+            let kinds =
+                [UnitKind::Boiler, UnitKind::Chp, UnitKind::HeatPump, UnitKind::ElectricBoiler, UnitKind::WasteHeat];
+            let kind = kinds[kind];
+            let mut unit =
+                Unit::new(&format!("u{i}"), kind, if header == 2 { "b" } else { "a" }, &format!("h{header}"), heat_max);
+            match kind {
+                UnitKind::Boiler => (unit.carrier, unit.efficiency) = (Some("gas".to_owned()), Some(0.9.into())),
+                UnitKind::Chp => {
+                    unit.carrier = Some("gas".to_owned());
+                    (unit.heat_eff, unit.power_eff) = (Some(0.5.into()), Some(0.3.into()));
+                }
+                UnitKind::HeatPump => (unit.carrier, unit.cop) = (Some("power".to_owned()), Some(3.5.into())),
+                UnitKind::ElectricBoiler => {
+                    (unit.carrier, unit.efficiency) = (Some("power".to_owned()), Some(0.98.into()))
+                }
+                UnitKind::WasteHeat => {}
+            }
+            unit.availability = availability.into();
+            unit.ramp_up_per_h = up;
+            unit.ramp_down_per_h = down;
+            unit.initial = initial.map(|heat_mw| Initial { heat_mw });
+            unit.must_run = must_run.map(Into::into);
+            unit
+        },
+    )
+}
+
+fn demand(i: usize) -> impl Strategy<Value = Demand> {
+    (0..3_usize, 0..5_usize, series(0.0..8.0), prop::option::weighted(0.3, series(0.0..8.0))).prop_map(
+        move |(header, class, heat, sheddable)| Demand {
+            id: format!("d{i}"),
+            header: format!("h{header}"),
+            class: CLASSES[class].to_owned(),
+            heat,
+            sheddable,
+        },
+    )
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let units = (1..6_usize).prop_flat_map(|count| (0..count).map(unit).collect::<Vec<_>>());
+    let demands = (1..8_usize).prop_flat_map(|count| (0..count).map(demand).collect::<Vec<_>>());
+    let link = (0.0..6.0_f64, 0.0..6.0_f64, 0.0..0.3_f64, 0.0..0.5_f64);
+    let store = (0.0..20.0_f64, 0.0..1.0_f64, any::<bool>());
+    let power = (0.0..6.0_f64, 0.0..3.0_f64, 0.0..4.0_f64);
+    (
+        units,
+        demands,
+        link.clone(),
+        link,
+        store,
+        power,
+        prop_oneof![Just(vec![15.0; STEPS]), Just(vec![5.0, 10.0, 30.0, 60.0])],
+    )
+        .prop_map(|(units, demands, first, second, (capacity, filled, free), (import, export, base), minutes)| {
+            let link =
+                |id: &str, from: &str, to: &str, (cap, cap_reverse, loss_frac, fixed): (f64, f64, f64, f64)| Link {
+                    id: id.to_owned(),
+                    from: from.to_owned(),
+                    to: to.to_owned(),
+                    cap: cap.into(),
+                    cap_reverse: cap_reverse.into(),
+                    loss_frac,
+                    fixed_loss: fixed.into(),
+                };
+            let connection = |id: &str, plant: &str, carrier: &str, import: f64, export: f64, base: f64| Connection {
+                id: id.to_owned(),
+                plant: plant.to_owned(),
+                carrier: carrier.to_owned(),
+                max_import: import.into(),
+                max_export: export.into(),
+                base_load: base.into(),
+            };
+            let header = |id: &str, plant: &str| Header {
+                id: id.to_owned(),
+                plant: plant.to_owned(),
+                medium: "steam".to_owned(),
+            };
+            Case {
+                schema: SCHEMA.to_owned(),
+                name: "random".to_owned(),
+                source: None,
+                time: Time { start: "2026-01-12T00:00:00Z".to_owned(), step_minutes: minutes.into(), steps: STEPS },
+                classes: CLASSES.map(str::to_owned).to_vec(),
+                co2_price: 80.0.into(),
+                carriers: vec![
+                    Carrier {
+                        id: "gas".to_owned(),
+                        price: Some(40.0.into()),
+                        co2_t_per_mwh: 0.2,
+                        ..Carrier::default()
+                    },
+                    Carrier {
+                        id: "power".to_owned(),
+                        buy: Some(vec![90.0, -20.0, 110.0, 100.0].into()),
+                        sell: Some(vec![60.0, -50.0, 80.0, 70.0].into()),
+                        ..Carrier::default()
+                    },
+                ],
+                plants: ["a", "b"].map(|id| Plant { id: id.to_owned() }).to_vec(),
+                headers: vec![header("h0", "a"), header("h1", "a"), header("h2", "b")],
+                connections: vec![
+                    connection("a.gas", "a", "gas", 20.0, 0.0, 0.0),
+                    connection("a.el", "a", "power", import, export, base),
+                    connection("b.el", "b", "power", 3.0, 0.0, 1.0),
+                ],
+                units,
+                storages: vec![Storage {
+                    id: "tank".to_owned(),
+                    header: "h1".to_owned(),
+                    capacity_mwh: capacity,
+                    charge_max: 4.0.into(),
+                    discharge_max: 5.0.into(),
+                    charge_eff: 0.95,
+                    discharge_eff: 0.95,
+                    loss_per_h: 0.01,
+                    initial_mwh: capacity * filled,
+                    r#final: Final::Word(if free { FinalWord::Free } else { FinalWord::EqualInitial }),
+                }],
+                links: vec![link("l0", "h0", "h1", first), link("l1", "h1", "h2", second)],
+                demands,
+                previous: None,
+                expect: None,
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_case_has_a_schedule_that_holds(case in case()) {
+        let best = solved(&case);
+        let fallback = greedy(&case).unwrap();
+        let verdict = check(&case, &fallback);
+        prop_assert!(verdict.passed, "greedy: {:#?}", verdict.faults);
+        // Where no physical limit had to give in either, the optimum is at most the greedy schedule, class by class
+        // until the first difference.
+        if fallback.slacks.is_empty() {
+            prop_assert!(best.slacks.is_empty());
+            for class in &case.classes {
+                let (optimal, by_priority) = (best.unserved_mwh[class], fallback.unserved_mwh[class]);
+                prop_assert!(optimal <= by_priority + 1e-5, "{class}: {optimal} against {by_priority}");
+                if optimal < by_priority - 1e-5 {
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The world: physics and PLCs, one real edge core a plant, the real central domain, the real optimizer, and a faulty
+//! network between them, in one thread under one virtual clock. Everything comes from a seed, so a run can be repeated.
+//!
+//! The world stands where the shells stand: it scans and writes, keeps the spool, opens sessions, stores the journal and
+//! the history. A crash takes everything of a program but what it had put on its disk.
+
+mod history;
+mod network;
+mod nodes;
+mod run;
+mod site;
+
+pub use history::{History, Ledgered};
+pub use network::{Message, Network, Weather};
+pub use nodes::{Centre, EdgeNode};
+
+use crate::fault::{Fault, inject};
+use crate::physics::Enterprise;
+use crate::plc::Plants;
+use hypocaust_central::domain::{self, Domain, Judges, State};
+use hypocaust_central::journal::{Head, Memory as Journal};
+use hypocaust_edge::core::{Core, Memory, Now};
+use hypocaust_protocols::model::{Fleet, Millis, PlantId, TagId, Tick};
+use hypocaust_protocols::wire::{Entry, Outcome, Signed, SigningKey, VerifyingKey};
+use site::Site;
+use std::sync::Arc;
+
+/// One step of the world.
+pub const STEP_MS: i64 = 100;
+/// How long a session takes to notice that the other end is gone (MQTT keep-alive).
+const KEEP_ALIVE_MS: i64 = 3_000;
+/// An entry without acknowledgement is sent again after this time.
+const AGAIN_MS: i64 = 30_000;
+/// Virtual time that a solve takes.
+const SOLVE_MS: i64 = 200;
+
+/// What happens to the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    Plant(PlantId, Fault),
+    Part(PlantId),
+    Heal(PlantId),
+    Weather(Weather),
+    EdgeCrash { plant: PlantId, down_ms: i64 },
+    CentreCrash { down_ms: i64 },
+}
+
+/// How the cores are made; tests replace one to show that a check sees the difference.
+pub struct Makers {
+    pub edge: fn(Arc<Fleet>, &PlantId, VerifyingKey, u64, Memory, Now) -> Option<Box<dyn EdgeNode>>,
+    pub centre: fn(Arc<Fleet>, SigningKey, u64, State, Head) -> Box<dyn Centre>,
+    pub history: Box<dyn History>,
+}
+
+impl Default for Makers {
+    fn default() -> Self {
+        Self {
+            edge: |fleet, plant, key, boot, memory, now| {
+                Some(Box::new(Core::new(fleet, plant, key, boot, memory, now)?) as Box<dyn EdgeNode>)
+            },
+            centre: |fleet, key, epoch, state, head| {
+                Box::new(Domain::new(fleet, key, Judges::ours(), epoch, state, head))
+            },
+            history: Box::<Ledgered>::default(),
+        }
+    }
+}
+
+/// A register that an edge wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wrote {
+    pub at: i64,
+    pub setpoint: TagId,
+    pub value: f64,
+}
+
+pub struct World {
+    pub fleet: Arc<Fleet>,
+    pub plants: Plants,
+    /// Milliseconds since the beginning.
+    pub now: i64,
+    pub journal: Journal,
+    pub history: Box<dyn History>,
+    pub network: Network,
+    pub key: SigningKey,
+    /// Every entry that was ever put into a spool.
+    pub spooled: Vec<(PlantId, Entry)>,
+    pub writes: Vec<Wrote>,
+    pub outcomes: Vec<(i64, PlantId, Outcome)>,
+    /// Commands as they left the centre.
+    pub commands: Vec<(i64, PlantId, Signed)>,
+    pub stepped_down: Vec<String>,
+    makers: (
+        fn(Arc<Fleet>, &PlantId, VerifyingKey, u64, Memory, Now) -> Option<Box<dyn EdgeNode>>,
+        fn(Arc<Fleet>, SigningKey, u64, State, Head) -> Box<dyn Centre>,
+    ),
+    sites: Vec<Site>,
+    centre: Option<Box<dyn Centre>>,
+    centre_starts_at: Option<i64>,
+    epoch: u64,
+    /// Edges' words as the domain's inputs, with the boot that each session began with.
+    solves: Vec<(i64, u64, Box<hypocaust_optimizer::Case>)>,
+    deaths: Vec<(i64, PlantId)>,
+}
+
+impl World {
+    pub fn new(fleet: Arc<Fleet>, seed: u64, start_hour: f64, makers: Makers) -> Self {
+        let physics = Enterprise::new(&fleet, seed, start_hour);
+        Self {
+            plants: Plants::new(Arc::clone(&fleet), physics),
+            now: 0,
+            journal: Journal::new(&fleet.id),
+            history: makers.history,
+            network: Network::new(seed),
+            // A key of the simulated world; it guards nothing real.
+            key: SigningKey::from_bytes(&[7; 32]),
+            spooled: Vec::new(),
+            writes: Vec::new(),
+            outcomes: Vec::new(),
+            commands: Vec::new(),
+            stepped_down: Vec::new(),
+            makers: (makers.edge, makers.centre),
+            sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
+            centre: None,
+            centre_starts_at: Some(0),
+            epoch: 0,
+            solves: Vec::new(),
+            deaths: Vec::new(),
+            fleet,
+        }
+    }
+
+    /// The wall clock: the world begins on 1 January 2026.
+    pub fn wall(&self) -> Millis {
+        Millis(1_767_225_600_000 + self.now)
+    }
+
+    fn edge_now(&self, i: usize) -> Now {
+        Now { wall: self.wall(), tick: Tick((self.now - self.sites[i].booted_at).max(0) as u64) }
+    }
+
+    /// Boot and tick of an edge, as a command to it must carry them.
+    pub fn stamp(&self, plant: &PlantId) -> Option<(u64, Tick)> {
+        let i = self.sites.iter().position(|s| s.plant == *plant)?;
+        Some((self.sites[i].boot, self.edge_now(i).tick))
+    }
+
+    /// The state of the leader that is at work.
+    pub fn state(&self) -> Option<(&State, Head)> {
+        self.centre.as_ref().map(|c| (c.state(), c.head()))
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Entries that the edges still keep.
+    pub fn kept(&self) -> usize {
+        self.sites.iter().map(|s| s.spool.len()).sum()
+    }
+
+    pub fn happen(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Plant(plant, fault) => {
+                inject(&mut self.plants, &self.fleet, plant.as_str(), fault)
+                    .expect("a schedule of faults names what the fleet has");
+            }
+            Happening::Weather(weather) => self.network.weather = *weather,
+            Happening::Part(plant) | Happening::Heal(plant) => {
+                let parted = matches!(happening, Happening::Part(_));
+                self.network.part(plant, parted);
+                let due = self.now + if parted { KEEP_ALIVE_MS } else { 500 };
+                if parted {
+                    self.deaths.push((due, plant.clone()));
+                }
+                if let Some(site) = self.sites.iter_mut().find(|s| s.plant == *plant) {
+                    site.link_due = Some((due, !parted));
+                }
+            }
+            Happening::EdgeCrash { plant, down_ms } => {
+                if let Some(site) = self.sites.iter_mut().find(|s| s.plant == *plant) {
+                    site.node = None;
+                    site.link = false;
+                    site.link_due = None;
+                    site.birth_due = None;
+                    site.written.clear();
+                    site.starts_at = Some(self.now + down_ms);
+                    // The broker publishes the will.
+                    self.deaths.push((self.now + KEEP_ALIVE_MS.min(*down_ms), plant.clone()));
+                }
+            }
+            Happening::CentreCrash { down_ms } => {
+                self.centre = None;
+                self.solves.clear();
+                self.centre_starts_at = Some(self.now + down_ms);
+            }
+        }
+    }
+
+    /// The journal as events; its hashes are the journal's to verify.
+    pub fn replayed(&self) -> Result<State, String> {
+        let mut events = Vec::new();
+        for entry in self.journal.entries() {
+            events.push(domain::Recorded::read(&entry).map_err(|e| e.to_string())?);
+        }
+        Ok(State::fold(&events))
+    }
+}
