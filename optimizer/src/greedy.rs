@@ -150,6 +150,8 @@ struct Step<'a> {
     served: Vec<f64>,
     uncovered_loss: Vec<f64>,
     known: Vec<Option<f64>>,
+    /// Whether a push gave back room on a connection.
+    freed: bool,
 }
 
 impl<'a> Step<'a> {
@@ -183,6 +185,7 @@ impl<'a> Step<'a> {
             served: vec![0.0; case.demands.len()],
             uncovered_loss: vec![0.0; case.headers.len()],
             known: last.to_vec(),
+            freed: false,
         }
     }
 
@@ -219,7 +222,9 @@ impl<'a> Step<'a> {
     fn make(&mut self, u: usize, mw: f64) {
         self.heat[u] += mw;
         for c in 0..self.net.len() {
-            self.net[c] += mw * self.draw(u, c);
+            let draw = self.draw(u, c);
+            self.net[c] += mw * draw;
+            self.freed |= draw < 0.0;
         }
     }
 
@@ -260,21 +265,26 @@ impl<'a> Step<'a> {
                 .filter(|link| link.from == *id || link.to == *id)
                 .map(|link| link.fixed_loss.at(self.t) / 2.0)
                 .sum();
-            self.uncovered_loss[h] = loss - self.bring(h, loss, true);
+            self.uncovered_loss[h] = loss - self.bring_all(h, loss, true);
         }
         for d in 0..self.case.demands.len() {
             let demand = &self.case.demands[d];
             let must = demand.heat.at(self.t) - demand.sheddable_mw(self.t);
-            self.served[d] += self.bring(self.header(&demand.header), must, true);
+            self.served[d] += self.bring_all(self.header(&demand.header), must, true);
         }
-        for class in &self.case.classes {
-            for d in 0..self.case.demands.len() {
-                let demand = &self.case.demands[d];
-                if demand.class == *class {
-                    let rest = demand.heat.at(self.t) - self.served[d];
-                    self.served[d] += self.bring(self.header(&demand.header), rest, true);
-                }
-            }
+        let mut order: Vec<usize> = (0..self.case.demands.len()).collect();
+        order.sort_by_key(|&d| {
+            let class = &self.case.demands[d].class;
+            self.case.classes.iter().position(|known| known == class)
+        });
+        // Heat that a CHP unit makes for a lower class frees power, which may be heat for a higher one: begin again.
+        let mut next = 0;
+        while let Some(&d) = order.get(next) {
+            let demand = &self.case.demands[d];
+            let rest = demand.heat.at(self.t) - self.served[d];
+            self.freed = false;
+            self.served[d] += self.bring(self.header(&demand.header), rest, true);
+            next = if self.freed { 0 } else { next + 1 };
         }
     }
 
@@ -288,7 +298,7 @@ impl<'a> Step<'a> {
             let goal = storage.final_mwh().unwrap_or(storage.initial_mwh);
             let lacking = (goal - self.kept(storage, s)) / (self.hours * storage.charge_eff);
             let wanted = lacking.min(storage.charge_max.at(self.t));
-            self.charge[s] = self.bring(self.header(&storage.header), wanted, false);
+            self.charge[s] = self.bring_all(self.header(&storage.header), wanted, false);
         }
     }
 
@@ -296,7 +306,20 @@ impl<'a> Step<'a> {
         self.content[s] * (1.0 - storage.loss_per_h).powf(self.hours)
     }
 
-    /// Brings up to `wanted` MW to a header from the cheapest sources that reach it, and says how much came.
+    /// Brings what can come.
+    fn bring_all(&mut self, to: usize, wanted: f64, stores: bool) -> f64 {
+        let mut came = 0.0;
+        loop {
+            self.freed = false;
+            came += self.bring(to, wanted - came, stores);
+            if !self.freed {
+                return came;
+            }
+        }
+    }
+
+    /// Brings up to `wanted` MW to a header from the cheapest sources that reach it, and says how much came. Stops after
+    /// a push that gave back room on a connection, so that the caller can look at higher classes again.
     fn bring(&mut self, to: usize, wanted: f64, stores: bool) -> f64 {
         let mut came = 0.0;
         while wanted - came > DUST {
@@ -319,6 +342,9 @@ impl<'a> Step<'a> {
                 Source::Store(s) => self.discharge[s] += sent,
             }
             came += flow;
+            if self.freed {
+                break;
+            }
         }
         came.min(wanted.max(0.0))
     }

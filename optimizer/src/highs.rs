@@ -188,7 +188,7 @@ impl Highs {
         accepted("Highs_clearSolver", unsafe { highs_sys::Highs_clearSolver(self.object.as_ptr()) })
     }
 
-    /// Solves and reads the answer, which is meaningful only if the outcome is `Optimal`.
+    /// Solves and reads the answer, which is empty unless the outcome is `Optimal`.
     ///
     /// # Errors
     /// `Error::Call` where HiGHS fails rather than ends.
@@ -202,6 +202,20 @@ impl Highs {
         };
         accepted("Highs_getIntInfoValue", status)?;
         self.iterations += u64::try_from(count).unwrap_or(0);
+        // SAFETY: the object is alive.
+        let status = unsafe { highs_sys::Highs_getModelStatus(self.object.as_ptr()) };
+        let outcome = match status {
+            highs_sys::MODEL_STATUS_OPTIMAL | highs_sys::MODEL_STATUS_MODEL_EMPTY => Outcome::Optimal,
+            highs_sys::MODEL_STATUS_INFEASIBLE => Outcome::Other("infeasible"),
+            highs_sys::MODEL_STATUS_UNBOUNDED => Outcome::Other("unbounded"),
+            highs_sys::MODEL_STATUS_UNBOUNDED_OR_INFEASIBLE => Outcome::Other("unbounded or infeasible"),
+            highs_sys::MODEL_STATUS_REACHED_ITERATION_LIMIT => Outcome::Other("the iteration limit is reached"),
+            _ => Outcome::Other("no verdict"),
+        };
+        if outcome != Outcome::Optimal {
+            // There may be no point to read: HiGHS refuses to give one where it stopped early.
+            return Ok((outcome, Answer::default()));
+        }
         let mut answer = Answer { x: vec![0.0; self.columns], y: vec![0.0; self.rows] };
         let mut reduced = vec![0.0; self.columns];
         let mut activity = vec![0.0; self.rows];
@@ -216,16 +230,6 @@ impl Highs {
             )
         };
         accepted("Highs_getSolution", status)?;
-        // SAFETY: the object is alive.
-        let status = unsafe { highs_sys::Highs_getModelStatus(self.object.as_ptr()) };
-        let outcome = match status {
-            highs_sys::MODEL_STATUS_OPTIMAL | highs_sys::MODEL_STATUS_MODEL_EMPTY => Outcome::Optimal,
-            highs_sys::MODEL_STATUS_INFEASIBLE => Outcome::Other("infeasible"),
-            highs_sys::MODEL_STATUS_UNBOUNDED => Outcome::Other("unbounded"),
-            highs_sys::MODEL_STATUS_UNBOUNDED_OR_INFEASIBLE => Outcome::Other("unbounded or infeasible"),
-            highs_sys::MODEL_STATUS_REACHED_ITERATION_LIMIT => Outcome::Other("the iteration limit is reached"),
-            _ => Outcome::Other("no verdict"),
-        };
         Ok((outcome, answer))
     }
 

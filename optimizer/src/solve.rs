@@ -75,9 +75,7 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
     for level in &levels {
         let reached = level.value(&answer.x);
         if reached <= NOTHING {
-            for &(column, _) in &level.columns {
-                run.problem.upper[column] = 0.0;
-            }
+            level.forbid(&mut run.problem);
             stages.push(level.stage(reached.max(0.0), false));
             continue;
         }
@@ -88,13 +86,19 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
         }
         let best = run.solve(&level.name)?;
         let value = level.value(&best.x);
-        binding.extend(explain::class(case, &formulation, &run.problem, &best, &level.name));
-        run.problem.fix_face(&best);
+        if value > NOTHING {
+            binding.extend(explain::class(case, &formulation, &run.problem, &best, &level.name));
+            run.problem.fix_face(&best);
+        } else {
+            // Only the weights had shed it. Forbidding the shed is the same face as the duals give, and leaves the
+            // duals of the stages below to say what limits them.
+            level.forbid(&mut run.problem);
+        }
         // The point at hand stays the witness for the stages below while it is as good as the optimum.
         if reached > value + NOTHING {
             answer = best;
         }
-        stages.push(level.stage(value, true));
+        stages.push(level.stage(value.max(0.0), true));
     }
 
     run.problem.cost.clone_from(&economic);
@@ -157,6 +161,12 @@ struct Level {
 impl Level {
     fn value(&self, x: &[f64]) -> f64 {
         self.columns.iter().map(|&(column, hours)| hours * x[column]).sum()
+    }
+
+    fn forbid(&self, problem: &mut Problem) {
+        for &(column, _) in &self.columns {
+            problem.upper[column] = 0.0;
+        }
     }
 
     fn stage(&self, value: f64, solved: bool) -> Stage {

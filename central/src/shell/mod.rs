@@ -1,7 +1,9 @@
 //! What stands between the domain and the world: thin, and each part pure as far as it can be.
 //!
+//! * [`host`]: the MQTT side.
 //! * [`leader`]: the one task that owns the domain.
 //! * [`translate`]: Sparkplug events as inputs of the domain.
 
+pub mod host;
 pub mod leader;
 pub mod translate;

@@ -9,10 +9,10 @@
 
 use super::admit::refusal;
 use super::alarms::Alarms;
-use super::gate::Guarded;
+use super::gate::{self, Guarded};
 use super::image::Image;
 use hypocaust_protocols::model::{
-    BadReason, DeviceId, Fleet, HeaderId, Limits, MainId, Millis, Plant, SetpointId, Tick, TripId,
+    BadReason, DeviceId, Fleet, HeaderId, Limits, MainId, Millis, Plant, SetpointId, TagId, Tick, TripId,
 };
 use hypocaust_protocols::wire::{Refusal, Verdict, Writer};
 use std::collections::{BTreeMap, VecDeque};
@@ -83,6 +83,8 @@ pub struct Done {
 #[derive(Debug, Clone)]
 pub struct Arbiter {
     lanes: BTreeMap<SetpointId, Lane>,
+    /// Tags of the safety system, which are no setpoints and have a refusal of their own.
+    denied: BTreeMap<TagId, Refusal>,
     next_write: u64,
     step_ms: u64,
     spacing_ms: u64,
@@ -106,17 +108,32 @@ impl Arbiter {
             .iter()
             .filter_map(|s| Some((s.tag.clone(), lane(Guarded::new(fleet, plant, &s.tag)?))))
             .collect();
+        let denied = plant
+            .tags
+            .iter()
+            .filter_map(|t| Some((t.id.clone(), gate::denied(plant.device(t.device.as_str())?, t, gate::span(t))?)))
+            .collect();
         // A step per fastest scan: each is seen in the image before the next.
         let step_ms = scan.iter().map(|c| c.period_ms).min().unwrap_or(*write_spacing_ms).max(*write_spacing_ms);
-        Self { lanes, next_write: 1, step_ms, spacing_ms: *write_spacing_ms, per_minute: *writes_per_minute as usize }
+        Self {
+            lanes,
+            denied,
+            next_write: 1,
+            step_ms,
+            spacing_ms: *write_spacing_ms,
+            per_minute: *writes_per_minute as usize,
+        }
     }
 
     fn lane(&mut self, setpoint: &SetpointId) -> Result<&mut Lane, Refusal> {
+        let denied = self.denied.get(setpoint);
         self.lanes.get_mut(setpoint).ok_or_else(|| {
-            refusal(
-                "allow-list",
-                format!("{setpoint} is no setpoint of this plant; only setpoints of its file are written"),
-            )
+            denied.cloned().unwrap_or_else(|| {
+                refusal(
+                    "allow-list",
+                    format!("{setpoint} is no setpoint of this plant; only setpoints of its file are written"),
+                )
+            })
         })
     }
 

@@ -8,8 +8,25 @@
 use super::admit::refusal;
 use super::alarms::Alarms;
 use super::image::Image;
-use hypocaust_protocols::model::{DataType, Direction, Fleet, Limits, Plant, Setpoint, SetpointId, Tag, Unit};
+use hypocaust_protocols::model::{DataType, Device, Direction, Fleet, Limits, Plant, Setpoint, SetpointId, Tag, Unit};
 use hypocaust_protocols::wire::{Refusal, Writer};
+
+/// The registers of a tag, first and last.
+pub(super) fn span(tag: &Tag) -> (u16, u16) {
+    (tag.offset, tag.offset.saturating_add(tag.data_type.registers() - 1))
+}
+
+/// The deny-list's word on a tag; it goes before any other, also for tags that are no setpoints.
+pub(super) fn denied(device: &Device, tag: &Tag, (first, last): (u16, u16)) -> Option<Refusal> {
+    let d = device.sis_deny.iter().find(|d| d.table == tag.table && first <= d.last && d.first <= last)?;
+    Some(refusal(
+        "deny-list",
+        format!(
+            "{} lies at {}:{first}, within {}:{}-{}, which belongs to safety and is never written",
+            tag.id, tag.table, d.table, d.first, d.last
+        ),
+    ))
+}
 
 /// Everything that the gate needs to know of one setpoint, looked up once.
 #[derive(Debug, Clone)]
@@ -30,7 +47,7 @@ impl Guarded {
     pub fn new(fleet: &Fleet, plant: &Plant, id: &SetpointId) -> Option<Self> {
         let setpoint = plant.setpoint(id.as_str())?.clone();
         let tag = plant.tag(id.as_str())?.clone();
-        let span = (tag.offset, tag.offset.saturating_add(tag.data_type.registers() - 1));
+        let span = span(&tag);
         let flag = tag.data_type == DataType::Bool;
         let velocity =
             if flag { f64::INFINITY } else { setpoint.velocity_per_s.min(unit_velocity(&fleet.limits, tag.unit)) };
@@ -48,15 +65,8 @@ impl Guarded {
                 format!("{} is on {}, which this plant does not have", tag.id, tag.device),
             ));
         };
-        let denied = device.sis_deny.iter().find(|d| d.table == tag.table && first <= d.last && d.first <= last);
-        if let Some(d) = denied {
-            return Some(refusal(
-                "deny-list",
-                format!(
-                    "{} lies at {}:{first}, within {}:{}-{}, which belongs to safety and is never written",
-                    tag.id, tag.table, d.table, d.first, d.last
-                ),
-            ));
+        if let Some(denied) = denied(device, tag, (first, last)) {
+            return Some(denied);
         }
         if !tag.writable {
             return Some(refusal("allow-list", format!("{} is not writable in the plant's file", tag.id)));

@@ -14,13 +14,13 @@ fn refusal(from: &str, to: &str) -> String {
 
 #[test]
 fn mistakes_are_named_with_their_path() {
-    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"kop\":4.0"), @"");
-    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":\"four\""), @"");
-    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":[4.0,4.0]"), @"");
-    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":NaN"), @"");
-    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":1e999"), @"");
-    insta::assert_snapshot!(refusal("\"class\":\"life-safety\"", "\"class\":\"lifesafety\""), @"");
-    insta::assert_snapshot!(refusal("\"heat\":1.0", "\"heat\":-1.0"), @"");
+    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"kop\":4.0"), @r#"the file is no heatcase/1: at units[1].kop: unknown field `kop`, expected one of `id`, `kind`, `mode`, `plant`, `carrier`, `header`, `heat_max`, `heat_min`, `efficiency`, `cop`, `heat_eff`, `power_eff`, `ramp_up_per_h`, `ramp_down_per_h`, `start_cost`, `availability`, `var_om`, `initial`, `must_run` at line 1 column 667"#);
+    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":\"four\""), @r#"the file is no heatcase/1: at units[1].cop: invalid type: string "four", expected a number, or an array with one number per step at line 1 column 674"#);
+    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":[4.0,4.0]"), @r#"the case has 1 mistake: units[1].cop: 2 numbers for 1 steps; write one per step, or a single number"#);
+    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":NaN"), @r#"the file is no heatcase/1: at units[1].cop: expected value at line 1 column 669"#);
+    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":1e999"), @r#"the file is no heatcase/1: at units[1].cop: number out of range at line 1 column 673"#);
+    insta::assert_snapshot!(refusal("\"class\":\"life-safety\"", "\"class\":\"lifesafety\""), @r#"the case has 1 mistake: demands[0].class: "lifesafety" is no class of this case; write one of ["life-safety", "product-safety", "equipment-protection", "production", "comfort"]"#);
+    insta::assert_snapshot!(refusal("\"heat\":1.0", "\"heat\":-1.0"), @r#"the case has 1 mistake: demands[0].heat: -1 is out of range; write a number of at least 0"#);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod format;
 mod judge;
 mod random;
 mod stages;
+mod wrapper;
 
 use hypocaust_optimizer::{Case, Options, Solution, check, solve};
 

@@ -17,18 +17,11 @@ pub struct Fleet {
 pub struct Plant {
     pub id: String,
     pub mode: String,
-    pub link: serde_json::Value,
+    pub link: bool,
     pub heat_mw: Option<f64>,
     pub demand_mw: Option<f64>,
     #[serde(default)]
     pub unserved_mw: BTreeMap<String, f64>,
-}
-
-impl Plant {
-    #[must_use]
-    pub fn linked(&self) -> bool {
-        self.link == json!("up") || self.link == json!(true)
-    }
 }
 
 pub struct Centre {
@@ -108,7 +101,7 @@ pub fn line(fleet: &Fleet) -> String {
     let megawatts = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |v| format!("{v:.1}"));
     let mut line = String::new();
     for plant in &fleet.plants {
-        let link = if plant.linked() { "linked" } else { "NOT LINKED" };
+        let link = if plant.link { "linked" } else { "NOT LINKED" };
         let _ = write!(
             line,
             "{}{}: {}, {}, heat {} of {} MW",
@@ -139,9 +132,9 @@ mod tests {
     #[test]
     fn a_line_names_what_is_unserved_and_what_is_unknown() {
         let fleet: Fleet = serde_json::from_value(json!({"plants": [
-            {"id": "north", "mode": "remote", "link": "up", "heat_mw": 12.34, "demand_mw": 15.0,
+            {"id": "north", "mode": "remote", "link": true, "heat_mw": 12.34, "demand_mw": 15.0,
              "unserved_mw": {"1": 0.0, "4": 2.61, "5": 0.04}},
-            {"id": "south", "mode": "holding", "link": "down", "heat_mw": null, "demand_mw": null, "unserved_mw": {}},
+            {"id": "south", "mode": "holding", "link": false, "heat_mw": null, "demand_mw": null, "unserved_mw": {}},
         ]}))
         .unwrap();
         assert_eq!(

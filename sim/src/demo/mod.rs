@@ -296,7 +296,7 @@ impl Demo {
                     .plants
                     .iter()
                     .map(|p| p.id.as_str())
-                    .filter(|id| !state.plants.iter().any(|p| p.id == *id && p.linked()))
+                    .filter(|id| !state.plants.iter().any(|p| p.id == *id && p.link))
                     .collect();
                 (!unlinked.is_empty()).then(|| format!("no link yet to {}", unlinked.join(", ")))
             }

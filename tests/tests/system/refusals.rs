@@ -1,7 +1,7 @@
 //! A foreign MQTT client publishes commands. Each wrong one is refused, with its reason in journal and metrics, and the
 //! plant's register stays as it is. The same client with everything right is obeyed: the test can tell the difference.
 
-use super::shared::{Shared, demo, say};
+use super::shared::{SIS_OFFSET, SIS_TAG, Shared, demo, say};
 use hypocaust_protocols::model::Tick;
 use hypocaust_protocols::sparkplug::payload::{Metric, MetricValue, Payload, datatype};
 use hypocaust_protocols::sparkplug::topic::{NodeMessage, Topic};
@@ -190,4 +190,26 @@ fn a_foreign_client_moves_nothing_unless_everything_is_right() {
             Action::Set { setpoint: serde_json::from_value(json!("north.b1.heat")).expect("an id"), value: 1.0 };
         f.send(&command);
     });
+    foreigner.refused("a register of the safety system", "deny-list", |f| {
+        let mut command = f.command(1.0);
+        command.action = Action::Set { setpoint: serde_json::from_value(json!(SIS_TAG)).expect("an id"), value: 1.0 };
+        f.send(&command);
+    });
+    assert_eq!(
+        modbus::read(&demo.devices()["north.plc1"], 1, "holding", SIS_OFFSET, 2).expect("the plant answers"),
+        [0, 0],
+        "a register of the safety system moved"
+    );
+
+    // The very same bytes once more, after something newer: answered again, not done again.
+    let newer = foreigner.command(1.9);
+    foreigner.send(&newer);
+    wait_until("the newer value is there", Duration::from_secs(10), || {
+        let now = foreigner.register();
+        if (now - 1.9).abs() < 1e-3 { Ok(()) } else { Err(format!("register {now}")) }
+    });
+    foreigner.send(&accepted);
+    std::thread::sleep(Duration::from_secs(3));
+    let after = foreigner.register();
+    assert!((after - 1.9).abs() < 1e-3, "a replayed command moved the register to {after}");
 }
