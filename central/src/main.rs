@@ -5,7 +5,9 @@ use hypocaust_central::ambient;
 use hypocaust_central::capacity::capacity;
 use hypocaust_central::journal::sqlite::Sqlite;
 use hypocaust_central::journal::{Entry, Hash, Head, Store, Verifier};
+use hypocaust_central::shell;
 use hypocaust_central::users::{self, Role, Users};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,6 +20,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Runs the centre.
+    Run {
+        #[arg(long, env = "HYPOCAUST_FLEET")]
+        fleet: PathBuf,
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: PathBuf,
+        /// The broker, mqtt://host:port.
+        #[arg(long, env = "HYPOCAUST_MQTT")]
+        mqtt: String,
+        /// Where console and API are served.
+        #[arg(long, env = "HYPOCAUST_LISTEN", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
     /// Reports every mistake in a fleet folder.
     Check {
         #[arg(env = "HYPOCAUST_FLEET")]
@@ -116,6 +131,15 @@ const PAGE: usize = 1000;
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
+        Verb::Run { fleet, data, mqtt, listen } => {
+            tracing_subscriber::fmt()
+                .with_env_filter(
+                    tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+                )
+                .with_writer(std::io::stderr)
+                .init();
+            shell::run::run(shell::run::Options { fleet, data, mqtt, listen }).await.map_err(untried)
+        }
         Verb::Check { fleet, json } => check(&fleet, json),
         Verb::User { verb } => user(verb).await,
         Verb::Capacity { plants, agents, json } => size(plants, agents, json),

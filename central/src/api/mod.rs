@@ -5,8 +5,12 @@
 //! the [`Session`] in the request's extensions.
 
 mod console;
+pub mod fleet;
+mod live;
 mod problem;
 mod stores;
+
+use stores::asked;
 
 pub use problem::Problem;
 

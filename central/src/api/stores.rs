@@ -23,7 +23,7 @@ pub fn routes<H: History + 'static, J: Store + 'static>(history: H, journal: J) 
     tags.merge(entries)
 }
 
-fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(super) fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     query.map(|q| q.0).map_err(|e| Problem::invalid(e.body_text()))
 }
 

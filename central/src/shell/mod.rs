@@ -2,8 +2,10 @@
 //!
 //! * [`host`]: the MQTT side.
 //! * [`leader`]: the one task that owns the domain.
+//! * [`run`]: all of it put together.
 //! * [`translate`]: Sparkplug events as inputs of the domain.
 
 pub mod host;
 pub mod leader;
+pub mod run;
 pub mod translate;

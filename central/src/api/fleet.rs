@@ -1,0 +1,144 @@
+//! Routes that ask the domain: fleet, plants, tags, dispatch, commands.
+
+use super::live::{self, Look};
+use super::{Problem, asked};
+use crate::domain::{Domain, Rejection, Request};
+use crate::shell::leader::{Gone, Handle};
+use crate::users::Session;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use hypocaust_protocols::model::{Millis, PlantId, TagId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The routes below `/api/v1`.
+pub fn routes(leader: Handle) -> Router {
+    Router::new()
+        .route("/fleet", get(fleet))
+        .route("/plants/{id}", get(plant))
+        .route("/tags", get(tags))
+        .route("/dispatch/latest", get(latest))
+        .route("/commands", post(command))
+        .route("/commands/{id}", get(outcome))
+        .route("/live", get(live::open))
+        .with_state(leader)
+}
+
+fn plain<T: Serialize>(value: T) -> Value {
+    serde_json::to_value(value).expect("a view is plain data and always has a JSON form")
+}
+
+impl From<Gone> for Problem {
+    fn from(gone: Gone) -> Problem {
+        Problem::unavailable(&gone)
+    }
+}
+
+/// Everything at one moment, for the console.
+pub(super) fn look(domain: &Domain, now: Millis) -> Look {
+    let plants = domain.fleet().plants.iter();
+    Look {
+        fleet: plain(domain.fleet_view(now)),
+        plants: plants.map(|p| (p.id.to_string(), plain(domain.plant_view(p.id.as_str(), now)))).collect(),
+        tags: domain
+            .tag_views(None, "", now)
+            .into_iter()
+            .map(|tag| {
+                let value = plain(tag);
+                (value["id"].as_str().unwrap_or_default().to_owned(), value)
+            })
+            .collect(),
+        dispatch: plain(domain.dispatch_view()),
+        data_age_s: domain.fleet().limits.data_age_s,
+    }
+}
+
+async fn fleet(State(leader): State<Handle>) -> Result<Json<Value>, Problem> {
+    Ok(Json(leader.ask(|domain, now| plain(domain.fleet_view(now))).await?))
+}
+
+async fn plant(State(leader): State<Handle>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let wanted = id.clone();
+    let view = leader.ask(move |domain, now| domain.plant_view(&wanted, now).map(plain)).await?;
+    view.map(Json).ok_or_else(|| Problem::not_found(format!("There is no plant '{id}'; GET /api/v1/fleet lists them.")))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    plant: Option<String>,
+    prefix: Option<String>,
+}
+
+async fn tags(
+    State(leader): State<Handle>,
+    query: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let which = asked(query)?;
+    let tags = leader
+        .ask(move |domain, now| {
+            let prefix = which.prefix.unwrap_or_default();
+            plain(domain.tag_views(which.plant.as_deref(), &prefix, now))
+        })
+        .await?;
+    Ok(Json(json!({ "tags": tags })))
+}
+
+async fn latest(State(leader): State<Handle>) -> Result<Json<Value>, Problem> {
+    let view = leader.ask(|domain, _| domain.dispatch_view().map(plain)).await?;
+    view.map(Json).ok_or_else(|| Problem::not_found("Nothing has been dispatched yet."))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    plant: String,
+    setpoint: String,
+    value: f64,
+    reason: String,
+}
+
+async fn command(
+    State(leader): State<Handle>,
+    Extension(session): Extension<Session>,
+    headers: HeaderMap,
+    body: Result<Json<Wish>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    if !session.role.may_command() {
+        return Err(Problem::forbidden("Commands need the role operator or one above it."));
+    }
+    let key = headers.get("idempotency-key").and_then(|k| k.to_str().ok()).filter(|k| !k.is_empty());
+    let key = key.ok_or_else(|| Problem::invalid("Send an Idempotency-Key header, new for each command."))?;
+    let wish = body.map_err(|e| Problem::invalid(e.body_text()))?.0;
+    let request = Request {
+        user: session.user,
+        idempotency_key: key.to_owned(),
+        plant: PlantId::new(&wish.plant).map_err(|e| Problem::invalid(e.to_string()))?,
+        setpoint: TagId::new(&wish.setpoint).map_err(|e| Problem::invalid(e.to_string()))?,
+        value: wish.value,
+        reason: wish.reason,
+    };
+    match leader.operate(request).await? {
+        Ok(id) => Ok((StatusCode::ACCEPTED, Json(json!({ "id": id })))),
+        Err(rejection) => Err(refused(&rejection)),
+    }
+}
+
+fn refused(rejection: &Rejection) -> Problem {
+    let status = match rejection {
+        Rejection::NoPlant(_) | Rejection::NoSetpoint { .. } | Rejection::NoAlarm(_) => StatusCode::NOT_FOUND,
+        Rejection::OutOfBounds { .. } | Rejection::Watchdog(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Rejection::KeyReused => StatusCode::CONFLICT,
+        Rejection::NotLinked(_) | Rejection::NotLeading(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Problem::new(status, rejection.code(), "The command is refused", rejection.to_string())
+}
+
+async fn outcome(State(leader): State<Handle>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let wanted = id.clone();
+    let view = leader.ask(move |domain, _| domain.command_view(&wanted).map(plain)).await?;
+    view.map(Json).ok_or_else(|| Problem::not_found(format!("There is no command '{id}'.")))
+}

@@ -1,0 +1,167 @@
+//! `hypocaust-central run`: everything put together, and taken apart again on a signal.
+
+use super::host::{self, Ledger};
+use super::leader::{Ended, leader};
+use crate::api::{self, Gate};
+use crate::domain::{Domain, Event, Judges, State};
+use crate::journal::{self, Store, Verifier};
+use crate::users::Users;
+use crate::{ambient, telemetry};
+use hypocaust_protocols::files;
+use hypocaust_protocols::mqtt::Settings;
+use hypocaust_protocols::wire::{SigningKey, key_from_hex};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What `run` is asked for.
+pub struct Options {
+    pub fleet: PathBuf,
+    pub data: PathBuf,
+    /// `mqtt://host:port`.
+    pub mqtt: String,
+    pub listen: SocketAddr,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn explained<E: std::error::Error + Send + Sync + 'static>(what: String) -> impl FnOnce(E) -> Failure {
+    move |error| format!("{what}: {error}").into()
+}
+
+/// Host and port of an `mqtt://` address.
+fn broker(address: &str) -> Result<(String, u16), Failure> {
+    address
+        .strip_prefix("mqtt://")
+        .and_then(|rest| rest.trim_end_matches('/').rsplit_once(':'))
+        .and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)))
+        .ok_or_else(|| format!("\"{address}\" is no broker's address; write mqtt://host:port").into())
+}
+
+/// The centre's key, made at the first start; the public half lies beside it for the edges.
+fn signing_key(data: &Path) -> Result<SigningKey, Failure> {
+    let secret = data.join("centre.key");
+    let text = match std::fs::read_to_string(&secret) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let bytes: [u8; 32] = ambient::random().map_err(explained("no random bytes for a key".into()))?;
+            let text = hex::encode(bytes);
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&secret)
+                .map_err(explained(format!("cannot write {}", secret.display())))?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            text
+        }
+        Err(error) => return Err(format!("cannot read {}: {error}", secret.display()).into()),
+    };
+    let key = key_from_hex(&text).map_err(explained(secret.display().to_string()))?;
+    let public = data.join("centre.pub");
+    std::fs::write(&public, hex::encode(key.verifying_key().to_bytes()))
+        .map_err(explained(format!("cannot write {}", public.display())))?;
+    Ok(key)
+}
+
+/// The journal folded into the state, verified on the way: a centre does not start on a broken chain.
+async fn replay(store: &journal::sqlite::Sqlite) -> Result<State, Failure> {
+    const PAGE: usize = 1000;
+    let mut verifier = Verifier::new(store.fleet(), None);
+    let mut state = State::fold([]);
+    let mut from = 1;
+    loop {
+        let page = store.read(from, PAGE).await?;
+        for entry in &page {
+            verifier.step(entry).map_err(|broken| format!("the journal does not verify: {broken}"))?;
+            state.apply(&Event::read(entry)?);
+        }
+        if page.len() < PAGE {
+            return Ok(state);
+        }
+        from += PAGE as u64;
+    }
+}
+
+/// Runs until a signal, or until this centre may not lead any more.
+pub async fn run(options: Options) -> Result<(), Failure> {
+    let fleet = Arc::new(files::load(&options.fleet)?);
+    let (host, port) = broker(&options.mqtt)?;
+    std::fs::create_dir_all(&options.data).map_err(explained(format!("cannot make {}", options.data.display())))?;
+    let key = signing_key(&options.data)?;
+    let store = journal::sqlite::Sqlite::open(&options.data.join("journal.db"), &fleet.id).await?;
+    let history = telemetry::Sqlite::open(&options.data.join("history.db")).await?;
+    let users = Users::open(&options.data.join("users.db")).await?;
+    let state = replay(&store).await?;
+    let head = store.head().await?;
+    // Edges may know a higher epoch than a journal that was restored from a backup; the domain forks above theirs.
+    let epoch = store.epoch().await? + 1;
+    let listener = tokio::net::TcpListener::bind(options.listen)
+        .await
+        .map_err(explained(format!("cannot listen on {}", options.listen)))?;
+
+    let (outgoing, commands) = mpsc::channel(1024);
+    let domain = Domain::new(Arc::clone(&fleet), key, Judges::ours(), epoch, state, head);
+    let (leader, handle) = leader(domain, store.clone(), outgoing);
+    let mut leading = tokio::spawn(leader.run());
+    let mut settings = Settings::new(host, port, format!("{}-{}", host::HOST_ID, fleet.id));
+    // An edge acts on its own after seconds without the centre; waiting longer than that for a broker would be the cause.
+    settings.backoff_max = Duration::from_secs_f64(fleet.limits.hold_after_s);
+    let mut hosting = {
+        let (fleet, handle, history) = (Arc::clone(&fleet), handle.clone(), Arc::new(history.clone()));
+        tokio::spawn(async move { host::run(&fleet, settings, handle, commands, history, Ledger::default()).await })
+    };
+    let gate = Gate::new(users, prometheus::Registry::new(), Arc::new(ambient::now));
+    let health = tokio::spawn(watch(gate.clone(), handle.clone()));
+    let app = api::router(gate, history, store, api::fleet::routes(handle.clone()));
+    let mut serving =
+        tokio::spawn(
+            async move { axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await },
+        );
+    tracing::info!(console = %options.listen, epoch, %head, "the centre runs");
+    let outcome = tokio::select! {
+        () = stop_signal() => Ok(()),
+        ended = &mut leading => Err(match ended {
+            Ok(ended @ Ended::SteppedDown(_)) => ended.to_string(),
+            Ok(Ended::Unheld) => "the leader lost its last holder".to_owned(),
+            Err(error) => format!("the leader's task ended: {error}"),
+        }),
+        ended = &mut hosting => Err(match ended {
+            Ok(Ok(())) => "the MQTT host ended".to_owned(),
+            Ok(Err(error)) => format!("the MQTT host ended: {error}"),
+            Err(error) => format!("the MQTT host's task ended: {error}"),
+        }),
+        ended = &mut serving => Err(format!("the HTTP service ended: {ended:?}")),
+    };
+    for task in [health.abort_handle(), serving.abort_handle(), hosting.abort_handle(), leading.abort_handle()] {
+        task.abort();
+    }
+    outcome.map_err(Into::into)
+}
+
+/// Reports the domain's health to the gate every second.
+async fn watch(gate: Gate, leader: super::leader::Handle) {
+    loop {
+        let asked = leader.ask(|domain, _| (domain.leads(), domain.head()));
+        match tokio::time::timeout(Duration::from_secs(2), asked).await {
+            Ok(Ok((leads, head))) => gate.report("leader", leads, format!("journal at {head}")),
+            Ok(Err(gone)) => gate.report("leader", false, gone.to_string()),
+            Err(_) => gate.report("leader", false, "the domain has not answered for 2 s"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn stop_signal() {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .expect("a program may listen to its own signals");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}
