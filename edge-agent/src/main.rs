@@ -1,1 +1,303 @@
-fn main() {}
+//! `hypocaust-edge`: the program of one plant's gateway.
+//!
+//! Answers go to standard output, everything else to standard error. Exit 0: it is so; 1: it is not, with the reasons;
+//! 2: wrong usage; 3: could not be tried.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use hypocaust_edge::shell::{Endpoints, inquire, run};
+use hypocaust_protocols::files::{self, nearest};
+use hypocaust_protocols::model::{Fleet, Plant};
+use hypocaust_protocols::wire::{VerifyingKey, Writer, public_key_from_hex};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Parser)]
+#[command(name = "hypocaust-edge", version, about = "The edge agent of one plant: scan, guard, fail-safe, spool")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Args)]
+struct Place {
+    /// The fleet folder.
+    #[arg(long, env = "HYPOCAUST_FLEET")]
+    fleet: PathBuf,
+    /// The plant of this edge.
+    #[arg(long, env = "HYPOCAUST_PLANT")]
+    plant: String,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Runs until SIGTERM.
+    Run {
+        #[command(flatten)]
+        place: Place,
+        /// Where spool and state are kept.
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: PathBuf,
+        /// `mqtt://host:port`
+        #[arg(long, env = "HYPOCAUST_MQTT")]
+        mqtt: String,
+        /// JSON, device id to host:port, for devices that are not where the fleet says.
+        #[arg(long, env = "HYPOCAUST_ENDPOINTS")]
+        endpoints: Option<PathBuf>,
+        /// The centre's public key (hex).
+        #[arg(long, env = "HYPOCAUST_KEY")]
+        key: PathBuf,
+        /// Address for /metrics and /status.
+        #[arg(long, env = "HYPOCAUST_METRICS")]
+        metrics: Option<SocketAddr>,
+        /// Beyond this the oldest entries are lost. The default holds days of a plant of hundreds of tags.
+        #[arg(long, env = "HYPOCAUST_SPOOL_LIMIT_MB", default_value_t = 4096)]
+        spool_limit_mb: u64,
+    },
+    /// Reports every mistake in a fleet folder.
+    Check {
+        #[arg(env = "HYPOCAUST_FLEET")]
+        fleet: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Reads one device once and prints what it shows.
+    Probe {
+        #[command(flatten)]
+        place: Place,
+        device: String,
+        #[arg(long, env = "HYPOCAUST_ENDPOINTS")]
+        endpoints: Option<PathBuf>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the data folder, and the running edge if there is one, say.
+    Status {
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: PathBuf,
+        #[arg(long, env = "HYPOCAUST_METRICS")]
+        metrics: Option<SocketAddr>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Asks the write gate about a write, without making it.
+    SimulateWrite {
+        #[command(flatten)]
+        place: Place,
+        setpoint: String,
+        #[arg(allow_negative_numbers = true)]
+        value: f64,
+        /// Where the setpoint stands, to tell how long the movement takes.
+        #[arg(long, allow_negative_numbers = true)]
+        from: Option<f64>,
+        #[arg(long, value_enum, default_value = "dispatch")]
+        writer: Who,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Who {
+    FailSafe,
+    Operator,
+    Procedure,
+    Dispatch,
+    SubAgent,
+}
+
+impl From<Who> for Writer {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::FailSafe => Writer::FailSafe,
+            Who::Operator => Writer::Operator,
+            Who::Procedure => Writer::Procedure,
+            Who::Dispatch => Writer::Dispatch,
+            Who::SubAgent => Writer::SubAgent,
+        }
+    }
+}
+
+/// Why the answer is not "it is so".
+enum Failure {
+    No(String),
+    Usage(String),
+    Untried(String),
+}
+
+impl From<files::Error> for Failure {
+    fn from(error: files::Error) -> Self {
+        match error {
+            files::Error::Unreadable { .. } => Failure::Untried(error.to_string()),
+            files::Error::Mistakes { .. } => Failure::No(error.to_string()),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HYPOCAUST_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    match verb(Cli::parse().verb).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::No(why)) => fail(1, &why),
+        Err(Failure::Usage(why)) => fail(2, &why),
+        Err(Failure::Untried(why)) => fail(3, &why),
+    }
+}
+
+fn fail(code: u8, why: &str) -> ExitCode {
+    eprintln!("{}", why.trim_end());
+    ExitCode::from(code)
+}
+
+async fn verb(verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Run { place, data, mqtt, endpoints, key, metrics, spool_limit_mb } => {
+            let (fleet, plant) = read(&place)?;
+            let endpoints = overrides(endpoints.as_deref(), &plant)?;
+            let broker = broker(&mqtt).map_err(Failure::Usage)?;
+            let key = wait_for_key(&key).await?;
+            let spool_limit_bytes = spool_limit_mb.saturating_mul(1_000_000);
+            let plant = plant.id;
+            let fleet = Arc::new(fleet);
+            let options = run::Options { fleet, plant, data, broker, endpoints, key, metrics, spool_limit_bytes };
+            run::run(options).await.map_err(Failure::Untried)
+        }
+        Verb::Check { fleet, json } => check(&fleet, json),
+        Verb::Probe { place, device, endpoints, json } => {
+            let (fleet, plant) = read(&place)?;
+            let endpoints = overrides(endpoints.as_deref(), &plant)?;
+            let all = inquire::probe(&fleet, &plant, &device, &endpoints).await.map_err(Failure::Usage)?;
+            show(&all, json, || {
+                for p in &all {
+                    match (&p.value, &p.error) {
+                        (Some(value), _) => println!("{:32} {value:>12.4} {}", p.tag.as_str(), p.unit),
+                        (None, error) => {
+                            println!("{:32} {:>12} {}", p.tag.as_str(), "-", error.as_deref().unwrap_or(""))
+                        }
+                    }
+                }
+            });
+            match all.iter().find_map(|p| p.error.as_ref()) {
+                Some(error) if all.iter().all(|p| p.value.is_none()) => Err(Failure::Untried(error.clone())),
+                Some(error) => Err(Failure::No(format!("not every tag could be read: {error}"))),
+                None => Ok(()),
+            }
+        }
+        Verb::Status { data, metrics, json } => {
+            let report = inquire::status(&data, metrics).await.map_err(Failure::Untried)?;
+            show(&report, json, || {
+                println!("running        {}", if report.running { "yes" } else { "not known to be (give --metrics)" });
+                println!("last boot      {}", report.last_boot.map_or("never".into(), |b| b.to_string()));
+                println!("epoch          {}", report.epoch);
+                println!("trips latched  {}", report.trips_latched.join(", "));
+                let oldest = report.spool_oldest.as_deref().unwrap_or("-");
+                println!(
+                    "spool          {} entries, {} bytes, oldest {oldest}",
+                    report.spool_entries, report.spool_bytes
+                );
+                if let Some(live) = &report.live {
+                    println!("mode           {}", live["mode"].as_str().unwrap_or("-"));
+                    println!("link           {}", if live["link"] == true { "up" } else { "down" });
+                    println!("devices        {}", live["devices"]);
+                }
+            });
+            Ok(())
+        }
+        Verb::SimulateWrite { place, setpoint, value, from, writer, json } => {
+            let (fleet, plant) = read(&place)?;
+            let verdict =
+                inquire::simulate(&fleet, &plant, &setpoint, value, from, writer.into()).map_err(Failure::Usage)?;
+            show(&verdict, json, || match (&verdict.refusal, verdict.travel_s) {
+                (Some(_), _) => {}
+                (None, Some(s)) => println!("allowed; the movement takes {s:.1} s"),
+                (None, None) if from.is_some() => {
+                    println!("allowed, but this lane would not move it (wrong direction)")
+                }
+                (None, None) => println!("allowed"),
+            });
+            match verdict.refusal {
+                Some(refusal) => {
+                    Err(Failure::No(format!("refused by {}: {} ({})", refusal.gate, refusal.reason, refusal.code)))
+                }
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+fn show(value: &impl Serialize, json: bool, text: impl FnOnce()) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(value).expect("reports are plain data"));
+    } else {
+        text();
+    }
+}
+
+fn check(folder: &Path, json: bool) -> Result<(), Failure> {
+    match files::load(folder) {
+        Ok(fleet) => {
+            let tags: usize = fleet.plants.iter().map(|p| p.tags.len()).sum();
+            show(&serde_json::json!({ "mistakes": [] }), json, || {
+                println!("{}: {} plants, {tags} tags, no mistakes", fleet.id, fleet.plants.len());
+            });
+            Ok(())
+        }
+        Err(files::Error::Mistakes { report }) if json => {
+            println!("{}", serde_json::json!({ "mistakes": report.findings() }));
+            Err(Failure::No(format!("{} mistakes", report.len())))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read(place: &Place) -> Result<(Fleet, Plant), Failure> {
+    let fleet = files::load(&place.fleet)?;
+    match fleet.plant(&place.plant).cloned() {
+        Some(plant) => Ok((fleet, plant)),
+        None => {
+            let ids: Vec<&str> = fleet.plants.iter().map(|p| p.id.as_str()).collect();
+            let instead = nearest(&place.plant, ids.iter().copied()).map_or_else(|| ids.join(", "), str::to_owned);
+            Err(Failure::Usage(format!("the fleet has no plant '{}'; write --plant {instead}", place.plant)))
+        }
+    }
+}
+
+fn overrides(path: Option<&Path>, plant: &Plant) -> Result<Endpoints, Failure> {
+    let Some(path) = path else { return Ok(Endpoints::default()) };
+    let endpoints = Endpoints::read(path).map_err(Failure::Untried)?;
+    endpoints.check(plant).map_err(Failure::No)?;
+    Ok(endpoints)
+}
+
+fn broker(url: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("'{url}' is no broker: write mqtt://host:port, such as mqtt://127.0.0.1:1883");
+    let rest = url.strip_prefix("mqtt://").ok_or_else(wrong)?;
+    let (host, port) = rest.trim_end_matches('/').rsplit_once(':').ok_or_else(wrong)?;
+    if host.is_empty() {
+        return Err(wrong());
+    }
+    Ok((host.to_owned(), port.parse().map_err(|_| wrong())?))
+}
+
+/// The centre makes its key at its first start; an edge that is started together with it waits a little for the file.
+async fn wait_for_key(path: &Path) -> Result<VerifyingKey, Failure> {
+    let shown = path.display();
+    for _ in 0..60 {
+        match std::fs::read_to_string(path) {
+            Ok(text) if !text.trim().is_empty() => {
+                return public_key_from_hex(&text)
+                    .map_err(|e| Failure::No(format!("{shown} holds no public key: {e}")));
+            }
+            _ => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+    }
+    Err(Failure::Untried(format!(
+        "no public key in {shown} after 30 s: copy the centre's centre.pub there, or name it with --key"
+    )))
+}

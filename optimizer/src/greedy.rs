@@ -123,16 +123,60 @@ enum Source {
     Store(usize),
 }
 
-/// A way from a header to the consumer's: links with their direction (true is forward), in flow order, and the share
-/// of the heat that arrives.
-#[derive(Clone)]
+/// Where a header's heat goes next on its way to the consumer's header: the link, whether forward, the header there;
+/// and the share of the heat that arrives in the end. The consumer's own header has no hop.
+#[derive(Clone, Copy)]
 struct Way {
-    links: Vec<(usize, bool)>,
+    hop: Option<(usize, bool, usize)>,
     arriving: f64,
+}
+
+/// What does not change within a step, looked up once.
+struct Map {
+    units: Vec<usize>,
+    storages: Vec<usize>,
+    links: Vec<(usize, usize)>,
+    /// By unit: connections, and what a MW of its heat adds to their net draw.
+    draws: Vec<Vec<(usize, f64)>>,
+    /// By connection: whether a unit feeds it.
+    fed: Vec<bool>,
+}
+
+impl Map {
+    fn new(case: &Case, t: usize) -> Self {
+        // `validate` has seen to it that every header named is there.
+        let header = |id: &str| case.headers.iter().position(|header| header.id == id).unwrap_or(0);
+        let draws: Vec<Vec<(usize, f64)>> = (0..case.units.len())
+            .map(|u| (0..case.connections.len()).map(|c| (c, draw(case, u, c, t))).filter(|(_, d)| *d != 0.0).collect())
+            .collect();
+        let mut fed = vec![false; case.connections.len()];
+        for &(c, draw) in draws.iter().flatten() {
+            fed[c] |= draw < 0.0;
+        }
+        Self {
+            units: case.units.iter().map(|unit| header(&unit.header)).collect(),
+            storages: case.storages.iter().map(|storage| header(&storage.header)).collect(),
+            links: case.links.iter().map(|link| (header(&link.from), header(&link.to))).collect(),
+            draws,
+            fed,
+        }
+    }
+}
+
+/// What a MW of the unit's heat adds to the net draw of a connection.
+fn draw(case: &Case, u: usize, c: usize, t: usize) -> f64 {
+    let (unit, connection) = (&case.units[u], &case.connections[c]);
+    if unit.plant != connection.plant {
+        return 0.0;
+    }
+    let takes = if unit.carrier.as_ref() == Some(&connection.carrier) { unit.input_per_heat(t) } else { 0.0 };
+    let electric = case.carriers.iter().any(|carrier| carrier.id == connection.carrier && carrier.is_power());
+    takes - if electric { unit.power_per_heat(t) } else { 0.0 }
 }
 
 struct Step<'a> {
     case: &'a Case,
+    map: Map,
     t: usize,
     hours: f64,
     heat: Vec<f64>,
@@ -170,6 +214,7 @@ impl<'a> Step<'a> {
         }
         Self {
             case,
+            map: Map::new(case, t),
             t,
             hours,
             heat: vec![0.0; case.units.len()],
@@ -194,37 +239,27 @@ impl<'a> Step<'a> {
         self.case.headers.iter().position(|header| header.id == id).unwrap_or(0)
     }
 
-    /// What a MW of the unit's heat adds to the net draw of a connection.
-    fn draw(&self, u: usize, c: usize) -> f64 {
-        let (unit, connection) = (&self.case.units[u], &self.case.connections[c]);
-        if unit.plant != connection.plant {
-            return 0.0;
-        }
-        let takes = if unit.carrier.as_ref() == Some(&connection.carrier) { unit.input_per_heat(self.t) } else { 0.0 };
-        let electric = self.case.carriers.iter().any(|carrier| carrier.id == connection.carrier && carrier.is_power());
-        takes - if electric { unit.power_per_heat(self.t) } else { 0.0 }
-    }
-
     /// MW of heat that the unit can add now.
     fn room(&self, u: usize, ceiling: f64) -> f64 {
         let mut room = ceiling - self.heat[u];
-        for (c, connection) in self.case.connections.iter().enumerate() {
-            let draw = self.draw(u, c);
-            if draw > 0.0 {
-                room = room.min((connection.max_import.at(self.t) - self.net[c]) / draw);
-            } else if draw < 0.0 {
-                room = room.min((connection.max_export.at(self.t) + self.net[c]) / -draw);
-            }
+        for &(c, draw) in &self.map.draws[u] {
+            let connection = &self.case.connections[c];
+            let left = if draw > 0.0 {
+                connection.max_import.at(self.t) - self.net[c]
+            } else {
+                connection.max_export.at(self.t) + self.net[c]
+            };
+            room = room.min(left / draw.abs());
         }
         room.max(0.0)
     }
 
     fn make(&mut self, u: usize, mw: f64) {
         self.heat[u] += mw;
-        for c in 0..self.net.len() {
-            let draw = self.draw(u, c);
+        for &(c, draw) in &self.map.draws[u] {
             self.net[c] += mw * draw;
-            self.freed |= draw < 0.0;
+            // Power made is room for drawing, and power drawn is room for making.
+            self.freed |= self.map.fed[c];
         }
     }
 
@@ -232,9 +267,9 @@ impl<'a> Step<'a> {
     fn marginal_cost(&self, u: usize) -> f64 {
         let unit = &self.case.units[u];
         let mut cost = marginal_cost_outside_connections(self.case, unit, self.t);
-        for (c, connection) in self.case.connections.iter().enumerate() {
-            let draw = self.draw(u, c);
-            if let Some(carrier) = self.case.carriers.iter().find(|carrier| carrier.id == connection.carrier) {
+        for &(c, draw) in &self.map.draws[u] {
+            let id = &self.case.connections[c].carrier;
+            if let Some(carrier) = self.case.carriers.iter().find(|carrier| carrier.id == *id) {
                 let buying = carrier.buying(self.t) + carrier.co2_t_per_mwh * self.case.co2_price.at(self.t);
                 // What is made saves a purchase first, and is sold beyond that.
                 let exporting = draw < 0.0 && self.net[c] <= DUST;
@@ -249,7 +284,7 @@ impl<'a> Step<'a> {
         for u in 0..self.heat.len() {
             let mw = self.room(u, self.floor[u]);
             self.make(u, mw);
-            let header = self.header(&self.case.units[u].header);
+            let header = self.map.units[u];
             self.surplus[header] += mw;
         }
     }
@@ -277,15 +312,21 @@ impl<'a> Step<'a> {
             let class = &self.case.demands[d].class;
             self.case.classes.iter().position(|known| known == class)
         });
-        // Heat that a CHP unit makes for a lower class frees power, which may be heat for a higher one: begin again.
+        // Heat that a CHP unit makes for a lower class frees power, which may be heat for a higher one: look again.
         let mut next = 0;
         while let Some(&d) = order.get(next) {
-            let demand = &self.case.demands[d];
-            let rest = demand.heat.at(self.t) - self.served[d];
             self.freed = false;
-            self.served[d] += self.bring(self.header(&demand.header), rest, true);
-            next = if self.freed { 0 } else { next + 1 };
+            self.served[d] += self.bring(self.header(&self.case.demands[d].header), self.missing(d), true);
+            if !self.freed {
+                next += 1;
+            } else if order[..next].iter().any(|&above| self.missing(above) > DUST) {
+                next = 0;
+            }
         }
+    }
+
+    fn missing(&self, d: usize) -> f64 {
+        self.case.demands[d].heat.at(self.t) - self.served[d]
     }
 
     /// Fills stores up to the level that they are to end at, from sources with room left.
@@ -298,7 +339,7 @@ impl<'a> Step<'a> {
             let goal = storage.final_mwh().unwrap_or(storage.initial_mwh);
             let lacking = (goal - self.kept(storage, s)) / (self.hours * storage.charge_eff);
             let wanted = lacking.min(storage.charge_max.at(self.t));
-            self.charge[s] = self.bring_all(self.header(&storage.header), wanted, false);
+            self.charge[s] = self.bring_all(self.map.storages[s], wanted, false);
         }
     }
 
@@ -323,19 +364,14 @@ impl<'a> Step<'a> {
     fn bring(&mut self, to: usize, wanted: f64, stores: bool) -> f64 {
         let mut came = 0.0;
         while wanted - came > DUST {
-            let Some((source, way, room)) = self.cheapest(to, stores) else {
+            let ways = self.ways(to);
+            let Some((source, from, room)) = self.cheapest(&ways, stores) else {
                 break;
             };
+            let Some(way) = ways[from] else { break };
             let sent = room.min((wanted - came) / way.arriving);
-            let mut flow = sent;
-            for &(l, forward) in &way.links {
-                if forward {
-                    self.forward[l] += flow;
-                } else {
-                    self.reverse[l] += flow;
-                }
-                flow *= 1.0 - self.case.links[l].loss_frac;
-            }
+            let flow = sent * way.arriving;
+            self.send(&ways, from, sent);
             match source {
                 Source::Forced(header) => self.surplus[header] -= sent,
                 Source::Unit(u) => self.make(u, sent),
@@ -349,44 +385,59 @@ impl<'a> Step<'a> {
         came.min(wanted.max(0.0))
     }
 
-    fn cheapest(&self, to: usize, stores: bool) -> Option<(Source, Way, f64)> {
-        let mut best: Option<(f64, Source, Way, f64)> = None;
-        for (h, way) in self.ways(to).into_iter().enumerate() {
-            let Some(way) = way else { continue };
-            let carried = self.carried(&way);
-            let mut offer = |price: f64, source: Source, room: f64| {
-                let price = price / way.arriving;
-                let room = room.min(carried);
-                if room > DUST && best.as_ref().is_none_or(|(least, ..)| price < *least) {
-                    best = Some((price, source, way.clone(), room));
-                }
-            };
-            offer(-RESERVE, Source::Forced(h), self.surplus[h]);
-            let id = &self.case.headers[h].id;
-            for (u, unit) in self.case.units.iter().enumerate() {
-                if unit.header == *id {
-                    offer(self.marginal_cost(u), Source::Unit(u), self.room(u, self.ceiling[u]));
+    /// The cheapest source, its header, and MW that it can send.
+    fn cheapest(&self, ways: &[Option<Way>], stores: bool) -> Option<(Source, usize, f64)> {
+        let mut best: Option<(f64, Source, usize, f64)> = None;
+        let mut offer = |price: f64, source: Source, header: usize, room: f64| {
+            let Some(way) = ways[header] else { return };
+            let price = price / way.arriving;
+            if room > DUST && best.as_ref().is_none_or(|(least, ..)| price < *least) {
+                let room = room.min(self.carried(ways, header));
+                if room > DUST {
+                    best = Some((price, source, header, room));
                 }
             }
-            for (s, storage) in self.case.storages.iter().enumerate() {
-                if stores && storage.header == *id {
-                    let held = self.kept(storage, s) * storage.discharge_eff / self.hours;
-                    let room = held.min(storage.discharge_max.at(self.t)) - self.discharge[s];
-                    offer(RESERVE, Source::Store(s), room);
-                }
+        };
+        for (h, surplus) in self.surplus.iter().enumerate() {
+            offer(-RESERVE, Source::Forced(h), h, *surplus);
+        }
+        for (u, &header) in self.map.units.iter().enumerate() {
+            if ways[header].is_some() {
+                offer(self.marginal_cost(u), Source::Unit(u), header, self.room(u, self.ceiling[u]));
             }
         }
-        best.map(|(_, source, way, room)| (source, way, room))
+        if stores {
+            for (s, storage) in self.case.storages.iter().enumerate() {
+                let held = self.kept(storage, s) * storage.discharge_eff / self.hours;
+                let room = held.min(storage.discharge_max.at(self.t)) - self.discharge[s];
+                offer(RESERVE, Source::Store(s), self.map.storages[s], room);
+            }
+        }
+        best.map(|(_, source, header, room)| (source, header, room))
     }
 
-    /// MW at the sending end that a way can still carry.
-    fn carried(&self, way: &Way) -> f64 {
+    /// MW at the sending end that the way from a header can still carry.
+    fn carried(&self, ways: &[Option<Way>], mut header: usize) -> f64 {
         let (mut share, mut least) = (1.0, f64::INFINITY);
-        for &(l, forward) in &way.links {
+        while let Some((l, forward, next)) = ways[header].and_then(|way| way.hop) {
             least = f64::min(least, self.spare(l, forward) / share);
             share *= 1.0 - self.case.links[l].loss_frac;
+            header = next;
         }
         least
+    }
+
+    /// Books a flow on the links of a way.
+    fn send(&mut self, ways: &[Option<Way>], mut header: usize, mut flow: f64) {
+        while let Some((l, forward, next)) = ways[header].and_then(|way| way.hop) {
+            if forward {
+                self.forward[l] += flow;
+            } else {
+                self.reverse[l] += flow;
+            }
+            flow *= 1.0 - self.case.links[l].loss_frac;
+            header = next;
+        }
     }
 
     fn spare(&self, l: usize, forward: bool) -> f64 {
@@ -397,18 +448,20 @@ impl<'a> Step<'a> {
     /// The way with the least loss from every header to `to` over links with room (Bellman and Ford).
     fn ways(&self, to: usize) -> Vec<Option<Way>> {
         let mut ways: Vec<Option<Way>> = vec![None; self.case.headers.len()];
-        ways[to] = Some(Way { links: Vec::new(), arriving: 1.0 });
-        for _ in 1..self.case.headers.len() {
-            for (l, link) in self.case.links.iter().enumerate() {
-                let (from, onto) = (self.header(&link.from), self.header(&link.to));
+        ways[to] = Some(Way { hop: None, arriving: 1.0 });
+        let mut better = true;
+        while better {
+            better = false;
+            for (l, &(from, onto)) in self.map.links.iter().enumerate() {
+                let kept = 1.0 - self.case.links[l].loss_frac;
                 for (sender, receiver, forward) in [(from, onto, true), (onto, from, false)] {
-                    let Some(rest) = ways[receiver].clone() else { continue };
-                    let arriving = rest.arriving * (1.0 - link.loss_frac);
-                    let better = ways[sender].as_ref().is_none_or(|way| arriving > way.arriving);
-                    if better && arriving > DUST && self.spare(l, forward) > DUST {
-                        let mut links = vec![(l, forward)];
-                        links.extend(rest.links);
-                        ways[sender] = Some(Way { links, arriving });
+                    let Some(rest) = ways[receiver] else { continue };
+                    let arriving = rest.arriving * kept;
+                    // Strictly more, so that no way runs in a circle.
+                    let more = ways[sender].is_none_or(|way| arriving > way.arriving);
+                    if more && arriving > DUST && self.spare(l, forward) > DUST {
+                        ways[sender] = Some(Way { hop: Some((l, forward, receiver)), arriving });
+                        better = true;
                     }
                 }
             }

@@ -63,8 +63,7 @@ fn most_served(at: &Instant, class: Class) -> f64 {
         cap(s + 2 * m + i, demand.2);
     }
     for header in 0..h {
-        let fixed: f64 =
-            at.mains.iter().filter(|p| p.from == header || p.to == header).map(|p| p.fixed / 2.0).sum();
+        let fixed: f64 = at.mains.iter().filter(|p| p.from == header || p.to == header).map(|p| p.fixed / 2.0).sum();
         cap(s + 2 * m + d + header, fixed);
     }
     for header in 0..h {

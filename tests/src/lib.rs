@@ -1,5 +1,11 @@
 //! Tests of the whole: the world under random faults, and the real programs against real servers.
 //!
+//! * [`checks`]: what must hold of every simulated world.
+//! * [`clairvoyant`]: the most heat that anybody could have served.
+//! * [`faults`]: what happens in it, from a seed.
 //! * [`harness`]: the real programs, started and ended.
 
+pub mod checks;
+pub mod clairvoyant;
+pub mod faults;
 pub mod harness;

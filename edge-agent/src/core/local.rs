@@ -33,7 +33,10 @@ impl Core {
         for m in &moves {
             self.hold(now, Hold::Balance(header.id.clone()), &m.setpoint, m.value);
         }
-        self.event(Event::Balanced { header: header.id.clone(), deficit_mw, moves });
+        // A header that nothing can be done for has been told of by its alarm.
+        if !moves.is_empty() {
+            self.event(Event::Balanced { header: header.id.clone(), deficit_mw, moves });
+        }
     }
 
     /// Opening a cap is no fail-safe move: it goes through the whole gate, as dispatch would.

@@ -8,8 +8,9 @@ impl Core {
         for (tag, result) in values {
             self.image.read(now.wall, now.tick, &tag, result);
         }
-        if let Some(reason) = self.devices.get_mut(device)
-            && reason.take().is_some()
+        // The first answer after a start is no return: nothing was lost before it.
+        if let Some(reason) = self.devices.get_mut(device).and_then(Option::take)
+            && reason != BadReason::NotRead.name()
         {
             self.event(Event::DeviceBack { device: device.clone() });
         }

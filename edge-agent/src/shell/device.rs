@@ -60,7 +60,13 @@ pub enum Scan {
 
 impl Driver {
     /// The error names the tag that cannot be read by any request.
-    pub fn new(plant: &Plant, device: &Device, endpoint: &str, scan: &[ScanClass], counter: Counter) -> Result<Self, String> {
+    pub fn new(
+        plant: &Plant,
+        device: &Device,
+        endpoint: &str,
+        scan: &[ScanClass],
+        counter: Counter,
+    ) -> Result<Self, String> {
         let own = || plant.tags.iter().filter(|t| t.device == device.id);
         let mut classes = Vec::new();
         for (index, class) in scan.iter().enumerate() {
@@ -113,7 +119,8 @@ impl Driver {
                     Some(Scan::Read(values)) => Input::Reads { device: self.device.id.clone(), values },
                     Some(Scan::Lost { reason, detail }) => {
                         // One class tells for all; the others need not wait for their time-outs too.
-                        let pause = Instant::from_std(super::clock::monotonic()) + Duration::from_millis(self.device.timeout_ms);
+                        let pause = Instant::from_std(super::clock::monotonic())
+                            + Duration::from_millis(self.device.timeout_ms);
                         due.iter_mut().for_each(|d| *d = (*d).max(pause));
                         Input::DeviceLost { device: self.device.id.clone(), reason, detail }
                     }
@@ -194,7 +201,9 @@ impl Driver {
         let RegisterWrite { offset, values } = register_write(tag, value);
         match self.client.write_registers(offset, &values).await {
             Ok(()) => self.counted = Some(value),
-            Err(error) => tracing::debug!(device = %self.device.id, error = %chain(&error), "the watchdog counter was not written"),
+            Err(error) => {
+                tracing::debug!(device = %self.device.id, error = %chain(&error), "the watchdog counter was not written")
+            }
         }
     }
 
@@ -213,7 +222,11 @@ impl Driver {
             _ => self.client.write_registers(tag.offset, &words).await,
         };
         done.map_err(|e| chain(&e))?;
-        let words = self.client.read(tag.table, tag.offset, width(&tag)).await.map_err(|e| format!("read-back: {}", chain(&e)))?;
+        let words = self
+            .client
+            .read(tag.table, tag.offset, width(&tag))
+            .await
+            .map_err(|e| format!("read-back: {}", chain(&e)))?;
         decode(&tag, &words, 0).map_err(|reason| format!("read-back: {reason}"))
     }
 }

@@ -142,10 +142,12 @@ impl Spool {
     }
 
     pub async fn fill(&self) -> Result<Fill, Error> {
-        let row = sqlx::query("select count(*) as n, coalesce(sum(length(body)), 0) as bytes, min(time) as oldest from spool")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(step("count"))?;
+        let row = sqlx::query(
+            "select count(*) as n, coalesce(sum(length(body)), 0) as bytes, min(time) as oldest from spool",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(step("count"))?;
         let part = |name| row.try_get::<i64, _>(name).map(uint).map_err(step("count"));
         let oldest: Option<i64> = row.try_get("oldest").map_err(step("count"))?;
         Ok(Fill { entries: part("n")?, bytes: part("bytes")?, oldest: oldest.map(Millis) })

@@ -6,8 +6,10 @@ use hypocaust_optimizer::problem::Problem;
 /// Costs by column; all other columns cost nothing.
 const COSTS: &[(usize, f64)] = &[(1, -0.4), (12, -0.32), (16, -0.6), (28, -0.48), (31, 10.0)];
 
-/// Equality or upper bound, right-hand side, entries.
-const ROWS: &[(bool, f64, &[(usize, f64)])] = &[
+/// Whether it is an equality (else an upper bound), right-hand side, entries.
+type Row = (bool, f64, &'static [(usize, f64)]);
+
+const ROWS: &[Row] = &[
     (true, 0.0, &[(0, -1.0), (1, 1.0), (2, 1.0)]),
     (true, 0.0, &[(0, -1.06), (3, 1.0)]),
     (false, 80.0, &[(0, 1.0)]),

@@ -17,7 +17,7 @@ pub use nodes::{Centre, EdgeNode};
 use crate::fault::{Fault, inject};
 use crate::physics::Enterprise;
 use crate::plc::Plants;
-use hypocaust_central::domain::{self, Domain, Judges, State};
+use hypocaust_central::domain::{Domain, Event, Judges, State};
 use hypocaust_central::journal::{Head, Memory as Journal};
 use hypocaust_edge::core::{Core, Memory, Now};
 use hypocaust_protocols::model::{Fleet, Millis, PlantId, TagId, Tick};
@@ -45,10 +45,15 @@ pub enum Happening {
     CentreCrash { down_ms: i64 },
 }
 
+/// Makes an edge that resumes from what was on its disk.
+pub type MakeEdge = fn(Arc<Fleet>, &PlantId, VerifyingKey, u64, Memory, Now) -> Option<Box<dyn EdgeNode>>;
+/// Makes a leader of this epoch from the fold of the journal.
+pub type MakeCentre = fn(Arc<Fleet>, SigningKey, u64, State, Head) -> Box<dyn Centre>;
+
 /// How the cores are made; tests replace one to show that a check sees the difference.
 pub struct Makers {
-    pub edge: fn(Arc<Fleet>, &PlantId, VerifyingKey, u64, Memory, Now) -> Option<Box<dyn EdgeNode>>,
-    pub centre: fn(Arc<Fleet>, SigningKey, u64, State, Head) -> Box<dyn Centre>,
+    pub edge: MakeEdge,
+    pub centre: MakeCentre,
     pub history: Box<dyn History>,
 }
 
@@ -90,15 +95,13 @@ pub struct World {
     /// Commands as they left the centre.
     pub commands: Vec<(i64, PlantId, Signed)>,
     pub stepped_down: Vec<String>,
-    makers: (
-        fn(Arc<Fleet>, &PlantId, VerifyingKey, u64, Memory, Now) -> Option<Box<dyn EdgeNode>>,
-        fn(Arc<Fleet>, SigningKey, u64, State, Head) -> Box<dyn Centre>,
-    ),
+    make_edge: MakeEdge,
+    make_centre: MakeCentre,
     sites: Vec<Site>,
     centre: Option<Box<dyn Centre>>,
     centre_starts_at: Option<i64>,
     epoch: u64,
-    /// Edges' words as the domain's inputs, with the boot that each session began with.
+    /// When each is done, its id and case.
     solves: Vec<(i64, u64, Box<hypocaust_optimizer::Case>)>,
     deaths: Vec<(i64, PlantId)>,
 }
@@ -119,7 +122,8 @@ impl World {
             outcomes: Vec::new(),
             commands: Vec::new(),
             stepped_down: Vec::new(),
-            makers: (makers.edge, makers.centre),
+            make_edge: makers.edge,
+            make_centre: makers.centre,
             sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
             centre: None,
             centre_starts_at: Some(0),
@@ -201,7 +205,7 @@ impl World {
     pub fn replayed(&self) -> Result<State, String> {
         let mut events = Vec::new();
         for entry in self.journal.entries() {
-            events.push(domain::Recorded::read(&entry).map_err(|e| e.to_string())?);
+            events.push(Event::read(&entry).map_err(|e| e.to_string())?);
         }
         Ok(State::fold(&events))
     }

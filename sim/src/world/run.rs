@@ -40,7 +40,7 @@ impl World {
                 site.booted_at = self.now;
                 let now = Now { wall, tick: Tick(0) };
                 let memory = site.memory.clone();
-                site.node = self.makers.0(
+                site.node = (self.make_edge)(
                     Arc::clone(&self.fleet),
                     &site.plant,
                     self.key.verifying_key(),
@@ -58,7 +58,7 @@ impl World {
             self.epoch += 1;
             let state = self.replayed().expect("the world's own journal can be read");
             let head = self.journal.entries().last().map_or(Head::genesis(&self.fleet.id), |e| e.head());
-            self.centre = Some(self.makers.1(Arc::clone(&self.fleet), self.key.clone(), self.epoch, state, head));
+            self.centre = Some((self.make_centre)(Arc::clone(&self.fleet), self.key.clone(), self.epoch, state, head));
             for site in self.sites.iter_mut().filter(|s| s.link) {
                 // A host that starts asks every node to be born again.
                 site.birth_due = Some(self.now + 300);
@@ -162,9 +162,10 @@ impl World {
         self.sites[i].rounds += 1;
         let round = self.sites[i].rounds;
         for id in due {
-            let Some(kept) = self.sites[i].spool.get_mut(&id) else { continue };
+            let site = &mut self.sites[i];
+            let Some(kept) = site.spool.get_mut(&id) else { continue };
             kept.sent = Some(now);
-            let message = Message::Telemetry(self.sites[i].plant.clone(), kept.entry.clone(), round);
+            let message = Message::Telemetry(site.plant.clone(), kept.entry.clone(), round);
             self.send(i, message);
         }
     }

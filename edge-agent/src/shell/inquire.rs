@@ -1,0 +1,170 @@
+//! The verbs that look and do not run: `probe`, `status`, `simulate-write`.
+
+use super::device::{self, Driver};
+use super::endpoints::Endpoints;
+use super::spool::{Fill, Spool};
+use super::state::State;
+use crate::core::alarms::Alarms;
+use crate::core::gate::Guarded;
+use crate::core::image::Image;
+use hypocaust_protocols::files::nearest;
+use hypocaust_protocols::model::{Fleet, Plant, SetpointId, TagId, Tick};
+use hypocaust_protocols::wire::{Refusal, Writer};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// One tag as a device shows it.
+#[derive(Debug, Serialize)]
+pub struct Probed {
+    pub tag: TagId,
+    pub value: Option<f64>,
+    pub unit: &'static str,
+    pub error: Option<String>,
+}
+
+/// Reads a device once.
+pub async fn probe(fleet: &Fleet, plant: &Plant, id: &str, endpoints: &Endpoints) -> Result<Vec<Probed>, String> {
+    let qualified = format!("{}.{id}", plant.id);
+    let Some(device) = plant.device(id).or_else(|| plant.device(&qualified)) else {
+        return Err(unknown("device", &qualified, plant.devices.iter().map(|d| d.id.as_str())));
+    };
+    let mut driver = Driver::new(plant, device, endpoints.of(device), &fleet.limits.scan, device::unset())?;
+    let mut all: Vec<Probed> = driver
+        .probe()
+        .await
+        .into_iter()
+        .map(|(tag, result)| Probed {
+            unit: plant.tag(tag.as_str()).map_or("", |t| t.unit.symbol()),
+            tag,
+            error: result.as_ref().err().cloned(),
+            value: result.ok(),
+        })
+        .collect();
+    all.sort_by(|a, b| a.tag.cmp(&b.tag));
+    Ok(all)
+}
+
+fn unknown<'a>(what: &str, id: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> String {
+    match nearest(id, candidates.clone()) {
+        Some(near) => format!("there is no {what} '{id}'; did you mean '{near}'?"),
+        None => format!("there is no {what} '{id}'; there are {}", candidates.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// What an edge's data folder and, if it runs, its own report say.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub running: bool,
+    pub last_boot: Option<u64>,
+    pub epoch: u64,
+    pub anchor: Option<crate::core::Anchor>,
+    pub trips_latched: Vec<String>,
+    pub spool_entries: u64,
+    pub spool_bytes: u64,
+    /// RFC 3339; when the oldest entry was spooled.
+    pub spool_oldest: Option<String>,
+    /// The running edge's own words.
+    pub live: Option<serde_json::Value>,
+}
+
+pub async fn status(data: &Path, metrics: Option<SocketAddr>) -> Result<Report, String> {
+    let state = State::open_read_only(data).await.map_err(|e| e.to_string())?;
+    let memory = state.memory().await.map_err(|e| e.to_string())?;
+    let last_boot = state.last_boot().await.map_err(|e| e.to_string())?;
+    let spool = Spool::open_read_only(data).await.map_err(|e| e.to_string())?;
+    let Fill { entries, bytes, oldest } = spool.fill().await.map_err(|e| e.to_string())?;
+    let live = match metrics {
+        Some(address) => get(address, "/status").await.ok().and_then(|body| serde_json::from_str(&body).ok()),
+        None => None,
+    };
+    Ok(Report {
+        running: live.is_some(),
+        last_boot,
+        epoch: memory.epoch,
+        anchor: memory.anchor,
+        trips_latched: memory.latched.iter().map(ToString::to_string).collect(),
+        spool_entries: entries,
+        spool_bytes: bytes,
+        spool_oldest: oldest.map(|t| t.rfc3339()),
+        live,
+    })
+}
+
+/// One plain HTTP/1.0 request: the answer ends with the connection, so that no client library is needed.
+async fn get(address: SocketAddr, path: &str) -> Result<String, String> {
+    let ask = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        Ok::<_, std::io::Error>(text)
+    };
+    let text = tokio::time::timeout(Duration::from_secs(3), ask)
+        .await
+        .map_err(|_| format!("{address} did not answer within 3 s"))?
+        .map_err(|e| format!("{address}: {e}"))?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or("the answer is not HTTP")?;
+    if head.split(' ').nth(1) != Some("200") {
+        return Err(body.to_owned());
+    }
+    Ok(body.to_owned())
+}
+
+/// The gate's verdict on a write that is not made.
+#[derive(Debug, Serialize)]
+pub struct Simulated {
+    pub setpoint: SetpointId,
+    pub value: f64,
+    pub writer: Writer,
+    pub refusal: Option<Refusal>,
+    /// Seconds from `from` to `value` at the lane's velocity; `None`: it would not move.
+    pub travel_s: Option<f64>,
+}
+
+/// Judges by the file alone: an interlock reads as the plant would have to show it, alarms as gone.
+pub fn simulate(
+    fleet: &Fleet,
+    plant: &Plant,
+    id: &str,
+    value: f64,
+    from: Option<f64>,
+    writer: Writer,
+) -> Result<Simulated, String> {
+    let qualified = format!("{}.{id}", plant.id);
+    let found = plant.setpoint(id).or_else(|| plant.setpoint(&qualified)).map(|s| s.tag.clone());
+    let Some(setpoint) = found else {
+        return Err(unknown("setpoint", &qualified, plant.setpoints.iter().map(|s| s.tag.as_str())));
+    };
+    let guarded = Guarded::new(fleet, plant, &setpoint).ok_or_else(|| format!("{setpoint} has no tag"))?;
+    let wall = super::clock::wall();
+    let mut image = Image::new(plant, &fleet.limits.scan, wall);
+    if let Some(interlock) = &guarded.setpoint.interlock {
+        image.read(wall, Tick(0), &interlock.tag, Ok(interlock.equals));
+    }
+    let refusal = guarded.judge(writer, value, &image, &Alarms::new(&plant.alarms)).err();
+    let travel_s = match (&refusal, from) {
+        (None, Some(from)) => travel(&guarded, writer, from, value),
+        _ => None,
+    };
+    Ok(Simulated { setpoint, value, writer, refusal, travel_s })
+}
+
+fn travel(guarded: &Guarded, writer: Writer, from: f64, value: f64) -> Option<f64> {
+    const STEP_MS: u64 = 100;
+    let mut at = from;
+    // A day of steps: slower than that counts as never.
+    for step in 0..864_000u64 {
+        let next = guarded.step(writer, at, value, STEP_MS)?;
+        if (next - value).abs() < guarded.resolution() {
+            return Some((step + 1) as f64 * STEP_MS as f64 / 1000.0);
+        }
+        if next == at {
+            return None;
+        }
+        at = next;
+    }
+    None
+}

@@ -1,0 +1,70 @@
+//! Random but repeatable misfortune: what happens to a world, from a seed.
+
+use hypocaust_protocols::model::{Fleet, PlantId};
+use hypocaust_sim::fault::Fault;
+use hypocaust_sim::world::{Happening, Weather};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// The last minutes of a world are quiet, so that backlogs can drain.
+pub const QUIET_MS: i64 = 120_000;
+
+pub struct Dice(ChaCha8Rng);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        // Apart from the streams of the physics and the network, which have the seed itself.
+        Self(ChaCha8Rng::seed_from_u64(seed ^ 0x005e_ed0f_fa17))
+    }
+    /// 0 to `n - 1`.
+    pub fn below(&mut self, n: usize) -> usize {
+        self.0.next_u32() as usize % n
+    }
+    pub fn between(&mut self, least: i64, most: i64) -> i64 {
+        least + i64::from(self.0.next_u32()) % (most - least).max(1)
+    }
+}
+
+/// What happens within `length_ms`, in order. All that is broken is mended before the quiet end.
+pub fn schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Happening)> {
+    let mut dice = Dice::new(seed);
+    let end = length_ms - QUIET_MS;
+    let mut all = Vec::new();
+    let plant = |dice: &mut Dice| -> PlantId { fleet.plants[dice.below(fleet.plants.len())].id.clone() };
+    for _ in 0..dice.between(2, 6) {
+        let at = dice.between(30_000, end - 10_000);
+        let until = (at + dice.between(5_000, 120_000)).min(end);
+        let hit = plant(&mut dice);
+        match dice.below(7) {
+            0 | 1 => {
+                let own: Vec<_> = fleet.sources().filter(|(p, _)| p.id == hit).map(|(_, s)| s.id.to_string()).collect();
+                let name = own[dice.below(own.len())].clone();
+                all.push((at, Happening::Plant(hit.clone(), Fault::Trip { name: name.clone() })));
+                all.push((until, Happening::Plant(hit, Fault::Restore { name })));
+            }
+            2 => {
+                let main = &fleet.mains[dice.below(fleet.mains.len())];
+                let hit = fleet.plant_of(main.from.as_str()).expect("a main begins in a plant").id.clone();
+                let name = main.id.to_string();
+                all.push((at, Happening::Plant(hit.clone(), Fault::Close { name: name.clone() })));
+                all.push((until, Happening::Plant(hit, Fault::Restore { name })));
+            }
+            3 => {
+                all.push((at, Happening::Part(hit.clone())));
+                all.push((until, Happening::Heal(hit)));
+            }
+            4 => {
+                let bad = Weather { loss: 0.05, duplicate: 0.1, delay_ms: (5, dice.between(100, 2_500)) };
+                all.push((at, Happening::Weather(bad)));
+                all.push((until, Happening::Weather(Weather::FAIR)));
+            }
+            5 => all.push((at, Happening::EdgeCrash { plant: hit, down_ms: dice.between(1_000, 20_000) })),
+            _ => all.push((at, Happening::CentreCrash { down_ms: dice.between(1_000, 20_000) })),
+        }
+    }
+    // Two of one kind may overlap; the end is fair whatever was left.
+    all.push((end, Happening::Weather(Weather::FAIR)));
+    all.extend(fleet.plants.iter().map(|p| (end, Happening::Heal(p.id.clone()))));
+    all.sort_by_key(|(at, _)| *at);
+    all
+}
