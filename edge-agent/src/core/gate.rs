@@ -131,7 +131,8 @@ impl Guarded {
         if fail_safe && !self.is_safer(target, from) {
             return None;
         }
-        let reach = velocity * dt_ms as f64 / 1000.0;
+        // A flag has no travel however short the time: infinity times nothing would not be a number.
+        let reach = if velocity.is_finite() { velocity * dt_ms as f64 / 1000.0 } else { f64::INFINITY };
         let next = if (target - from).abs() <= reach { target } else { from + reach.copysign(target - from) };
         // Where the plant stands outside of the bounds, the first step is onto the bound: what is written is always within.
         let next = next.clamp(self.setpoint.min, self.setpoint.max);
@@ -195,6 +196,17 @@ mod tests {
 
     fn gate(result: Result<(), Refusal>) -> String {
         result.map_or_else(|r| r.gate, |()| "pass".into())
+    }
+
+    #[test]
+    fn a_flag_arrives_at_once_however_short_the_time() {
+        let (fleet, plant) = north();
+        let flag = Guarded::new(&fleet, &plant, &tag("north.chp1.start")).unwrap();
+        for (from, target) in [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0)] {
+            for dt_ms in [0, 1, 500, u64::MAX] {
+                assert_eq!(flag.step(Writer::Dispatch, from, target, dt_ms), Some(target), "{from} {target} {dt_ms}");
+            }
+        }
     }
 
     #[test]

@@ -460,7 +460,7 @@ mod properties {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
         #[test]
         fn no_schedule_moves_fail_safe_the_wrong_way_or_anything_out_of_bounds(steps in prop::collection::vec(step(), 1..40)) {
             let mut bench = Bench::new();
