@@ -26,7 +26,7 @@ pub struct Door {
     epoch: u64,
     head: Option<Anchor>,
     answered: VecDeque<Remembered>,
-    /// Let in and not yet answered: id -> signature.
+    /// Let in and not yet answered: id -> what it asks for ([`essence`]).
     open: BTreeMap<String, String>,
 }
 
@@ -47,6 +47,12 @@ pub(super) fn refusal(gate: &str, reason: String) -> Refusal {
         _ => format!("GL-E-GATE-{}", gate.to_uppercase()),
     };
     Refusal { gate: gate.to_owned(), code, reason }
+}
+
+/// What a command asks for. A repetition asks for the same with a newer tick, which the centre echoes on each sending.
+fn essence(command: &Command) -> String {
+    let Command { writer, action, reason, .. } = command;
+    serde_json::to_string(&(writer, action, reason)).expect("a command is plain data and always has a JSON form")
 }
 
 impl Door {
@@ -115,11 +121,12 @@ impl Door {
                 return Admission::Answer(Outcome { id: String::new(), verdict, tick: now });
             }
         };
-        match self.admit(&command, &signed.signature, now) {
+        let essence = essence(&command);
+        match self.admit(&command, &essence, now) {
             Ok(Some(known)) => known,
             Ok(None) => {
                 self.epoch = command.epoch;
-                self.open.insert(command.id.clone(), signed.signature.clone());
+                self.open.insert(command.id.clone(), essence);
                 Admission::Accepted(command)
             }
             Err(refused) => {
@@ -128,19 +135,18 @@ impl Door {
         }
     }
 
-    fn admit(&self, command: &Command, signature: &str, now: Tick) -> Result<Option<Admission>, Refusal> {
+    fn admit(&self, command: &Command, essence: &str, now: Tick) -> Result<Option<Admission>, Refusal> {
         self.stamp(&command.plant, command.epoch)?;
         let other = || refusal("duplicate", format!("another command had the id {} before", command.id));
         if let Some(known) = self.answered.iter().find(|r| r.outcome.id == command.id) {
-            // The same text has the same signature: Ed25519 is deterministic.
-            return if known.signature == signature {
+            return if known.essence == essence {
                 Ok(Some(Admission::Answer(known.outcome.clone())))
             } else {
                 Err(other())
             };
         }
         if let Some(known) = self.open.get(&command.id) {
-            return if known == signature { Ok(Some(Admission::UnderWay)) } else { Err(other()) };
+            return if known == essence { Ok(Some(Admission::UnderWay)) } else { Err(other()) };
         }
         self.age(command.boot, command.tick, command.ttl_ms.min(self.command_ttl_ms), now)?;
         if command.writer == Writer::FailSafe {
@@ -151,12 +157,12 @@ impl Door {
 
     /// Remembers the answer of a command that was let in.
     pub fn answer(&mut self, id: &str, verdict: Verdict, now: Tick) -> Option<Outcome> {
-        let signature = self.open.remove(id)?;
+        let essence = self.open.remove(id)?;
         let outcome = Outcome { id: id.to_owned(), verdict, tick: now };
         if self.answered.len() >= REMEMBERED {
             self.answered.pop_front();
         }
-        self.answered.push_back(Remembered { signature, outcome: outcome.clone() });
+        self.answered.push_back(Remembered { essence, outcome: outcome.clone() });
         Some(outcome)
     }
 
@@ -262,10 +268,14 @@ mod tests {
         assert_eq!(gate(first.command(&signed, Tick(50_001))), "under way");
         let outcome = first.answer("c-1", Verdict::Done { readback: 9.0 }, Tick(50_100)).unwrap();
         assert_eq!(first.command(&signed, Tick(90_000)), Admission::Answer(outcome.clone()));
+        // The centre asks again with the tick that it has seen since.
+        let again = Command { tick: Tick(89_000), ..command() };
+        let again = Signed::seal(metric::COMMAND, &again, &key());
+        assert_eq!(first.command(&again, Tick(90_000)), Admission::Answer(outcome.clone()));
         let memory =
             Memory { epoch: first.epoch(), answered: first.answered().cloned().collect(), ..Memory::default() };
         assert_eq!(door(&memory).command(&signed, Tick(10)), Admission::Answer(outcome));
-        let other = Command { reason: 2, ..command() };
+        let other = Command { action: Action::Set { setpoint: tag("north.b1.load-sp"), value: 8.0 }, ..command() };
         assert_eq!(gate(first.command(&Signed::seal(metric::COMMAND, &other, &key()), Tick(50_200))), "duplicate");
     }
 

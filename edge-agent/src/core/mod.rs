@@ -125,7 +125,8 @@ pub struct Anchor {
 /// An answer that was given, kept to be given again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Remembered {
-    pub signature: String,
+    /// What the command asked for, so that another one under its id is told from a repetition.
+    pub essence: String,
     pub outcome: Outcome,
 }
 
