@@ -10,7 +10,7 @@ use super::image::{Image, Mode};
 use super::schedule::{NOTHING_MW, Origin, Schedule, Target, from_solution};
 use super::state::{OrderState, State};
 use hypocaust_optimizer::{Case, Solution};
-use hypocaust_protocols::model::{Fleet, Millis, PerClass};
+use hypocaust_protocols::model::{Direction, Fleet, Millis, PerClass};
 use hypocaust_protocols::wire::{Action, Writer};
 
 /// A value that the plant does not show although it was ordered is ordered again after this time.
@@ -19,7 +19,7 @@ const INSIST_MS: i64 = 30_000;
 const REFUSED_REST_MS: i64 = 30_000;
 /// After it was on its own a plant is brought back over this time...
 const REENTRY_MS: i64 = 60_000;
-/// ...in steps of at most this share of a setpoint's span.
+/// ...in steps of at most this share of a setpoint's span, against its safe direction.
 const REENTRY_STEP: f64 = 0.1;
 
 /// The two judges outside of the solver: one that refuses wrong schedules, one that makes a plain one.
@@ -125,7 +125,11 @@ fn due(fleet: &Fleet, image: &Image, state: &State, target: &Target, now: Millis
     if let (Some(since), Some(shown)) = (edge.remote_since, shown)
         && now.since(since) < REENTRY_MS
     {
-        value = value.clamp(shown - REENTRY_STEP * span, shown + REENTRY_STEP * span);
+        // Gradual is the way back, never the way into safety: what must be shed now is shed at once.
+        value = match spec.safe_direction {
+            Direction::Down => value.min(shown + REENTRY_STEP * span),
+            Direction::Up => value.max(shown - REENTRY_STEP * span),
+        };
     }
     let differs = |other: f64| {
         (value - other).abs() > least || at_end(value, spec.min, spec.max) && (value - other).abs() > least / 10.0
