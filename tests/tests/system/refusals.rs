@@ -100,7 +100,7 @@ impl Foreigner<'_> {
 
     fn refusals(&self, gate: &str) -> f64 {
         let labels = [("plant", "north"), ("gate", gate)];
-        self.demo.metric("gl_001_write_refusals_total", &labels).unwrap_or(0.0)
+        self.demo.edge_metric("north", "gl_001_write_refusals_total", &labels).unwrap_or(0.0)
     }
 
     fn head(&self) -> u64 {
