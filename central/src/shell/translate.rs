@@ -141,9 +141,8 @@ impl Translator {
     fn samples(&self, plant: PlantId, device: &str, metrics: &[Metric], heard: &mut Heard) {
         match mapping::metrics_to_entry(device, metrics) {
             Ok(Some(entry)) => {
-                let historical = metrics.iter().any(|m| m.name == metric::ENTRY && m.historical);
                 // A backlog is kept and does not touch the image: the present is newer.
-                if !historical {
+                if !mapping::is_historical(metrics) {
                     heard.inputs.push(Input::Samples { plant: plant.clone(), entry: entry.clone() });
                 }
                 heard.entry = Some((plant, entry));
@@ -173,8 +172,7 @@ mod tests {
     }
 
     fn data(historical: bool, tick: u64) -> Event {
-        let mut metrics = mapping::entry_to_metrics(&entry(3), historical);
-        metrics.push(Metric::new(metric::TICK, 1, Value::UInt(tick)));
+        let metrics = mapping::entry_to_metrics(&entry(3), historical, Tick(tick), 1);
         Event::Data { node: "north".into(), device: Some("north.plc1".into()), metrics, body: None }
     }
 

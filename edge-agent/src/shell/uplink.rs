@@ -15,6 +15,7 @@ use hypocaust_protocols::mqtt::{self, Opening, Session, Settings};
 use hypocaust_protocols::sparkplug::edge::Reaction;
 use hypocaust_protocols::sparkplug::{EdgeNode, Publish};
 use hypocaust_protocols::wire::Entry;
+use hypocaust_protocols::wire::sparkplug as mapping;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -241,7 +242,7 @@ impl Uplink {
 
     async fn entry(&mut self, entry: &Entry, historical: bool) {
         let wall = clock::wall().0;
-        let metrics = uplink::entry_metrics(entry, historical, self.clock.tick(), wall);
+        let metrics = mapping::entry_to_metrics(entry, historical, self.clock.tick(), wall);
         match self.node.device_data(wall, entry.device.as_str(), &metrics, None) {
             Ok(publish) => self.send(publish).await,
             // Spooled under another fleet file: a tag or a device is gone. It stays in the spool, told each time.

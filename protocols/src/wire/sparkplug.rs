@@ -1,11 +1,13 @@
 //! How our own messages lie in Sparkplug metrics: one place for both ends.
 //!
 //! A spooled [`Entry`] is one DDATA: a metric per sample (name: the tag's id, timestamp: the source time) and the string
-//! metric [`super::metric::ENTRY`], `boot:seq`, that names it. A number is a Double; a sample without a number is null.
-//! Uncertain travels as stale with its reason, because Sparkplug knows three qualities.
+//! metric [`super::metric::ENTRY`], `boot:seq`, that names it and says whether it is backlog, beside the edge's present
+//! [`super::metric::TICK`]. In a birth the name is empty: its values are the present state and belong to no entry.
+//! A number is a Double; a sample without a number is null. Uncertain travels as stale with its reason, because Sparkplug
+//! knows three qualities.
 
 use super::{Entry, metric};
-use crate::model::{BadReason, DeviceId, Millis, Quality, Sample, TagId};
+use crate::model::{BadReason, DeviceId, Millis, Quality, Sample, TagId, Tick};
 use crate::sparkplug::metric::{Metric, Quality as Code, Value};
 
 /// Why metrics are no entry.
@@ -18,15 +20,15 @@ pub enum Error {
 }
 
 /// A sample as a metric.
-pub fn sample_to_metric(sample: &Sample, historical: bool) -> Metric {
+pub fn sample_to_metric(sample: &Sample) -> Metric {
     let value = sample.value.map_or(Value::Null, Value::Double);
     let code = match sample.quality {
         Quality::Good => Code::Good,
-        Quality::Uncertain(_) => Code::Stale,
+        Quality::Uncertain(_) | Quality::Bad(BadReason::Stale) => Code::Stale,
         Quality::Bad(_) => Code::Bad,
     };
     let reason = sample.quality.reason().map(|r| r.name().to_owned());
-    Metric::new(sample.tag.as_str(), sample.time.0, value).quality(code, reason).historical(historical)
+    Metric::new(sample.tag.as_str(), sample.time.0, value).quality(code, reason)
 }
 
 /// A metric as a sample. A reason that this version does not know makes the value bad, never good.
@@ -47,13 +49,28 @@ pub fn metric_to_sample(m: &Metric) -> Result<Sample, Error> {
     Ok(Sample { tag, time: Millis(m.timestamp), value, quality })
 }
 
-/// The metrics of one DDATA.
-pub fn entry_to_metrics(entry: &Entry, historical: bool) -> Vec<Metric> {
-    let time = entry.samples.last().map_or(0, |s| s.time.0);
-    let name = Value::Text(format!("{}:{}", entry.boot, entry.seq));
-    std::iter::once(Metric::new(metric::ENTRY, time, name).historical(historical))
-        .chain(entry.samples.iter().map(|s| sample_to_metric(s, historical)))
-        .collect()
+/// What stands before the samples of a message: the entry's name, empty in a birth, and the edge's present tick.
+fn preface(name: String, historical: bool, tick: Tick, wall: i64) -> [Metric; 2] {
+    [
+        Metric::new(metric::ENTRY, wall, Value::Text(name)).historical(historical),
+        Metric::new(metric::TICK, wall, Value::UInt(tick.0)),
+    ]
+}
+
+/// The preface of a device's birth.
+pub fn birth_preface(tick: Tick, wall: i64) -> [Metric; 2] {
+    preface(String::new(), false, tick, wall)
+}
+
+/// The metrics of one DDATA. `historical`: out of the backlog, see [`is_historical`].
+pub fn entry_to_metrics(entry: &Entry, historical: bool, tick: Tick, wall: i64) -> Vec<Metric> {
+    let samples = entry.samples.iter().map(|s| sample_to_metric(s).historical(historical).entry(entry.seq));
+    preface(format!("{}:{}", entry.boot, entry.seq), historical, tick, wall).into_iter().chain(samples).collect()
+}
+
+/// Is this entry out of the backlog, so that it is history and not the present?
+pub fn is_historical(metrics: &[Metric]) -> bool {
+    metrics.iter().any(|m| m.name == metric::ENTRY && m.historical)
 }
 
 /// The entry that a DDATA of this device carries; `None` where it names none (births do not).
@@ -96,7 +113,12 @@ mod tests {
                 sample("p.c", Some(2.0), Quality::Uncertain(BadReason::OutOfRange)),
             ],
         };
-        assert_eq!(metrics_to_entry("p.d", &entry_to_metrics(&entry, true)), Ok(Some(entry)));
+        for historical in [false, true] {
+            let metrics = entry_to_metrics(&entry, historical, Tick(3), 6);
+            assert_eq!(metrics_to_entry("p.d", &metrics), Ok(Some(entry.clone())));
+            assert_eq!(is_historical(&metrics), historical);
+        }
+        assert_eq!(metrics_to_entry("p.d", &birth_preface(Tick(3), 6)), Ok(None));
     }
 
     #[test]
