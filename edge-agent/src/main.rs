@@ -160,7 +160,7 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
         Verb::Run { place, data, mqtt, endpoints, key, metrics, spool_limit_mb } => {
             let (fleet, plant) = read(&place)?;
             let endpoints = overrides(endpoints.as_deref(), &plant)?;
-            let broker = broker(&mqtt).map_err(Failure::Usage)?;
+            let broker = hypocaust_protocols::mqtt::broker(&mqtt).map_err(Failure::Usage)?;
             let key = wait_for_key(&key).await?;
             let spool_limit_bytes = spool_limit_mb.saturating_mul(1_000_000);
             let plant = plant.id;
@@ -273,16 +273,6 @@ fn overrides(path: Option<&Path>, plant: &Plant) -> Result<Endpoints, Failure> {
     let endpoints = Endpoints::read(path).map_err(Failure::Untried)?;
     endpoints.check(plant).map_err(Failure::No)?;
     Ok(endpoints)
-}
-
-fn broker(url: &str) -> Result<(String, u16), String> {
-    let wrong = || format!("'{url}' is no broker: write mqtt://host:port, such as mqtt://127.0.0.1:1883");
-    let rest = url.strip_prefix("mqtt://").ok_or_else(wrong)?;
-    let (host, port) = rest.trim_end_matches('/').rsplit_once(':').ok_or_else(wrong)?;
-    if host.is_empty() {
-        return Err(wrong());
-    }
-    Ok((host.to_owned(), port.parse().map_err(|_| wrong())?))
 }
 
 /// The centre makes its key at its first start; an edge that is started together with it waits a little for the file.

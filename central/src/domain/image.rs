@@ -9,37 +9,8 @@ use hypocaust_protocols::model::{
     BadReason, DeviceId, Fleet, Millis, Plant, PlantId, Quality, Sample, Source, SourceId, SourceState, Tag, TagId,
     Tick, TripId, Value,
 };
-use serde::{Deserialize, Serialize};
+pub use hypocaust_protocols::wire::Mode;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Who decides at an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// The centre.
-    Remote,
-    /// Nobody; setpoints stay.
-    Holding,
-    /// The edge by its priority rules.
-    Autonomous,
-    /// Fail-safe values: its own sensors are lost.
-    Fallback,
-}
-
-impl Mode {
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Remote => "remote",
-            Mode::Holding => "holding",
-            Mode::Autonomous => "autonomous",
-            Mode::Fallback => "fallback",
-        }
-    }
-    /// The mode of this name, as `Hypocaust/Mode` spells it.
-    pub fn from_name(name: &str) -> Option<Mode> {
-        [Mode::Remote, Mode::Holding, Mode::Autonomous, Mode::Fallback].into_iter().find(|m| m.name() == name)
-    }
-}
 
 /// A tag as it was last heard of.
 #[derive(Debug, Clone, PartialEq)]

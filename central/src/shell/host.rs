@@ -11,14 +11,12 @@ use crate::telemetry::{Arrived, Fate, History};
 use hypocaust_protocols::model::{Fleet, PlantId};
 use hypocaust_protocols::mqtt::{self, Opening, Session, Settings};
 use hypocaust_protocols::sparkplug::{Host, Metric, Publish, Value};
-use hypocaust_protocols::wire::{Range, metric};
+use hypocaust_protocols::wire::{PRIMARY_HOST, Range, metric};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The host id that edges wait for.
-pub const HOST_ID: &str = "hypocaust";
 /// Entries of one transaction: stored after this time, or when there are this many.
 const COMMIT: Duration = Duration::from_millis(250);
 const BATCH: usize = 1000;
@@ -60,7 +58,7 @@ pub async fn run<H: History + 'static>(
     history: Arc<H>,
     ledger: Ledger,
 ) -> Result<(), Error> {
-    let mut host = Host::new(fleet.id.as_str(), HOST_ID).map_err(|e| Error::Group(e.to_string()))?;
+    let mut host = Host::new(fleet.id.as_str(), PRIMARY_HOST).map_err(|e| Error::Group(e.to_string()))?;
     for plant in &fleet.plants {
         host.expect(plant.id.as_str()).map_err(|e| Error::Group(e.to_string()))?;
     }

@@ -199,17 +199,10 @@ mod tests {
     fn domain(head: impl FnOnce(&Head) -> Head) -> (Domain, Memory) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
         let fleet = Arc::new(hypocaust_protocols::files::load(&folder).expect("the sample fleet"));
-        let judges = Judges {
-            check: |case, solution| {
-                let verdict = hypocaust_optimizer::check(case, solution);
-                if verdict.passed { Ok(()) } else { Err(verdict.faults.join("; ")) }
-            },
-            greedy: |case| hypocaust_optimizer::greedy(case).ok(),
-        };
         let genesis = Head::genesis(&fleet.id);
         let journal = Memory::new(&fleet.id);
         let key = SigningKey::from_bytes(&[3; 32]);
-        (Domain::new(fleet, key, judges, 1, State::fold([]), head(&genesis)), journal)
+        (Domain::new(fleet, key, Judges::ours(), 1, State::fold([]), head(&genesis)), journal)
     }
 
     #[tokio::test]

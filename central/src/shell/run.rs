@@ -8,8 +8,8 @@ use crate::journal::{self, Store, Verifier};
 use crate::users::Users;
 use crate::{ambient, telemetry};
 use hypocaust_protocols::files;
-use hypocaust_protocols::mqtt::Settings;
-use hypocaust_protocols::wire::{SigningKey, key_from_hex};
+use hypocaust_protocols::mqtt::{self, Settings};
+use hypocaust_protocols::wire::{PRIMARY_HOST, SigningKey, key_from_hex};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -31,15 +31,6 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn explained<E: std::error::Error + Send + Sync + 'static>(what: String) -> impl FnOnce(E) -> Failure {
     move |error| format!("{what}: {error}").into()
-}
-
-/// Host and port of an `mqtt://` address.
-fn broker(address: &str) -> Result<(String, u16), Failure> {
-    address
-        .strip_prefix("mqtt://")
-        .and_then(|rest| rest.trim_end_matches('/').rsplit_once(':'))
-        .and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)))
-        .ok_or_else(|| format!("\"{address}\" is no broker's address; write mqtt://host:port").into())
 }
 
 /// The centre's key, made at the first start; the public half lies beside it for the edges.
@@ -91,7 +82,7 @@ async fn replay(store: &journal::sqlite::Sqlite) -> Result<State, Failure> {
 /// Runs until a signal, or until this centre may not lead any more.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let fleet = Arc::new(files::load(&options.fleet)?);
-    let (host, port) = broker(&options.mqtt)?;
+    let (host, port) = mqtt::broker(&options.mqtt)?;
     std::fs::create_dir_all(&options.data).map_err(explained(format!("cannot make {}", options.data.display())))?;
     let key = signing_key(&options.data)?;
     let store = journal::sqlite::Sqlite::open(&options.data.join("journal.db"), &fleet.id).await?;
@@ -109,7 +100,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let domain = Domain::new(Arc::clone(&fleet), key, Judges::ours(), epoch, state, head);
     let (leader, handle) = leader(domain, store.clone(), outgoing);
     let mut leading = tokio::spawn(leader.run());
-    let mut settings = Settings::new(host, port, format!("{}-{}", host::HOST_ID, fleet.id));
+    let mut settings = Settings::new(host, port, format!("{}-{}", PRIMARY_HOST, fleet.id));
     // An edge acts on its own after seconds without the centre; waiting longer than that for a broker would be the cause.
     settings.backoff_max = Duration::from_secs_f64(fleet.limits.hold_after_s);
     let mut hosting = {

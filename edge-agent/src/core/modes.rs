@@ -1,7 +1,7 @@
 //! Who decides, beside the contingency table, which acts in every mode.
 
 use hypocaust_protocols::model::{Limits, Tick};
-use serde::{Deserialize, Serialize};
+pub use hypocaust_protocols::wire::Mode;
 
 /// ```text
 ///              no beat for hold_after              no beat for autonomous_after
@@ -15,31 +15,6 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// An edge starts in `holding`: it has heard nobody yet. From `fallback` the way back leads through `autonomous`.
 /// Going back moves nothing by itself; the velocity limits make what the centre then asks for gradual.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// The centre decides.
-    Remote,
-    /// Setpoints stay where they are.
-    Holding,
-    /// Local priority rules.
-    Autonomous,
-    /// The edge cannot see its own headers: fail-safe values.
-    Fallback,
-}
-
-impl Mode {
-    pub const ALL: [Mode; 4] = [Mode::Remote, Mode::Holding, Mode::Autonomous, Mode::Fallback];
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Remote => "remote",
-            Mode::Holding => "holding",
-            Mode::Autonomous => "autonomous",
-            Mode::Fallback => "fallback",
-        }
-    }
-}
-
 #[derive(Debug, Clone)]
 pub struct Modes {
     mode: Mode,

@@ -14,15 +14,13 @@ use hypocaust_protocols::model::{Fleet, Plant, Tick};
 use hypocaust_protocols::mqtt::{self, Opening, Session, Settings};
 use hypocaust_protocols::sparkplug::edge::Reaction;
 use hypocaust_protocols::sparkplug::{EdgeNode, Publish};
-use hypocaust_protocols::wire::Entry;
 use hypocaust_protocols::wire::sparkplug as mapping;
+use hypocaust_protocols::wire::{Entry, PRIMARY_HOST};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// The Sparkplug id of the centre.
-const PRIMARY_HOST: &str = "hypocaust";
 /// Entries of the backlog in one page.
 const PAGE: u32 = 100;
 /// So many entries of the backlog may be sent and not acknowledged.

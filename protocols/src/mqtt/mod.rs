@@ -74,6 +74,17 @@ impl Settings {
     }
 }
 
+/// Host and port of `mqtt://host:port`, or what to write instead.
+pub fn broker(url: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("'{url}' is no broker: write mqtt://host:port, such as mqtt://127.0.0.1:1883");
+    let rest = url.strip_prefix("mqtt://").ok_or_else(wrong)?;
+    let (host, port) = rest.trim_end_matches('/').rsplit_once(':').ok_or_else(wrong)?;
+    if host.is_empty() {
+        return Err(wrong());
+    }
+    Ok((host.to_owned(), port.parse().map_err(|_| wrong())?))
+}
+
 /// What the broker publishes when this connection dies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Will {

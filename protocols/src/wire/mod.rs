@@ -11,16 +11,21 @@
 
 mod command;
 mod contingency;
+mod mode;
 mod signed;
 pub mod sparkplug;
 mod telemetry;
 
 pub use command::{Action, Beat, Command, Outcome, Refusal, Verdict, Writer};
 pub use contingency::{Contingency, Loss, Move, Table};
+pub use mode::Mode;
 pub use signed::{Error as SignatureError, Signed, key_from_hex, public_key_from_hex};
 pub use telemetry::{Entry, Range, add_to_ranges};
 
 pub use ed25519_dalek::{SigningKey, VerifyingKey};
+
+/// The Sparkplug id of the centre: the primary host that every edge waits for.
+pub const PRIMARY_HOST: &str = "hypocaust";
 
 /// Names of Hypocaust's own metrics in Sparkplug. `edge` -> centre: boot, tick, mode, spool, entry, outcome, trips;
 /// centre -> edge (node commands): durable, command, beat, table.
