@@ -258,7 +258,7 @@ async fn keep(spool: Spool, mut orders: mpsc::UnboundedReceiver<ToSpool>, core: 
 }
 
 async fn look_at(spool: &Spool, core: &mpsc::Sender<ToCore>, shared: &Shared) -> Result<(), super::state::Error> {
-    let lost = spool.enforce_limit().await?;
+    let (lost, fill) = spool.enforce_limit().await?;
     if lost > 0 {
         shared.dropped(lost);
         tracing::error!(
@@ -266,7 +266,6 @@ async fn look_at(spool: &Spool, core: &mpsc::Sender<ToCore>, shared: &Shared) ->
             "the spool is at its limit: the OLDEST ENTRIES ARE LOST; restore the link or raise --spool-limit-mb"
         );
     }
-    let fill = spool.fill().await?;
     let age = fill.oldest.map_or(0, |oldest| u64::try_from(clock::wall().since(oldest)).unwrap_or(0));
     shared.fill(fill.entries, age);
     let _ = core.send(ToCore::Input(Input::Spooled { entries: fill.entries, oldest_ms: age })).await;

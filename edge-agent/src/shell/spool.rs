@@ -153,13 +153,14 @@ impl Spool {
         Ok(Fill { entries: part("n")?, bytes: part("bytes")?, oldest: oldest.map(Millis) })
     }
 
-    /// Deletes the oldest entries while the spool is beyond its limit; returns how many were lost.
-    pub async fn enforce_limit(&self) -> Result<u64, Error> {
+    /// Deletes the oldest entries while the spool is beyond its limit; returns how many were lost and what is left.
+    /// Counting reads the whole spool, so whoever wants to know the fill takes it from here.
+    pub async fn enforce_limit(&self) -> Result<(u64, Fill), Error> {
         let mut lost = 0;
         loop {
             let fill = self.fill().await?;
             if fill.bytes <= self.limit_bytes || fill.entries == 0 {
-                return Ok(lost);
+                return Ok((lost, fill));
             }
             // A share of what is there at a time, so that the limit is met in a few steps.
             let some = (fill.entries / 50).max(1);
@@ -220,8 +221,9 @@ mod tests {
         let spool = Spool::open(folder.path(), 2000).await.unwrap();
         let all: Vec<Entry> = (1..=100).map(|seq| entry(1, seq)).collect();
         spool.add(&all, Millis(1)).await.unwrap();
-        let lost = spool.enforce_limit().await.unwrap();
+        let (lost, told) = spool.enforce_limit().await.unwrap();
         let fill = spool.fill().await.unwrap();
+        assert_eq!(told, fill);
         assert!(fill.bytes <= 2000 && fill.entries > 5, "{fill:?}");
         assert_eq!(lost + fill.entries, 100);
         assert_eq!(spool.page((0, 0), END, 1).await.unwrap()[0].seq, lost + 1);
