@@ -3,9 +3,11 @@
 //! * [`checks`]: what must hold of every simulated world.
 //! * [`clairvoyant`]: the most heat that anybody could have served.
 //! * [`faults`]: what happens in it, from a seed.
+//! * [`heat`]: who goes short in it, against what the faults force.
 //! * [`harness`]: the real programs, started and ended.
 
 pub mod checks;
 pub mod clairvoyant;
 pub mod faults;
 pub mod harness;
+pub mod heat;

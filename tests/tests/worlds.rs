@@ -8,11 +8,13 @@ use hypocaust_protocols::wire::{Action, Command, Entry, Range, Signed, SigningKe
 use hypocaust_sim::world::{EdgeNode, History, Ledgered, Makers, Message, World};
 use hypocaust_tests::checks::{self, Forged};
 use hypocaust_tests::faults::schedule;
+use hypocaust_tests::heat::{self, Look, Watch};
 use std::path::Path;
 use std::sync::Arc;
 
 const LENGTH_MS: i64 = 600_000;
-const SEEDS: u64 = 16;
+const LOOK_MS: i64 = 500;
+const SEEDS: u64 = 200;
 
 fn fleet() -> Arc<Fleet> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
@@ -26,20 +28,33 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// A world of this seed at its end.
-fn lived(seed: u64, length_ms: i64, makers: Makers) -> World {
+/// A world of this seed at its end, and what was seen of its heat.
+fn lived(seed: u64, length_ms: i64, makers: Makers) -> (World, Vec<Look>) {
     let fleet = fleet();
     let mut world = World::new(Arc::clone(&fleet), seed, (seed % 24) as f64, makers);
+    let (mut watch, mut looks) = (Watch::new(&world), Vec::new());
+    let mut run = |world: &mut World, until: i64| {
+        while world.now < until {
+            world.run(LOOK_MS.min(until - world.now));
+            looks.push(watch.look(world));
+        }
+    };
     for (at, happening) in schedule(&fleet, seed, length_ms) {
-        world.run((at - world.now).max(0));
+        run(&mut world, at);
         world.happen(&happening);
     }
-    world.run((length_ms - world.now).max(0));
-    world
+    run(&mut world, length_ms);
+    (world, looks)
+}
+
+/// All that must hold of the heat in a world.
+fn heat(world: &World, looks: &[Look]) -> Result<(), String> {
+    heat::unforced(world, looks, |l| l.order).map_err(|e| format!("against the order: {e}"))?;
+    heat::unforced(world, looks, |l| l.bound).map_err(|e| format!("against the bound: {e}"))
 }
 
 #[test]
-fn in_every_world_the_journal_and_the_samples_are_whole() {
+fn in_every_world_heat_journal_and_samples_are_right() {
     let all = seeds();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(all.len());
     let failed: Vec<String> = std::thread::scope(|scope| {
@@ -48,8 +63,10 @@ fn in_every_world_the_journal_and_the_samples_are_whole() {
                 let mine: Vec<u64> = all.iter().copied().skip(w).step_by(workers).collect();
                 scope.spawn(move || {
                     let judge = |seed: u64| {
-                        let world = lived(seed, LENGTH_MS, Makers::default());
-                        let verdict = checks::journal(&world).and_then(|()| checks::samples(&world));
+                        let (world, looks) = lived(seed, LENGTH_MS, Makers::default());
+                        let verdict = checks::journal(&world)
+                            .and_then(|()| checks::samples(&world))
+                            .and_then(|()| heat(&world, &looks));
                         verdict.err().map(|e| format!("HYPOCAUST_SEED={seed}: {e}"))
                     };
                     mine.into_iter().filter_map(judge).collect::<Vec<_>>()
@@ -63,7 +80,7 @@ fn in_every_world_the_journal_and_the_samples_are_whole() {
 
 #[test]
 fn a_seed_repeats_exactly() {
-    let (a, b) = (lived(5, 180_000, Makers::default()), lived(5, 180_000, Makers::default()));
+    let ((a, _), (b, _)) = (lived(5, 180_000, Makers::default()), lived(5, 180_000, Makers::default()));
     assert_eq!(a.journal.entries(), b.journal.entries());
     assert_eq!(a.writes, b.writes);
     assert!(!a.writes.is_empty() && !a.commands.is_empty(), "nothing happened in it");

@@ -158,6 +158,16 @@ impl World {
         self.epoch
     }
 
+    /// Is the edge of this plant at work?
+    pub fn edge_runs(&self, plant: &PlantId) -> bool {
+        self.sites.iter().any(|s| s.plant == *plant && s.node.is_some())
+    }
+
+    /// Does the centre reach this plant's edge: both at work, and a session between them?
+    pub fn leads(&self, plant: &PlantId) -> bool {
+        self.centre.is_some() && self.sites.iter().any(|s| s.plant == *plant && s.node.is_some() && s.link)
+    }
+
     /// Entries that the edges still keep.
     pub fn kept(&self) -> usize {
         self.sites.iter().map(|s| s.spool.len()).sum()
