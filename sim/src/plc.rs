@@ -175,6 +175,10 @@ impl Plants {
         self.silenced.contains(device)
     }
 
+    pub fn has_sensor_fault(&self, tag: &TagId) -> bool {
+        self.sensor_faults.contains_key(tag)
+    }
+
     pub fn set_sensor_fault(&mut self, tag: &TagId, fault: Option<SensorFault>) {
         match fault {
             Some(fault) => self.sensor_faults.insert(tag.clone(), fault),

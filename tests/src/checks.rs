@@ -1,7 +1,8 @@
 //! What must hold of every world. Each check says in words what is wrong.
 
+use hypocaust_protocols::model::SetpointId;
 use hypocaust_protocols::wire::Verdict;
-use hypocaust_sim::world::World;
+use hypocaust_sim::world::{World, Wrote};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The journal verifies, and its fold is the leader's state.
@@ -55,26 +56,40 @@ pub fn samples(world: &World) -> Result<(), String> {
     }
 }
 
-/// A forged command that was sent: its id, and what is wrong with it.
-pub struct Forged {
-    pub id: String,
-    pub what: &'static str,
+/// No leader stepped down: each had an epoch above all that any edge knew, and nobody else wrote to its journal.
+pub fn leaders(world: &World) -> Result<(), String> {
+    world.stepped_down.first().map_or(Ok(()), |reason| Err(format!("a leader stepped down: {reason}")))
 }
 
-/// No forged command was carried out, and every replayed one wrote nothing again.
-pub fn commands(world: &World, forged: &[Forged], marks: &[(f64, i64)]) -> Result<(), String> {
-    for (_, plant, outcome) in &world.outcomes {
-        if let Some(f) = forged.iter().find(|f| f.id == outcome.id)
-            && matches!(outcome.verdict, Verdict::Done { .. })
+/// A command without right that was sent.
+pub struct Forged {
+    pub id: String,
+    /// What is wrong with it.
+    pub what: &'static str,
+    pub setpoint: SetpointId,
+    /// The value that only this command asks for, from this time on.
+    pub mark: f64,
+    pub from: i64,
+}
+
+/// No command without right was carried out: no answer says so, and no register shows it.
+pub fn commands(world: &World, forged: &[Forged]) -> Result<(), String> {
+    for f in forged {
+        // The answer to a repeated one is that to the first.
+        let done = |verdict: &Verdict| matches!(verdict, Verdict::Done { .. });
+        let early = |at: i64| at < f.from;
+        let mut outcomes = world.outcomes.iter().filter(|(at, _, o)| o.id == f.id && done(&o.verdict) && !early(*at));
+        if let Some((at, plant, _)) = outcomes.next()
+            && !world.outcomes.iter().any(|(at, _, o)| o.id == f.id && early(*at))
         {
-            return Err(format!("{plant} carried out {}, a command that is {}", f.id, f.what));
+            return Err(format!("{plant} carried out {} at {at} ms, a command that is {}", f.id, f.what));
         }
-    }
-    for write in &world.writes {
-        if let Some((mark, _)) =
-            marks.iter().find(|(mark, until)| (write.value - mark).abs() < 1e-5 && write.at > *until)
-        {
-            return Err(format!("{} was written {mark} at {} ms by a command without right", write.setpoint, write.at));
+        let shows = |w: &&Wrote| w.at >= f.from && w.setpoint == f.setpoint && (w.value - f.mark).abs() < 1e-5;
+        if let Some(write) = world.writes.iter().find(shows) {
+            return Err(format!(
+                "{} was written {} at {} ms by a command that is {}",
+                write.setpoint, f.mark, write.at, f.what
+            ));
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use hypocaust_protocols::model::{Fleet, PlantId};
 use hypocaust_sim::fault::Fault;
-use hypocaust_sim::world::{Happening, Weather};
+use hypocaust_sim::world::{Happening, SOLVE_MS, Weather};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -35,7 +35,7 @@ pub fn schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Happening
         let at = dice.between(30_000, end - 10_000);
         let until = (at + dice.between(5_000, 120_000)).min(end);
         let hit = plant(&mut dice);
-        match dice.below(7) {
+        match dice.below(11) {
             0 | 1 => {
                 let own: Vec<_> = fleet.sources().filter(|(p, _)| p.id == hit).map(|(_, s)| s.id.to_string()).collect();
                 let name = own[dice.below(own.len())].clone();
@@ -58,7 +58,33 @@ pub fn schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Happening
                 all.push((at, Happening::Weather(bad)));
                 all.push((until, Happening::Weather(Weather::FAIR)));
             }
-            5 => all.push((at, Happening::EdgeCrash { plant: hit, down_ms: dice.between(1_000, 20_000) })),
+            5 => {
+                let plant = fleet.plant(hit.as_str()).expect("it was drawn from the fleet");
+                let name = plant.devices[dice.below(plant.devices.len())].id.to_string();
+                all.push((at, Happening::Plant(hit.clone(), Fault::Silence { name: name.clone() })));
+                all.push((until, Happening::Plant(hit, Fault::Restore { name })));
+            }
+            6 => {
+                let plant = fleet.plant(hit.as_str()).expect("it was drawn from the fleet");
+                let tag = &plant.tags[dice.below(plant.tags.len())];
+                let (name, share) = (tag.id.to_string(), dice.between(0, 100) as f64 / 100.0);
+                let fault = if dice.below(2) == 0 {
+                    Fault::Stick { name: name.clone(), value: tag.min + share * (tag.max - tag.min) }
+                } else {
+                    Fault::Drift { name: name.clone(), per_minute: (share - 0.5) * (tag.max - tag.min) }
+                };
+                all.push((at, Happening::Plant(hit.clone(), fault)));
+                all.push((until, Happening::Plant(hit, Fault::Restore { name })));
+            }
+            7 => {
+                all.push((at, Happening::SolvesTake { ms: dice.between(500, 9_000) }));
+                all.push((until, Happening::SolvesTake { ms: SOLVE_MS }));
+            }
+            8 => {
+                all.push((at, Happening::StartsFail { share: dice.between(20, 80) as f64 / 100.0 }));
+                all.push((until, Happening::StartsFail { share: 0.0 }));
+            }
+            9 => all.push((at, Happening::EdgeCrash { plant: hit, down_ms: dice.between(1_000, 20_000) })),
             _ => all.push((at, Happening::CentreCrash { down_ms: dice.between(1_000, 20_000) })),
         }
     }

@@ -6,14 +6,15 @@
 //! * **bound**: with full knowledge of the faults, and each source as far as its physics could have brought it since the
 //!   shortage began (ramp, start-up sequence, rating), how much would still be missing?
 //!
-//! What nobody could move counts for neither: a plant whose edge is down, and the flow of a main between plants that the
+//! What nobody could move counts for neither: a plant whose edge is down or whose sensors or devices are faulty (no
+//! knowledge of the faults makes them show what they do not), and the flow of a main between plants that the
 //! centre does not both reach (an edge alone cannot know whom the other plant would have to leave short).
 //!
 //! A shortage may follow its yardstick by the time that a decision and the setpoints' own travel take ([`late_ms`]);
 //! after the centre was away, by the time of the gradual re-entry.
 
 use crate::clairvoyant::{Instant, Pipe, forced_unserved};
-use hypocaust_protocols::model::{Class, SourceState};
+use hypocaust_protocols::model::{Class, Plant, SourceState};
 use hypocaust_sim::physics::Source;
 use hypocaust_sim::world::World;
 
@@ -27,7 +28,7 @@ pub struct Look {
     pub order: [f64; 5],
     /// What of it the faults force.
     pub bound: [f64; 5],
-    /// Does the centre reach every plant?
+    /// Does the centre reach every plant, and see it as it is?
     pub led: bool,
 }
 
@@ -42,20 +43,26 @@ const REENTRY_MS: i64 = 60_000;
 enum Able {
     /// Heat, MW.
     On(f64),
-    /// Seconds of its start-up sequence that have passed.
-    Starting(f64),
+    /// Seconds of its start-up sequence that have passed, and the failed lightings so far.
+    Starting(f64, u32),
 }
 
 /// Watches a world. Its looks are to be taken in equal steps.
 pub struct Watch {
     able: Vec<Able>,
-    short_before: bool,
+    /// Headers that were joined to a shortage at the last look.
+    short_before: Vec<bool>,
     last: i64,
 }
 
 impl Watch {
     pub fn new(world: &World) -> Self {
-        Self { able: world.plants.physics.sources.iter().map(present).collect(), short_before: false, last: world.now }
+        let physics = &world.plants.physics;
+        Self {
+            able: physics.sources.iter().map(present).collect(),
+            short_before: vec![false; physics.headers.len()],
+            last: world.now,
+        }
     }
 
     pub fn look(&mut self, world: &World) -> Look {
@@ -63,16 +70,15 @@ impl Watch {
         let dt_s = (world.now - self.last) as f64 / 1e3;
         self.last = world.now;
         for (able, source) in self.able.iter_mut().zip(&physics.sources) {
-            *able = if self.short_before { driven(*able, source, dt_s) } else { present(source) };
+            *able = if self.short_before[source.header] { driven(*able, source, dt_s) } else { present(source) };
         }
         let mut short = [0.0; 5];
         for (k, class) in Class::ALL.into_iter().enumerate() {
             let up = |c: &&hypocaust_sim::physics::Consumer| c.spec.class <= class && moved(world, c.spec.id.as_str());
             short[k] = physics.consumers.iter().filter(up).map(|c| (c.asked - c.served).max(0.0)).sum();
         }
-        let any: f64 = physics.consumers.iter().map(|c| (c.asked - c.served).max(0.0)).sum();
-        self.short_before = any > NOTHING_MW;
-        let led = world.fleet.plants.iter().all(|p| world.leads(&p.id));
+        self.short_before = joined_to_shortage(world);
+        let led = world.fleet.plants.iter().all(|p| is_governed(world, p) && world.leads(&p.id));
         let mut look = Look { at: world.now, short, led, ..Look::default() };
         if short[4] > NOTHING_MW {
             // What a tripped source gives still is what is left in its pipes: nothing to plan with.
@@ -85,7 +91,7 @@ impl Watch {
                 .zip(&physics.sources)
                 .map(|(a, s)| match a {
                     Able::On(heat) => heat.max(lit(s)),
-                    Able::Starting(_) => lit(s),
+                    Able::Starting(..) => lit(s),
                 })
                 .collect();
             // The classes 1 to 3 may have the proven rating, the others the normal share of the nameplate.
@@ -102,31 +108,66 @@ impl Watch {
     }
 }
 
+/// The headers where heat is missing, and those that free mains join to them: only there is there a reason to make more.
+fn joined_to_shortage(world: &World) -> Vec<bool> {
+    let physics = &world.plants.physics;
+    let mut missing = vec![0.0; physics.headers.len()];
+    for consumer in &physics.consumers {
+        missing[consumer.header] += (consumer.asked - consumer.served).max(0.0);
+    }
+    let mut joined: Vec<bool> = missing.iter().map(|mw| *mw > NOTHING_MW).collect();
+    for _ in 0..joined.len() {
+        for main in physics.mains.iter().filter(|m| m.open && is_free(world, m)) {
+            let either = joined[main.from] || joined[main.to];
+            (joined[main.from], joined[main.to]) = (either, either);
+        }
+    }
+    joined
+}
+
+/// Can somebody who knows both ends set this main's flow?
+fn is_free(world: &World, main: &hypocaust_sim::physics::Main) -> bool {
+    let (from, to) = (plant_of(world, main.spec.from.as_str()), plant_of(world, main.spec.to.as_str()));
+    let governed = |plant| is_governed(world, plant);
+    governed(from) && governed(to) && (from.id == to.id || world.leads(&from.id) && world.leads(&to.id))
+}
+
+fn plant_of<'w>(world: &'w World, id: &str) -> &'w Plant {
+    world.fleet.plant_of(id).expect("the physics has what the fleet has")
+}
+
 fn moved(world: &World, id: &str) -> bool {
-    world.fleet.plant_of(id).is_some_and(|p| world.edge_runs(&p.id))
+    world.fleet.plant_of(id).is_some_and(|p| is_governed(world, p))
+}
+
+/// Does its edge run, and see the plant as it is?
+fn is_governed(world: &World, plant: &Plant) -> bool {
+    world.edge_runs(&plant.id)
+        && !plant.devices.iter().any(|d| world.plants.is_silent(&d.id))
+        && !plant.tags.iter().any(|t| world.plants.has_sensor_fault(&t.id))
 }
 
 fn present(source: &Source) -> Able {
-    if source.is_on() { Able::On(source.heat) } else { Able::Starting(0.0) }
+    if source.is_on() { Able::On(source.heat) } else { Able::Starting(0.0, source.failed_starts) }
 }
 
 fn driven(able: Able, source: &Source, dt_s: f64) -> Able {
     let start = source.spec.start;
     let lasts = start.total_s();
     if source.fault || source.state == SourceState::Lockout {
-        return Able::Starting(0.0);
+        return Able::Starting(0.0, source.failed_starts);
     }
     match able {
         Able::On(heat) => Able::On((heat + source.spec.ramp_mw_per_min / 60.0 * dt_s).min(source.spec.heat_max_mw)),
-        Able::Starting(passed) if passed + dt_s >= lasts => Able::On(0.0),
-        Able::Starting(passed) => Able::Starting(passed + dt_s),
+        Able::Starting(_, failed) if source.failed_starts > failed => Able::Starting(0.0, source.failed_starts),
+        Able::Starting(passed, _) if passed + dt_s >= lasts => Able::On(0.0),
+        Able::Starting(passed, _) => Able::Starting(passed + dt_s, source.failed_starts),
     }
 }
 
 /// The network with this heat of the sources; `made`: stores give what they give now, otherwise what they could.
 fn instant(world: &World, heat: &[f64], made: bool) -> Instant {
     let physics = &world.plants.physics;
-    let plant_of = |id: &str| &world.fleet.plant_of(id).expect("the physics has what the fleet has").id;
     let mut at = Instant { headers: physics.headers.len(), ..Instant::default() };
     for (source, mw) in physics.sources.iter().zip(heat) {
         if moved(world, source.spec.id.as_str()) {
@@ -140,11 +181,14 @@ fn instant(world: &World, heat: &[f64], made: bool) -> Instant {
     for consumer in physics.consumers.iter().filter(|c| moved(world, c.spec.id.as_str())) {
         at.demands.push((consumer.header, consumer.spec.class, consumer.asked));
     }
+    // Heat that fills a header up to its nominal value again stands behind everybody else.
+    for (i, header) in physics.headers.iter().enumerate() {
+        let lacks_mwh = (header.spec.nominal - header.value).max(0.0) * header.spec.capacity_mwh;
+        at.demands.push((i, Class::Comfort, lacks_mwh * 60.0 / world.fleet.limits.restore_min[0].max(1.0)));
+    }
     for main in physics.mains.iter().filter(|m| m.open) {
-        let (from, to) = (plant_of(main.spec.from.as_str()), plant_of(main.spec.to.as_str()));
-        let moves = |plant| world.edge_runs(plant);
-        let free = if from == to { moves(from) } else { world.leads(from) && world.leads(to) };
-        if free {
+        let (from, to) = (plant_of(world, main.spec.from.as_str()), plant_of(world, main.spec.to.as_str()));
+        if is_free(world, main) {
             let (loss, fixed) = (main.spec.loss_fraction, main.spec.fixed_loss_mw);
             let (cap, cap_reverse) = (main.spec.cap_mw, main.spec.cap_reverse_mw);
             at.mains.push(Pipe { from: main.from, to: main.to, cap, cap_reverse, loss, fixed });
@@ -152,20 +196,24 @@ fn instant(world: &World, heat: &[f64], made: bool) -> Instant {
         }
         let ((sends, sender), (takes, taker)) =
             if main.flow >= 0.0 { ((main.from, from), (main.to, to)) } else { ((main.to, to), (main.from, from)) };
-        if moves(sender) {
+        if is_governed(world, sender) {
             at.demands.push((sends, Class::LifeSafety, main.flow.abs()));
         }
-        if moves(taker) {
+        if is_governed(world, taker) {
             at.sources.push((takes, main.flow.abs() * (1.0 - main.spec.loss_fraction)));
         }
     }
     at
 }
 
-/// The first look at which a class lacks more than its yardstick has forced lately, in words.
+/// Where classes lack more than the yardstick forces, in words.
+///
+/// Class 1 may not at all: it is never shed, so that what it lacks beyond the forced came from a header that was let fall.
+/// The others may for as long as a decision and its travel take, as more was shed at once than turned out to be needed.
 pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5]) -> Result<(), String> {
     let late = late_ms(world);
     let mut away = None;
+    let mut since = [None; 5];
     for (i, look) in looks.iter().enumerate() {
         if !look.led {
             away = Some(look.at);
@@ -174,15 +222,23 @@ pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5])
         let window = if reentering { late + REENTRY_MS } else { late };
         let lately = looks[..=i].iter().rev().take_while(|l| l.at >= look.at - window);
         let forced = lately.map(yardstick).fold([0f64; 5], |m, x| std::array::from_fn(|k| m[k].max(x[k])));
-        if let Some(k) = (0..5).find(|k| look.short[*k] > forced[*k] + NOTHING_MW) {
-            return Err(format!(
-                "at {:.1} s the classes 1 to {} lack {:.2} MW; {:.2} MW of it was forced in the last {} s",
-                look.at as f64 / 1e3,
-                k + 1,
-                look.short[k],
-                forced[k],
-                window / 1000
-            ));
+        for k in 0..5 {
+            if look.short[k] <= forced[k] + NOTHING_MW {
+                since[k] = None;
+                continue;
+            }
+            let from = *since[k].get_or_insert(look.at);
+            if k == 0 || look.at - from > window {
+                return Err(format!(
+                    "at {:.1} s the classes 1 to {} lack {:.2} MW, since {:.1} s more than was forced ({:.2} MW at most in the last {} s)",
+                    look.at as f64 / 1e3,
+                    k + 1,
+                    look.short[k],
+                    from as f64 / 1e3,
+                    forced[k],
+                    window / 1000
+                ));
+            }
         }
     }
     Ok(())

@@ -184,14 +184,16 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The cap to open next when a header has heat to spare: the highest class that is held short, by at most half of what
-/// running sources could still make, so that the header shows the effect before the next step.
+/// The cap to open next when a header has heat to spare: the highest class that is held short, by what comes in beyond what
+/// goes out, and at most half of what running sources could still make, so that the header shows the effect before the next
+/// step.
 pub fn give_back(view: View<'_>, header: &Header) -> Option<Move> {
     let value = view.image.good(&header.process_value)?;
     if value < header.nominal {
         return None;
     }
     let spare: f64 = view.running(&header.id).map(|(s, heat)| view.room(s, heat, false)).sum();
+    let surplus = view.deficit(header).map_or(0.0, |mw| (-mw).max(0.0));
     let mut short: Vec<(&Consumer, f64, f64)> = view
         .plant
         .consumers
@@ -206,7 +208,7 @@ pub fn give_back(view: View<'_>, header: &Header) -> Option<Move> {
         .collect();
     short.sort_by_key(|(c, ..)| c.class);
     let (consumer, cap, asked) = *short.first()?;
-    let step = (asked - cap).min(0.5 * spare);
+    let step = (asked - cap).min(surplus + 0.5 * spare);
     if step <= 0.0 {
         return None;
     }

@@ -31,8 +31,8 @@ pub const STEP_MS: i64 = 100;
 const KEEP_ALIVE_MS: i64 = 3_000;
 /// An entry without acknowledgement is sent again after this time.
 const AGAIN_MS: i64 = 30_000;
-/// Virtual time that a solve takes.
-const SOLVE_MS: i64 = 200;
+/// Virtual time that a solve takes when nothing is wrong.
+pub const SOLVE_MS: i64 = 200;
 
 /// What happens to the world.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,10 @@ pub enum Happening {
     Weather(Weather),
     EdgeCrash { plant: PlantId, down_ms: i64 },
     CentreCrash { down_ms: i64 },
+    /// From now on a solve takes so long; one beyond the limit ends at the limit, without an answer.
+    SolvesTake { ms: i64 },
+    /// From now on this share of lightings fails, 0 to 1.
+    StartsFail { share: f64 },
 }
 
 /// Makes an edge that resumes from what was on its disk.
@@ -97,12 +101,13 @@ pub struct World {
     pub stepped_down: Vec<String>,
     make_edge: MakeEdge,
     make_centre: MakeCentre,
+    solve_ms: i64,
     sites: Vec<Site>,
     centre: Option<Box<dyn Centre>>,
     centre_starts_at: Option<i64>,
     epoch: u64,
-    /// When each is done, its id and case.
-    solves: Vec<(i64, u64, Box<hypocaust_optimizer::Case>)>,
+    /// When each is done, its id and case; no case: it was late.
+    solves: Vec<(i64, u64, Option<Box<hypocaust_optimizer::Case>>)>,
     deaths: Vec<(i64, PlantId)>,
 }
 
@@ -122,6 +127,7 @@ impl World {
             outcomes: Vec::new(),
             commands: Vec::new(),
             stepped_down: Vec::new(),
+            solve_ms: SOLVE_MS,
             make_edge: makers.edge,
             make_centre: makers.centre,
             sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
@@ -180,6 +186,8 @@ impl World {
                     .expect("a schedule of faults names what the fleet has");
             }
             Happening::Weather(weather) => self.network.weather = *weather,
+            Happening::SolvesTake { ms } => self.solve_ms = *ms,
+            Happening::StartsFail { share } => self.plants.physics.start_failure_share = *share,
             Happening::Part(plant) | Happening::Heal(plant) => {
                 let parted = matches!(happening, Happening::Part(_));
                 self.network.part(plant, parted);

@@ -257,9 +257,11 @@ impl World {
         let (done, waiting) = std::mem::take(&mut self.solves).into_iter().partition(|s| s.0 <= now);
         self.solves = waiting;
         for (_, id, case) in done {
-            let answer = match hypocaust_optimizer::solve(&case, &hypocaust_optimizer::Options::default()) {
-                Ok(solution) => Answer::Solution(Box::new(solution)),
-                Err(error) => Answer::Failed(error.to_string()),
+            let options = hypocaust_optimizer::Options::default();
+            let answer = match case.map(|case| hypocaust_optimizer::solve(&case, &options)) {
+                Some(Ok(solution)) => Answer::Solution(Box::new(solution)),
+                Some(Err(error)) => Answer::Failed(error.to_string()),
+                None => Answer::Late,
             };
             self.tell_centre(CentreInput::Solved { id, answer });
         }
@@ -286,7 +288,11 @@ impl World {
                             Err(error) => CentreInput::AppendFailed { reason: error.to_string() },
                         });
                     }
-                    CentreEffect::Solve { id, case, .. } => self.solves.push((self.now + SOLVE_MS, id, case)),
+                    CentreEffect::Solve { id, case, .. } => {
+                        let limit_ms = (self.fleet.limits.solve_limit_s * 1e3) as i64;
+                        let in_time = (self.solve_ms <= limit_ms).then_some(case);
+                        self.solves.push((self.now + self.solve_ms.min(limit_ms), id, in_time));
+                    }
                     CentreEffect::Send { plant, metric: name, signed } => {
                         let input = match name {
                             metric::COMMAND => {

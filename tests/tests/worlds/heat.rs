@@ -1,0 +1,114 @@
+//! Nobody lacks what could have been had, and no lower class has what a higher one lacks; with a shed that does nothing or a
+//! dispatch that turns the classes round, somebody does.
+
+use crate::fleet;
+use hypocaust_central::domain::{Domain, Effect, Input, Judges, State};
+use hypocaust_central::journal::Head;
+use hypocaust_edge::core::{self, Birth, Core, Memory, Now};
+use hypocaust_protocols::model::{Class, Fleet, Millis, PlantId, TagId};
+use hypocaust_protocols::wire::VerifyingKey;
+use hypocaust_sim::fault::Fault;
+use hypocaust_sim::world::{Centre, EdgeNode, Happening, Makers, World};
+use hypocaust_tests::heat::{Look, Watch, unforced};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// All that must hold of the heat in a world.
+pub fn heat(world: &World, looks: &[Look]) -> Result<(), String> {
+    unforced(world, looks, |l| l.order).map_err(|e| format!("order of classes: {e}"))?;
+    unforced(world, looks, |l| l.bound).map_err(|e| format!("clairvoyant bound: {e}"))
+}
+
+/// The south loses its boiler, and with it more than production and comfort.
+fn lost_boiler(makers: Makers) -> (World, Vec<Look>) {
+    let mut world = World::new(fleet(), 2, 10.0, makers);
+    let (mut watch, mut looks) = (Watch::new(&world), Vec::new());
+    for second in 0..300 {
+        if second == 60 {
+            let south = PlantId::new("south").expect("an id");
+            world.happen(&Happening::Plant(south, Fault::Trip { name: "b1".into() }));
+        }
+        world.run(1_000);
+        looks.push(watch.look(&world));
+    }
+    (world, looks)
+}
+
+/// An edge whose shed setpoints do nothing: the write seems done, the register is as it was.
+struct Blunt {
+    core: Core,
+    caps: BTreeSet<TagId>,
+}
+
+impl EdgeNode for Blunt {
+    fn handle(&mut self, now: Now, input: core::Input) -> Vec<core::Effect> {
+        let mut effects = self.core.handle(now, input);
+        let mut at = 0;
+        while let Some(effect) = effects.get(at) {
+            match effect {
+                core::Effect::Write { write, setpoint, value, .. } if self.caps.contains(setpoint) => {
+                    let done = core::Input::WriteDone { write: *write, result: Ok(*value) };
+                    effects.remove(at);
+                    effects.extend(self.core.handle(now, done));
+                }
+                _ => at += 1,
+            }
+        }
+        effects
+    }
+    fn birth(&self, now: Now) -> Birth {
+        self.core.birth(now)
+    }
+}
+
+/// A centre that takes class 5 for class 1 and the other way round.
+struct Inverted(Domain);
+
+impl Centre for Inverted {
+    fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
+        let mut effects = self.0.handle(now, input);
+        for effect in &mut effects {
+            if let Effect::Solve { case, .. } = effect {
+                for demand in &mut case.demands {
+                    if let Some(class) = Class::ALL.iter().find(|c| c.name() == demand.class) {
+                        demand.class = Class::ALL[5 - usize::from(class.rank())].name().into();
+                    }
+                }
+            }
+        }
+        effects
+    }
+    fn state(&self) -> &State {
+        self.0.state()
+    }
+    fn head(&self) -> Head {
+        self.0.head()
+    }
+}
+
+#[test]
+fn with_a_blunt_shed_people_go_short() {
+    let (world, looks) = lost_boiler(Makers::default());
+    heat(&world, &looks).expect("the real edge sheds");
+    assert!(looks.iter().any(|l| l.short[4] > 2.0), "nobody went short, so this shows nothing");
+    let edge = |fleet: Arc<Fleet>, plant: &PlantId, key: VerifyingKey, boot: u64, memory: Memory, now: Now| {
+        let caps = fleet.consumers().filter_map(|(_, c)| Some(c.shed.as_ref()?.setpoint.clone())).collect();
+        let core = Core::new(fleet, plant, key, boot, memory, now)?;
+        Some(Box::new(Blunt { core, caps }) as Box<dyn EdgeNode>)
+    };
+    let (world, looks) = lost_boiler(Makers { edge, ..Makers::default() });
+    let wrong = unforced(&world, &looks, |l| l.bound).unwrap_err();
+    assert!(wrong.contains("1 to 1 lack"), "life safety itself: {wrong}");
+    unforced(&world, &looks, |l| l.order).unwrap_err();
+}
+
+#[test]
+fn with_the_classes_turned_round_the_order_is_wrong() {
+    let centre = |fleet, key, epoch, state, head| {
+        // Nor is there a judge who would see it.
+        let judges = Judges { check: |_, _| Ok(()), ..Judges::ours() };
+        Box::new(Inverted(Domain::new(fleet, key, judges, epoch, state, head))) as Box<dyn Centre>
+    };
+    let (world, looks) = lost_boiler(Makers { centre, ..Makers::default() });
+    unforced(&world, &looks, |l| l.order).unwrap_err();
+}

@@ -1,0 +1,89 @@
+//! Two hundred seeds of random misfortune, and every check on each.
+
+use crate::fleet;
+use crate::worlds::commands::Attacker;
+use crate::worlds::heat::heat;
+use hypocaust_sim::world::{Makers, World};
+use hypocaust_tests::checks;
+use hypocaust_tests::faults::schedule;
+use hypocaust_tests::heat::{Look, Watch};
+use std::sync::Arc;
+
+const LENGTH_MS: i64 = 600_000;
+const LOOK_MS: i64 = 500;
+const SEEDS: u64 = 200;
+
+fn seeds() -> Vec<u64> {
+    match std::env::var("HYPOCAUST_SEED") {
+        Ok(seed) => vec![seed.parse().expect("HYPOCAUST_SEED is a whole number")],
+        Err(_) => (1..=SEEDS).collect(),
+    }
+}
+
+/// A world at its end, and what was seen in it.
+struct Lived {
+    world: World,
+    looks: Vec<Look>,
+    attacker: Attacker,
+}
+
+/// The world of this seed.
+fn lived(seed: u64, length_ms: i64) -> Lived {
+    let fleet = fleet();
+    let mut world = World::new(Arc::clone(&fleet), seed, (seed % 24) as f64, Makers::default());
+    let (mut watch, mut looks) = (Watch::new(&world), Vec::new());
+    let mut attacker = Attacker::new(seed);
+    let mut run = |world: &mut World, until: i64| {
+        while world.now < until {
+            attacker.try_one(world);
+            world.run(LOOK_MS.min(until - world.now));
+            looks.push(watch.look(world));
+        }
+    };
+    for (at, happening) in schedule(&fleet, seed, length_ms) {
+        run(&mut world, at);
+        world.happen(&happening);
+    }
+    run(&mut world, length_ms);
+    Lived { world, looks, attacker }
+}
+
+/// What is wrong with this world, and what happened in it.
+fn verdict(seed: u64) -> Option<String> {
+    let Lived { world, looks, attacker } = lived(seed, LENGTH_MS);
+    let wrong = checks::journal(&world)
+        .and_then(|()| checks::leaders(&world))
+        .and_then(|()| checks::samples(&world))
+        .and_then(|()| checks::commands(&world, &attacker.forged))
+        .and_then(|()| heat(&world, &looks))
+        .err()?;
+    let story: Vec<String> = schedule(&world.fleet, seed, LENGTH_MS)
+        .iter()
+        .map(|(at, what)| format!("    {:>6.1} s {what:?}", *at as f64 / 1e3))
+        .collect();
+    Some(format!("HYPOCAUST_SEED={seed}: {wrong}\n{}", story.join("\n")))
+}
+
+#[test]
+fn in_every_world_heat_journal_samples_and_commands_are_right() {
+    let all = seeds();
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(all.len());
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers)
+            .map(|w| {
+                let mine: Vec<u64> = all.iter().copied().skip(w).step_by(workers).collect();
+                scope.spawn(move || mine.into_iter().filter_map(verdict).collect::<Vec<_>>())
+            })
+            .collect();
+        threads.into_iter().flat_map(|t| t.join().expect("a world panicked")).collect()
+    });
+    assert!(failed.is_empty(), "{} of {} worlds:\n{}", failed.len(), all.len(), failed.join("\n"));
+}
+
+#[test]
+fn a_seed_repeats_exactly() {
+    let (a, b) = (lived(5, 180_000).world, lived(5, 180_000).world);
+    assert_eq!(a.journal.entries(), b.journal.entries());
+    assert_eq!(a.writes, b.writes);
+    assert!(!a.writes.is_empty() && !a.commands.is_empty(), "nothing happened in it");
+}
