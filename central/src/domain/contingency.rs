@@ -5,7 +5,9 @@
 //! ask its own sources for more; so the case leaves the mains no more than they carry, and every move goes in the safe
 //! direction of its setpoint. Sheds come first, lowest class first.
 //!
-//! Results wait unjournaled in [`Ahead`]; the table that leaves is an event.
+//! Results wait unjournaled in [`Ahead`]; the table that leaves is an event. Losses that have no result yet (after a start,
+//! when a source has come on) are solved at once, the others in turn. A row that cannot be solved is left out: there the
+//! edge acts by its own rules.
 
 use super::case::Built;
 use super::event::Event;
@@ -19,6 +21,9 @@ use std::collections::BTreeMap;
 
 /// One round over all losses takes about so many dispatch cycles.
 const CYCLES_PER_ROUND: usize = 6;
+
+/// Losses that are solved in one cycle at most, so that a big fleet's first table does not hold up dispatch.
+const MOST_PER_CYCLE: usize = 20;
 
 /// Moves by loss, of this leader's latest round.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,8 +53,11 @@ impl Ahead {
             .filter(|p| image.known(p) && image.linked(&p.id))
             .flat_map(|p| of_plant(fleet, image, p))
             .collect();
-        if all.is_empty() {
-            return all;
+        self.moves.retain(|loss, _| all.contains(loss));
+        let unsolved: Vec<Loss> =
+            all.iter().filter(|l| !self.moves.contains_key(l)).take(MOST_PER_CYCLE).cloned().collect();
+        if all.is_empty() || !unsolved.is_empty() {
+            return unsolved;
         }
         let count = all.len().div_ceil(CYCLES_PER_ROUND);
         let due = (0..count).map(|i| all[(self.next + i) % all.len()].clone()).collect();
@@ -72,19 +80,22 @@ impl Ahead {
         self.moves.insert(loss.clone(), moves);
     }
 
-    /// Tables that are to be issued: those whose round is whole and that changed or grow old.
+    /// Tables that are to be issued: those that know of more losses, changed or grow old. To be asked while no solve of a
+    /// loss is under way.
     pub fn tables(&self, fleet: &Fleet, image: &Image, state: &State, now: Millis) -> Vec<Event> {
         let mut events = Vec::new();
         for plant in fleet.plants.iter().filter(|p| image.known(p) && image.linked(&p.id)) {
             let losses = of_plant(fleet, image, plant);
-            let found: Option<Vec<Contingency>> = losses
-                .into_iter()
-                .map(|lost| self.moves.get(&lost).map(|moves| Contingency { lost: lost.clone(), moves: moves.clone() }))
-                .collect();
-            let Some(contingencies) = found else { continue };
+            let known = |lost: Loss| Some(Contingency { moves: self.moves.get(&lost)?.clone(), lost });
+            let contingencies: Vec<Contingency> = losses.into_iter().filter_map(known).collect();
+            if contingencies.is_empty() {
+                continue;
+            }
             let due = state.tables.get(&plant.id).is_none_or(|issued| {
                 let age = now.since(issued.at) as f64 / 1000.0;
+                let news = |c: &Contingency| !issued.contingencies.iter().any(|old| old.lost == c.lost);
                 age > fleet.limits.table_ttl_s / 3.0
+                    || contingencies.iter().any(news)
                     || age > min_age_s(fleet) && changed(fleet, &issued.contingencies, &contingencies)
             });
             if due {

@@ -92,9 +92,10 @@ pub struct Domain {
     last_cycle: Option<Millis>,
     urgent: bool,
     ahead: contingency::Ahead,
-    losses: BTreeMap<u64, (Loss, Built)>,
-    /// Losses that wait for the dispatch solve to be through.
-    losses_due: Vec<Loss>,
+    /// Losses that are being solved, and since when.
+    losses: BTreeMap<u64, (Loss, Built, Millis)>,
+    /// Losses that wait for the dispatch solve to be through, and whether units may go to their proven rating in them.
+    losses_due: Vec<(Loss, bool)>,
     next_solve: u64,
     sent: BTreeMap<String, Millis>,
     last_beat: Option<Millis>,
@@ -231,12 +232,15 @@ impl Domain {
     }
 
     fn solved(&mut self, id: u64, answer: Answer, now: Millis) {
-        if let Some((loss, built)) = self.losses.remove(&id) {
+        if let Some((loss, built, _)) = self.losses.remove(&id) {
             // A loss that could not be solved keeps its last moves; the table says by its age how old they are.
             if let Answer::Solution(solution) = answer
                 && (self.judges.check)(&built.case, &solution).is_ok()
             {
                 let fleet = Arc::clone(&self.fleet);
+                if !built.proven && dispatch::upper_classes_short(&fleet, &solution) {
+                    return self.losses_due.push((loss, true));
+                }
                 self.ahead.solved(&fleet, &self.image, &loss, &built, &solution, now);
             }
         } else if self.cycle.as_ref().is_some_and(|c| c.id == id)
@@ -271,7 +275,7 @@ impl Domain {
                 events.extend(restoration::decide(&fleet, &self.image, &self.state, now));
                 events.extend(restoration::escalate(&fleet, &self.state, now));
             }
-            if events.is_empty() {
+            if events.is_empty() && self.losses.is_empty() && self.losses_due.is_empty() {
                 events.extend(self.ahead.tables(&fleet, &self.image, &self.state, now));
             }
         }
@@ -422,7 +426,10 @@ impl Domain {
         if !orders.is_empty() {
             events.push(Event::Ordered { orders });
         }
-        self.losses_due = self.ahead.due(&fleet, &self.image);
+        // Those that are under way from the cycle before are not asked for twice.
+        if self.losses.is_empty() {
+            self.losses_due = self.ahead.due(&fleet, &self.image).into_iter().map(|loss| (loss, false)).collect();
+        }
     }
 
     /// Gives the events their places and sends them to the journal.
@@ -578,6 +585,7 @@ impl Domain {
         if let Some(cycle) = self.cycle.take_if(|c| now.since(c.asked) > lost_ms) {
             self.waiting.push_back(Waiting::Solved(Answer::Late, Box::new(cycle.built)));
         }
+        self.losses.retain(|_, (_, _, asked)| now.since(*asked) <= lost_ms);
         let ready = self.fleet.plants.iter().any(|p| self.image.known(p) && self.image.linked(&p.id));
         let age = self.last_cycle.map_or(i64::MAX, |last| now.since(last));
         let due = age >= period || self.urgent && age >= URGENT_SPACING_MS;
@@ -587,12 +595,12 @@ impl Domain {
             self.last_cycle = Some(now);
             self.ask(now, false, out);
         } else if !busy {
-            for loss in std::mem::take(&mut self.losses_due) {
-                let asked = Asked { proven: false, loss: Some(&loss) };
+            for (loss, proven) in std::mem::take(&mut self.losses_due) {
+                let asked = Asked { proven, loss: Some(&loss) };
                 let built = case::build(&self.fleet, &self.image, &self.state, now, asked);
                 let id = self.next_id();
                 let case = Box::new(built.case.clone());
-                self.losses.insert(id, (loss.clone(), built));
+                self.losses.insert(id, (loss.clone(), built, now));
                 out.push(Effect::Solve { id, purpose: Purpose::Contingency(loss), case });
             }
         }
@@ -608,7 +616,5 @@ impl Domain {
         let id = self.next_id();
         out.push(Effect::Solve { id, purpose: Purpose::Dispatch, case: Box::new(built.case.clone()) });
         self.cycle = Some(Cycle { id, built, asked: now });
-        // Losses of an earlier round that were never answered would pile up here.
-        self.losses.retain(|other, _| id - other < 1000);
     }
 }

@@ -41,12 +41,21 @@ pub enum Happening {
     Part(PlantId),
     Heal(PlantId),
     Weather(Weather),
-    EdgeCrash { plant: PlantId, down_ms: i64 },
-    CentreCrash { down_ms: i64 },
+    EdgeCrash {
+        plant: PlantId,
+        down_ms: i64,
+    },
+    CentreCrash {
+        down_ms: i64,
+    },
     /// From now on a solve takes so long; one beyond the limit ends at the limit, without an answer.
-    SolvesTake { ms: i64 },
+    SolvesTake {
+        ms: i64,
+    },
     /// From now on this share of lightings fails, 0 to 1.
-    StartsFail { share: f64 },
+    StartsFail {
+        share: f64,
+    },
 }
 
 /// Makes an edge that resumes from what was on its disk.
@@ -99,6 +108,8 @@ pub struct World {
     /// Commands as they left the centre.
     pub commands: Vec<(i64, PlantId, Signed)>,
     pub stepped_down: Vec<String>,
+    /// What the edges told.
+    pub events: Vec<(i64, PlantId, hypocaust_edge::core::Event)>,
     make_edge: MakeEdge,
     make_centre: MakeCentre,
     solve_ms: i64,
@@ -127,6 +138,7 @@ impl World {
             outcomes: Vec::new(),
             commands: Vec::new(),
             stepped_down: Vec::new(),
+            events: Vec::new(),
             solve_ms: SOLVE_MS,
             make_edge: makers.edge,
             make_centre: makers.centre,

@@ -243,7 +243,8 @@ impl World {
                 };
                 self.send(i, Message::ToCentre(plant, input));
             }
-            Effect::Publish { .. } | Effect::Event(_) => {}
+            Effect::Event(event) => self.events.push((self.now, plant, event)),
+            Effect::Publish { .. } => {}
         }
     }
 

@@ -4,9 +4,10 @@
 use crate::fleet;
 use hypocaust_central::domain::{Domain, Effect, Input, Judges, State};
 use hypocaust_central::journal::Head;
+use hypocaust_edge::core::contingency::Origin;
 use hypocaust_edge::core::{self, Birth, Core, Memory, Now};
 use hypocaust_protocols::model::{Class, Fleet, Millis, PlantId, TagId};
-use hypocaust_protocols::wire::VerifyingKey;
+use hypocaust_protocols::wire::{VerifyingKey, metric};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Centre, EdgeNode, Happening, Makers, World};
 use hypocaust_tests::heat::{Look, Watch, unforced};
@@ -111,4 +112,51 @@ fn with_the_classes_turned_round_the_order_is_wrong() {
     };
     let (world, looks) = lost_boiler(Makers { centre, ..Makers::default() });
     unforced(&world, &looks, |l| l.order).unwrap_err();
+}
+
+/// A centre that sends no contingency tables.
+struct Tableless(Domain);
+
+impl Centre for Tableless {
+    fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
+        let mut effects = self.0.handle(now, input);
+        effects.retain(|e| !matches!(e, Effect::Send { metric: metric::TABLE, .. }));
+        effects
+    }
+    fn state(&self) -> &State {
+        self.0.state()
+    }
+    fn head(&self) -> Head {
+        self.0.head()
+    }
+}
+
+/// From where an edge acted when its boiler tripped this early, and how long after the trip it had latched it.
+fn acted(trip_at: i64, makers: Makers) -> (Option<Origin>, i64) {
+    let mut world = World::new(fleet(), 3, 10.0, makers);
+    world.run(trip_at);
+    let north = PlantId::new("north").expect("an id");
+    world.happen(&Happening::Plant(north.clone(), Fault::Trip { name: "b1".into() }));
+    world.run(10_000);
+    let found = world.events.iter().find_map(|(at, plant, event)| match event {
+        core::Event::Acted { origin, moves, .. } if *plant == north && !moves.is_empty() => {
+            Some((*origin, at - trip_at))
+        }
+        _ => None,
+    });
+    (found.map(|f| f.0), found.map_or(i64::MAX, |f| f.1))
+}
+
+#[test]
+fn a_trip_is_met_from_the_table_within_a_scan_and_its_delay_even_early() {
+    // Ten seconds after everything was started; a scan of 500 ms, the trip's own on-delay of 500 ms, a step.
+    let (origin, after) = acted(10_000, Makers::default());
+    assert_eq!(origin, Some(Origin::Table));
+    assert!(after <= 1_100, "{after} ms");
+    let centre = |fleet, key, epoch, state, head| {
+        Box::new(Tableless(Domain::new(fleet, key, Judges::ours(), epoch, state, head))) as Box<dyn Centre>
+    };
+    let (origin, after) = acted(10_000, Makers { centre, ..Makers::default() });
+    assert_eq!(origin, Some(Origin::LocalRules), "without a table it acts on its own, as fast");
+    assert!(after <= 1_100, "{after} ms");
 }
