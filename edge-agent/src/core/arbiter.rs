@@ -5,6 +5,10 @@
 //! command lives and its movement lasts. A value is approached in steps, as the velocity allows, one write at a time; the
 //! command is answered after its first write has been read back, the rest of the way is telemetry.
 //!
+//! A hold that is handed over before its value was reached is *finished*: the setpoint goes on to that value at the fail-safe
+//! velocity, but holds nobody out any more. Otherwise a centre that takes over within the second would stop a shed half
+//! way, above what the consumer draws, and go on at a quarter of the speed.
+//!
 //! Where the setpoint stands is what the image last read of it, never what was once asked for.
 
 use super::admit::refusal;
@@ -51,6 +55,8 @@ struct Flight {
 struct Lane {
     guarded: Guarded,
     holds: BTreeMap<Hold, f64>,
+    /// The value of a hold that was handed over, while it is not reached.
+    finishing: Option<f64>,
     pending: Option<Pending>,
     flight: Option<Flight>,
     last_write: Option<Tick>,
@@ -97,6 +103,7 @@ impl Arbiter {
         let lane = |guarded| Lane {
             guarded,
             holds: BTreeMap::new(),
+            finishing: None,
             pending: None,
             flight: None,
             last_write: None,
@@ -158,6 +165,10 @@ impl Arbiter {
         lane.rate(now, per_minute, spacing_ms)?;
         lane.accepted.push_back(now);
         lane.kept = Some((writer, until));
+        // A request that goes the same way is begun at the same pace, no further than both want.
+        let both = lane.finishing.map(|held| if lane.guarded.safer(held, value) == held { value } else { held });
+        lane.finishing =
+            both.filter(|goal| image.last_good(setpoint).is_some_and(|at| lane.guarded.is_safer(*goal, at)));
         let last = lane.pending.replace(Pending { writer, target: value, command, written: false });
         Ok(last.and_then(|p| p.command).map(|id| {
             let reason = format!("a newer request to {setpoint} took its place before it was written");
@@ -185,19 +196,25 @@ impl Arbiter {
         }))
     }
 
-    /// Ends a hold everywhere; the setpoints stay where they are until somebody moves them.
+    /// Ends a hold everywhere, as its cause is gone; the setpoints stay where they are until somebody moves them.
     pub fn release(&mut self, hold: &Hold) -> bool {
-        let mut any = false;
-        for lane in self.lanes.values_mut() {
-            any |= lane.holds.remove(hold).is_some();
-        }
-        any
+        self.lanes.values_mut().fold(false, |any, lane| lane.holds.remove(hold).is_some() | any)
+    }
+
+    /// Ends a hold everywhere, as somebody else takes over while its cause stands: what it began is finished.
+    pub fn hand_over(&mut self, hold: &Hold) -> bool {
+        self.lanes.values_mut().fold(false, |any, lane| {
+            let held = lane.holds.remove(hold);
+            lane.finishing = held.or(lane.finishing);
+            held.is_some() | any
+        })
     }
 
     /// Ends all holds on one setpoint: local balancing gives heat back.
     pub fn free(&mut self, setpoint: &SetpointId) {
         if let Some(lane) = self.lanes.get_mut(setpoint) {
             lane.holds.clear();
+            lane.finishing = None;
         }
     }
 
@@ -226,7 +243,8 @@ impl Arbiter {
     pub fn step(&mut self, now: Tick, image: &Image, alarms: &Alarms) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         for (setpoint, lane) in &mut self.lanes {
-            if lane.flight.is_some() || (lane.holds.is_empty() && lane.pending.is_none()) {
+            let idle = lane.holds.is_empty() && lane.finishing.is_none() && lane.pending.is_none();
+            if lane.flight.is_some() || idle {
                 continue;
             }
             let since = lane.last_write.map_or(u64::MAX, |t| now.since(t));
@@ -327,16 +345,21 @@ impl Lane {
         alarms: &Alarms,
     ) -> Option<(Writer, f64, Option<String>)> {
         let id = &self.guarded.setpoint.tag;
-        if !self.holds.is_empty() {
+        let held = self.holds.values().copied().reduce(|a, b| self.guarded.safer(a, b));
+        if let Some(target) = held.or(self.finishing) {
             if since_ms < step_ms {
                 return None;
             }
             // Where it was last seen; without that nobody can say which way is safe.
             let from = image.last_good(id)?;
-            let target = self.holds.values().copied().reduce(|a, b| self.guarded.safer(a, b))?;
-            self.guarded.judge(Writer::FailSafe, target, image, alarms).ok()?;
-            let value = self.guarded.step(Writer::FailSafe, from, target, step_ms)?;
-            return Some((Writer::FailSafe, value, None));
+            let allowed = self.guarded.judge(Writer::FailSafe, target, image, alarms).is_ok();
+            let value = self.guarded.step(Writer::FailSafe, from, target, step_ms).filter(|_| allowed);
+            if value.is_some() || held.is_some() {
+                let command = self.pending.as_mut().and_then(|p| p.command.take());
+                return value.map(|value| (Writer::FailSafe, value, command));
+            }
+            // It is there, or further: whoever asks now goes on at the normal pace.
+            self.finishing = None;
         }
         let pending = self.pending.as_mut()?;
         if pending.written && since_ms < step_ms {

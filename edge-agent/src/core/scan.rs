@@ -93,6 +93,12 @@ impl Core {
         }
     }
 
+    fn hand_over(&mut self, hold: &Hold) {
+        if self.arbiter.hand_over(hold) {
+            self.event(Event::Released { hold: hold.name() });
+        }
+    }
+
     /// Everything that follows from the image: alarms, trips, losses, and the writes that are due.
     pub(super) fn act(&mut self, now: Now) {
         for (alarm, active) in self.alarms.scan(&self.image, now.tick) {
@@ -159,10 +165,10 @@ impl Core {
             Ok(beat) => {
                 self.remember |= self.door.epoch() != epoch || self.door.head() != head.as_ref();
                 for seen in &beat.trips_seen {
-                    self.release(&Hold::Trip(seen.clone()));
+                    self.hand_over(&Hold::Trip(seen.clone()));
                     // A main is named by its own id in the same list.
                     if let Ok(main) = seen.as_str().parse() {
-                        self.release(&Hold::Main(main));
+                        self.hand_over(&Hold::Main(main));
                     }
                 }
                 let change = self.modes.beat(now.tick);

@@ -324,6 +324,52 @@ fn a_trip_is_acted_on_from_the_table_in_the_scan_that_latches_it() {
 }
 
 #[test]
+fn a_shed_that_the_centre_takes_over_half_way_is_finished_at_its_own_pace() {
+    let mut bench = Bench::new();
+    bench.remote();
+    bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+    bench.command("early", Writer::Dispatch, "mill.cap-sp", 1.0);
+    bench.scan();
+    bench.trip_b1();
+    bench.scan();
+    bench.scan();
+    let before = bench.get("mill.cap-sp");
+    assert!(before > 6.0, "it is on its way: {before}");
+    bench.beat(&["north.b1-lost"]);
+    // 12 MW at 3 MW/s: from anywhere on the way it is there within 4 s, though nobody asks for it again.
+    for _ in 0..9 {
+        bench.scan();
+        bench.beat(&["north.b1-lost"]);
+    }
+    assert_eq!(bench.get("mill.cap-sp"), 1.0);
+    // It holds nobody out: the centre may give heat back at once.
+    bench.command("back", Writer::Dispatch, "mill.cap-sp", 5.0);
+    for _ in 0..20 {
+        bench.scan();
+        bench.beat(&["north.b1-lost"]);
+    }
+    assert_eq!(bench.get("mill.cap-sp"), 5.0);
+}
+
+#[test]
+fn who_takes_over_a_shed_says_where_it_ends() {
+    let mut bench = Bench::new();
+    bench.remote();
+    bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+    bench.trip_b1();
+    bench.scan();
+    bench.scan();
+    bench.beat(&["north.b1-lost"]);
+    bench.command("less", Writer::Dispatch, "mill.cap-sp", 4.0);
+    for _ in 0..40 {
+        bench.scan();
+        bench.beat(&["north.b1-lost"]);
+        assert!(bench.get("mill.cap-sp") >= 4.0, "no further than the centre wants");
+    }
+    assert_eq!(bench.get("mill.cap-sp"), 4.0);
+}
+
+#[test]
 fn without_a_table_heat_is_taken_from_the_lowest_class_first() {
     let mut bench = Bench::new();
     bench.set("x1.flow", 2.0);

@@ -31,6 +31,9 @@ impl Wrong {
     }
 }
 
+/// How far back the tick of an expired command lies, beyond any time to live.
+const EXPIRED_MS: u64 = 12_000;
+
 /// Somebody who can publish to the edges and now and then does.
 pub struct Attacker {
     dice: Dice,
@@ -55,7 +58,11 @@ impl Attacker {
         let caps: Vec<&SetpointId> = plant.consumers.iter().filter_map(|c| Some(&c.shed.as_ref()?.setpoint)).collect();
         let setpoint = caps[self.dice.below(caps.len())];
         // A repeated one needs a rightful one before it; that would move the plant, and has a test of its own.
-        let wrong = Wrong::ALL[self.dice.below(3)];
+        let wrong = match Wrong::ALL[self.dice.below(3)] {
+            // An edge that has just started has no tick that is long past.
+            Wrong::Age if world.stamp(&plant.id).is_none_or(|(_, tick)| tick.0 < 2 * EXPIRED_MS) => Wrong::Signature,
+            any => any,
+        };
         let n = self.forged.len() as f64;
         let spec = plant.setpoint(setpoint.as_str()).expect("a shed setpoint of this plant");
         // Five digits, where dispatch sends three.
@@ -70,7 +77,7 @@ impl Attacker {
         match wrong {
             Wrong::Signature => key = SigningKey::from_bytes(&[9; 32]),
             Wrong::Epoch => command.epoch = command.epoch.saturating_sub(1),
-            Wrong::Age => command.tick.0 = command.tick.0.saturating_sub(12_000),
+            Wrong::Age => command.tick.0 = command.tick.0.saturating_sub(EXPIRED_MS),
             Wrong::Repeated => {}
         }
         let from = world.now;
