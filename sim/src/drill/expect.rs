@@ -52,11 +52,12 @@ pub(super) fn ms(seconds: f64) -> i64 {
     (seconds * 1000.0).round() as i64
 }
 
-/// One `[[drill.expect]]`. Without a fleet, names are not looked up; `last_s` is the end of the drill.
-pub(super) fn read(r: Reader<'_, '_>, fleet: Option<&Fleet>, last_s: f64) -> Option<Expect> {
+/// One `[[drill.expect]]`. Without a fleet, names are not looked up; nothing can be due before the first fault or after
+/// the end of the drill.
+pub(super) fn read(r: Reader<'_, '_>, fleet: Option<&Fleet>, (first_s, last_s): (f64, f64)) -> Option<Expect> {
     let what = r.text("what")?;
     let words: Vec<&str> = what.value.split_whitespace().collect();
-    let by = || r.number_in("by_s", 0.0, last_s).map(ms);
+    let by = || r.number_in("by_s", first_s, last_s).map(ms);
     let expect = match words.as_slice() {
         ["shed", class] => {
             let by = by();

@@ -8,6 +8,7 @@ use crate::fault::{self, Fault};
 use hypocaust_protocols::files::{self, At, Reader, Report};
 use hypocaust_protocols::model::{Fleet, PlantId};
 use std::cell::RefCell;
+use std::path::Path;
 
 /// What a drill does and wants to see. Times count from the end of settling.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,11 +113,11 @@ fn read_page(
     load: impl FnOnce(&str) -> Result<Fleet, NoFleet>,
 ) -> Result<Option<(Page, Fleet)>, Error> {
     let id = r.text("id");
-    let stem = name.rsplit('/').next().and_then(|file| file.strip_suffix(".md"));
+    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
     if let (Some(id), Some(stem)) = (&id, stem)
         && id.value != stem
     {
-        let message = format!("the runbook `{}` stands in a file that is named {stem}.md", id.value);
+        let message = format!("the runbook `{}` stands in a file that is named `{stem}`", id.value);
         r.mistake(id.span.clone(), message, format!("`id = \"{stem}\"`, or rename the file"));
     }
     let alarm = r.text("alarm");
@@ -181,13 +182,18 @@ fn read_drill(
         }
         tables
     };
-    let faults = tables("fault", "drill fault", "a table `[[drill.fault]]` with `at_s` and `do`");
-    let mut faults: Vec<Happens> = faults.into_iter().filter_map(|f| read_fault(f, fleet.as_ref(), last_s)).collect();
+    let tables_of_faults = tables("fault", "drill fault", "a table `[[drill.fault]]` with `at_s` and `do`");
+    let written = tables_of_faults.len();
+    let mut faults: Vec<Happens> =
+        tables_of_faults.into_iter().filter_map(|f| read_fault(f, fleet.as_ref(), last_s)).collect();
     faults.sort_by_key(|f| f.at);
+    // Which is the first is known only when all could be read.
+    let first = faults.first().filter(|_| faults.len() == written);
+    let first_s = first.map_or(0.0, |f| f.at as f64 / 1000.0);
     let mut expects: Vec<Expect> = Vec::new();
     for e in tables("expect", "drill expectation", "a table `[[drill.expect]]` with `what` and its time") {
         let span = e.span.clone();
-        let Some(expect) = expect::read(e, fleet.as_ref(), last_s) else { continue };
+        let Some(expect) = expect::read(e, fleet.as_ref(), (first_s, last_s)) else { continue };
         if expects.iter().any(|other| other.to_string() == expect.to_string()) {
             r.mistake(span, format!("`{expect}` is expected twice"), "one expectation of a kind");
         }
