@@ -14,7 +14,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 #[derive(Parser)]
-#[command(name = "hypocaust-sim", version, about = "Simulated plants for Hypocaust, drills in the simulated world, and the demo")]
+#[command(
+    name = "hypocaust-sim",
+    version,
+    about = "Simulated plants for Hypocaust, drills in the simulated world, and the demo"
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

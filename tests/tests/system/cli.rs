@@ -111,7 +111,7 @@ fn a_drill_is_met_or_missed_and_leaves_a_line_each_time() {
 #[test]
 fn a_drill_that_cannot_be_run_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    let page = runbook(folder.path(), "soon");
+    let page = runbook(folder.path(), "\"soon\"");
     let fleet = small_fleet();
     let with = ["drill", shown(&page), "--fleet", shown(&fleet)];
     says(&call("hypocaust-sim", &with), 1, &["source-tripped.md:", "`by_s`"]);
