@@ -4,7 +4,6 @@
 //! not be read or written. The log is opened before the drill runs, so that no drill is run in vain.
 
 use super::page::{self, NoFleet};
-use super::report::BANNER;
 use crate::world::Makers;
 use hypocaust_protocols::files;
 use hypocaust_protocols::model::Fleet;
@@ -87,12 +86,10 @@ fn drill(options: &Options) -> Result<bool, Stop> {
     } else {
         print!("{}", report.text());
     }
-    let banner = report.banner();
-    if options.fleet.is_none() && !page.text.lines().any(|line| line == banner) {
-        eprintln!(
-            "warning: the page says something else of its drill; its line `{}…` should read\n{banner}",
-            BANNER.trim_end()
-        );
+    if options.fleet.is_none() {
+        for line in report.banner().iter().filter(|line| !page.text.lines().any(|l| l == *line)) {
+            eprintln!("warning: the page does not say of its drill what is so; it should have this line:\n{line}");
+        }
     }
     file.write_all(report.line().as_bytes())
         .map_err(|e| Stop::Untried(format!("the drill ran, but cannot write to {}: {e}", log.display())))?;

@@ -3,7 +3,7 @@
 //! * [`page`] and [`expect`] read the front matter, with every mistake at once.
 //! * [`trace`] lives through the drill in [`crate::world`]: the real cores, the physics, a virtual clock.
 //! * [`measure`] and [`judge`] are pure: from the trace to what was met.
-//! * [`report`]: the line of the log, the text, and the sentence that the page must carry.
+//! * [`report`]: the line of the log, the text, and what the page must say of itself.
 //! * [`cli`]: files, standard output and exit codes.
 //!
 //! What is measured is the truth of the physics, not what some sensor showed or the centre believed. The same tree gives

@@ -1,5 +1,5 @@
-//! The validation report of a drill: as one line of a log, as text for a person, and as the sentence that the page has to
-//! carry about itself.
+//! The validation report of a drill: as one line of a log, as text for a person, and as what the page has to say of
+//! itself.
 //!
 //! The world is deterministic and nothing here reads a clock, so the same tree gives the same line; a date stands in it
 //! only where the caller gives one.
@@ -14,8 +14,10 @@ use serde::Serialize;
 use std::fmt::Write;
 
 pub const SCHEMA: &str = "drill/1";
-/// How the page's sentence about its drill begins.
+/// How the page's verdict on its drill begins.
 pub const BANNER: &str = "> Drill: ";
+/// How its figures begin.
+pub const FIGURES: &str = "> Figures of the drill: ";
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Done {
@@ -187,26 +189,20 @@ impl Report {
         format!("{}\n", serde_json::to_string(self).expect("a report is plain data and always has a JSON form"))
     }
 
-    /// The sentence that the page says of itself.
-    pub fn banner(&self) -> String {
-        let list = |met: bool| {
-            let of = self.expectations.iter().filter(|v| v.met == met);
+    /// What the page says of itself: the verdict, for its head, and the figures, for its foot.
+    pub fn banner(&self) -> [String; 2] {
+        let list = |of: &mut dyn Iterator<Item = &Verdict>| {
             of.map(|v| format!("{} ({})", v.what, v.figure())).collect::<Vec<_>>().join("; ")
         };
         let count = self.expectations.iter().filter(|v| v.met).count();
-        let all = self.expectations.len();
-        if self.met() {
-            format!("{BANNER}**met**, {count} of {all}, in the simulated world only. {}.", list(true))
+        let (all, world) = (self.expectations.len(), "in the simulated world, not yet against the running programs");
+        let head = if self.met() {
+            format!("{BANNER}**met**, {count} of {all}, {world}.")
         } else {
-            let mut text = format!(
-                "{BANNER}**missed**, {count} of {all} met, in the simulated world only. Missed: {}.",
-                list(false)
-            );
-            if count > 0 {
-                let _ = write!(text, " Met: {}.", list(true));
-            }
-            text
-        }
+            let missed = list(&mut self.expectations.iter().filter(|v| !v.met));
+            format!("{BANNER}**missed**: {missed}. {count} of {all} met, {world}.")
+        };
+        [head, format!("{FIGURES}{}.", list(&mut self.expectations.iter()))]
     }
 
     /// The report for a person.
