@@ -1,7 +1,7 @@
 //! What a drill wants to see: the words of `what` in an expectation, and what each of them takes.
 //!
 //! * `shed CLASS`, `by_s`: a cap of this class is lowered. Shedding has begun, though nobody need miss heat yet.
-//! * `shed-done`, `by_s`: the caps withhold what the first schedule after the loss wants withheld.
+//! * `shed-done`, `by_s`: the caps withhold what the schedule of that moment wants withheld.
 //! * `sheds-in-order`: on no header is a class short for longer than the programs need to act while a lower one that can
 //!   be shed draws more than its turndown; going down and coming back.
 //! * `life-safety-whole`: no consumer of the first class is short for longer than the programs need to act.

@@ -5,9 +5,9 @@
 use super::expect::{Expect, Promised};
 use super::measure::*;
 use super::page::Drill;
-use super::trace::Trace;
+use super::trace::{Draw, Trace};
 use crate::physics::VALVE_LAG_S;
-use hypocaust_central::domain::Event;
+use hypocaust_central::domain::{Event, Schedule};
 use hypocaust_protocols::model::{Class, ConsumerId, Fleet, SourceId};
 use serde::Serialize;
 
@@ -94,7 +94,7 @@ impl Bench<'_> {
         let Some(before) = self.trace.moments.iter().rfind(|m| m.at <= struck) else {
             return timed(None, by, "the drill ended before its first fault".into());
         };
-        let lowered = |now: &[super::trace::Draw]| {
+        let lowered = |now: &[Draw]| {
             self.fleet.consumers().enumerate().find_map(|(i, (_, c))| {
                 let down = before.consumers[i].cap - now[i].cap > self.drill.tolerance_mw;
                 (c.class == class && down).then_some(&c.id)
@@ -120,35 +120,46 @@ impl Bench<'_> {
 
     fn shed_done(&self, by: i64) -> Verdict {
         let struck = struck(self.drill);
-        let planned = self.trace.events.iter().find_map(|(at, event)| match event {
-            Event::Scheduled { schedule } if *at >= struck && !schedule.short.is_empty() => {
-                Some((*at, &schedule.short))
-            }
-            _ => None,
-        });
-        let Some((planned_at, short)) = planned else {
+        let schedules: Vec<(i64, &Schedule)> = self
+            .trace
+            .events
+            .iter()
+            .filter_map(|(at, event)| match event {
+                Event::Scheduled { schedule } if *at >= struck => Some((*at, &**schedule)),
+                _ => None,
+            })
+            .collect();
+        let Some((planned_at, planned)) = schedules.iter().find(|(_, s)| !s.short.is_empty()) else {
             return timed(None, by, "no schedule after the fault withheld heat from anybody".into());
         };
-        let total: f64 = short.iter().map(|s| s.asked_mw - s.served_mw).sum();
-        let withheld = |now: &[super::trace::Draw]| -> f64 {
-            let capped = |id: &ConsumerId| short.iter().any(|s| s.consumer == *id);
+        let wanted = |schedule: &Schedule| schedule.short.iter().map(|s| s.asked_mw - s.served_mw).sum::<f64>();
+        let withheld = |schedule: &Schedule, now: &[Draw]| -> f64 {
+            let capped = |id: &ConsumerId| schedule.short.iter().any(|s| s.consumer == *id);
             self.fleet.consumers().zip(now).filter(|((_, c), _)| capped(&c.id)).map(|(_, d)| d.withheld()).sum()
         };
-        let at = first(self.trace, struck, |now| withheld(now) >= DONE_SHARE * total);
-        let names: Vec<&str> = short.iter().map(|s| s.consumer.as_str()).collect();
-        let most = self.trace.moments.iter().map(|m| withheld(&m.consumers)).fold(0.0, f64::max);
-        let mut seen =
-            format!("the schedule of {:.1} s withholds {total:.2} MW from {}", seconds(planned_at), names.join(", "));
-        match at {
-            None => seen.push_str(&format!("; the caps withheld {most:.2} MW at most")),
-            Some(at) if at > by => {
-                let moment = self.trace.moments.iter().find(|m| m.at >= by);
-                let then = moment.map_or(0.0, |m| withheld(&m.consumers));
-                seen.push_str(&format!("; at {:.1} s the caps withheld {then:.2} MW", seconds(by)));
-            }
-            Some(_) => {}
+        // By the schedule of the moment: what the first one wants may be needed no more when others have taken over load.
+        let at_the_time = |at: i64| schedules.iter().rfind(|(since, _)| *since <= at).map(|(_, s)| *s);
+        let done = self
+            .trace
+            .moments
+            .iter()
+            .filter(|m| m.at >= *planned_at)
+            .find(|m| at_the_time(m.at).is_some_and(|s| withheld(s, &m.consumers) >= DONE_SHARE * wanted(s)));
+        let names: Vec<&str> = planned.short.iter().map(|s| s.consumer.as_str()).collect();
+        let mut seen = format!(
+            "the schedule of {:.1} s withholds {:.2} MW from {}",
+            seconds(*planned_at),
+            wanted(planned),
+            names.join(", ")
+        );
+        if done.is_none_or(|m| m.at > by)
+            && let Some(due) = self.trace.moments.iter().find(|m| m.at >= by)
+            && let Some(schedule) = at_the_time(due.at)
+        {
+            let (is, should) = (withheld(schedule, &due.consumers), wanted(schedule));
+            seen.push_str(&format!("; at {:.1} s the caps withheld {is:.2} of {should:.2} MW", seconds(by)));
         }
-        timed(at, by, seen)
+        timed(done.map(|m| m.at), by, seen)
     }
 
     /// Something that must never last longer than `allowed`.

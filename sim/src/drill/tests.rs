@@ -6,8 +6,9 @@ use super::page::Page;
 use super::trace::{Draw, Moment, Trace};
 use super::{cli, page};
 use crate::physics::Consumer;
-use hypocaust_central::domain::Event;
-use hypocaust_protocols::model::{Fleet, Millis, SourceId, SourceState};
+use hypocaust_central::domain::schedule::Short;
+use hypocaust_central::domain::{Event, Origin, Schedule};
+use hypocaust_protocols::model::{Class, ConsumerId, Fleet, Millis, PerClass, SourceId, SourceState};
 use std::path::Path;
 
 const FRONT: &str = r#"+++
@@ -94,6 +95,60 @@ fn a_cap_is_lowered_in_time_or_late_or_never() {
     assert!(toothless.met && toothless.seen.contains("no cap of this class ever fell below"), "{toothless:?}");
     let before = verdict(expect, |f, t| draw(f, t, "north.mill", (0, 100), shed_to(1.0)));
     assert!(!before.met, "it was down before anything happened: {before:?}");
+}
+
+/// A schedule that leaves these consumers that many MW short.
+fn schedule(short: &[(&str, f64)]) -> Event {
+    let short = short.iter().map(|(id, mw)| Short {
+        consumer: ConsumerId::new(id).expect("an id"),
+        class: Class::Production,
+        asked_mw: *mw,
+        served_mw: 0.0,
+        heat_at: None,
+    });
+    Event::Scheduled {
+        schedule: Box::new(Schedule {
+            time: Millis(0),
+            origin: Origin::Optimal,
+            setpoints: Vec::new(),
+            unserved_mw: PerClass::default(),
+            unserved_mwh: PerClass::default(),
+            short: short.collect(),
+            cost: None,
+            prices: Default::default(),
+            binding: Vec::new(),
+            certificate: None,
+            solve_ms: None,
+            proven: false,
+            trips: Vec::new(),
+            window: None,
+            why: Vec::new(),
+        }),
+    }
+}
+
+#[test]
+fn shedding_is_done_when_the_caps_withhold_what_is_wanted_by_then() {
+    let expect = "what = \"shed-done\"\nby_s = 40";
+    // The paper machine asks for some 6.5 MW.
+    let withhold = |mill: f64| {
+        move |f: &Fleet, t: &mut Trace| {
+            t.events = vec![(11_000, schedule(&[("north.mill", 5.0)])), (50_000, schedule(&[("north.mill", 1.0)]))];
+            draw(f, t, "north.mill", (20, 200), shed_to(mill));
+        }
+    };
+    let done = verdict(expect, withhold(1.0));
+    assert_eq!((done.met, done.measured_s), (true, Some(20.0)));
+    let half = verdict(expect, withhold(4.0));
+    assert_eq!((half.met, half.measured_s), (false, Some(50.0)), "by 50 s less is wanted: {half:?}");
+    assert!(half.seen.contains("of 5.00 MW"), "{half:?}");
+    let other = verdict(expect, |f, t| {
+        withhold(9.0)(f, t);
+        draw(f, t, "south.offices", (20, 200), shed_to(0.0));
+    });
+    assert!(!other.met && other.measured_s.is_none(), "nobody asked for the offices' heat: {other:?}");
+    let unasked = verdict(expect, |f, t| draw(f, t, "north.mill", (20, 200), shed_to(0.0)));
+    assert!(!unasked.met && unasked.seen.contains("no schedule"), "{unasked:?}");
 }
 
 #[test]
