@@ -10,7 +10,7 @@ SPEED ?= 1
 DATA ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console build demo test fmt lint
+.PHONY: help setup console build demo drills test fmt lint
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,11 @@ demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 FLEET=folder S
 	@deploy/setup.sh build
 	@$(MAKE) --no-print-directory build
 	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --speed '$(SPEED)' $(if $(filter-out 0,$(CLEAN)),--clean)
+
+drills: ## run the drill of every runbook in the simulated world; lines in runbooks/log/
+	cargo build -p hypocaust-sim --bins
+	@missed=; for page in runbooks/*.md; do $(BIN)/hypocaust-sim drill "$$page" || missed="$$missed $$page"; echo; done; \
+	if [ -n "$$missed" ]; then echo "not met:$$missed" >&2; exit 1; fi
 
 test: setup build ## set up and run every test, those against real servers included
 	cd central/console && npm run --silent typecheck && npm test --silent

@@ -30,6 +30,8 @@ pub enum Error {
     NoPlant(String, String),
     #[error("plant `{plant}` has no {what} `{name}`{hint}")]
     NoSuch { plant: String, what: &'static str, name: String, hint: String },
+    #[error("the fleet has no {what} `{name}`{}", hint(.name, &.all.iter().map(String::as_str).collect::<Vec<_>>()))]
+    Nowhere { what: &'static str, name: String, all: Vec<String> },
     #[error(
         "\"{0}\" is no fault: write `trip SOURCE`, `stick TAG VALUE`, `drift TAG PER_MINUTE`, `close MAIN`, `silence DEVICE` or `restore WHAT`"
     )]
@@ -51,6 +53,41 @@ impl Fault {
             ["restore", x] => Ok(Fault::Restore { name: name(x) }),
             _ => Err(wrong()),
         }
+    }
+
+    /// The plant that it befalls, where its thing is named in full, as a drill does (`trip north.b1`). A main belongs to
+    /// both its ends; either will do.
+    pub fn plant<'f>(&self, fleet: &'f Fleet) -> Result<&'f PlantId, Error> {
+        let mut all = Vec::new();
+        let (mut wanted, mut kind) = ("", "");
+        for plant in &fleet.plants {
+            let Names { sources, tags, mains, devices, .. } = Names::new(fleet, plant.id.as_str())?;
+            let (what, name, things) = match self {
+                Fault::Trip { name } => ("source", name, sources),
+                Fault::Stick { name, .. } | Fault::Drift { name, .. } => ("tag", name, tags),
+                Fault::Close { name } => ("main", name, mains),
+                Fault::Silence { name } => ("device", name, devices),
+                Fault::Restore { name } => {
+                    ("source, main, device or tag", name, [sources, mains, devices, tags].concat())
+                }
+            };
+            if things.contains(&name.as_str()) {
+                return Ok(&plant.id);
+            }
+            (wanted, kind) = (name, what);
+            all.extend(things);
+        }
+        let all = all.into_iter().map(str::to_owned).collect();
+        Err(Error::Nowhere { what: kind, name: wanted.to_owned(), all })
+    }
+}
+
+/// What might have been meant instead.
+fn hint(name: &str, among: &[&str]) -> String {
+    match nearest(name, among.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if among.len() <= 12 => format!("; there are {}", among.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -90,12 +127,7 @@ impl<'f> Names<'f> {
 
     fn find(&self, what: &'static str, among: &[&'f str], name: &str) -> Result<&'f str, Error> {
         self.lookup(among, name).ok_or_else(|| {
-            let full = format!("{}.{name}", self.plant);
-            let hint = match nearest(&full, among.iter().copied()) {
-                Some(near) => format!("; did you mean `{near}`?"),
-                None if among.len() <= 12 => format!("; there are {}", among.join(", ")),
-                None => String::new(),
-            };
+            let hint = hint(&format!("{}.{name}", self.plant), among);
             Error::NoSuch { plant: self.plant.to_string(), what, name: name.to_owned(), hint }
         })
     }
@@ -188,5 +220,24 @@ mod tests {
         assert_eq!(error, "plant `north` has no tag `steam.presure`; did you mean `north.steam.pressure`?");
         assert!(tell("north", &["stick", "steam.pressure", "NaN"]).is_err());
         assert!(tell("north", &["explode", "b1"]).is_err());
+    }
+
+    #[test]
+    fn a_name_in_full_tells_its_plant() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+        let fleet = hypocaust_protocols::files::load(&folder).expect("the sample fleet");
+        let plant = |words: &[&str]| {
+            let fault = Fault::parse(words).expect("words of a fault");
+            fault.plant(&fleet).map(|p| p.to_string()).map_err(|e| e.to_string())
+        };
+        assert_eq!(plant(&["trip", "south.b1"]), Ok("south".into()));
+        assert_eq!(plant(&["close", "n-s"]), Ok("north".into()));
+        assert_eq!(plant(&["restore", "south.plc2"]), Ok("south".into()));
+        assert_eq!(plant(&["stick", "south.steam.pressure", "9"]), Ok("south".into()));
+        let error =
+            "the fleet has no source `b1`; there are north.b1, north.b2, north.chp1, north.hp1, south.b1, south.wh1";
+        assert_eq!(plant(&["trip", "b1"]), Err(error.into()));
+        let error = "the fleet has no source `sauth.b1`; did you mean `south.b1`?";
+        assert_eq!(plant(&["trip", "sauth.b1"]), Err(error.into()));
     }
 }

@@ -1,6 +1,7 @@
 //! Simulated plants: physics behind PLCs behind real Modbus servers.
 //!
 //! * [`demo`]: a whole fleet on one machine, as supervised processes.
+//! * [`drill`]: a runbook's drill, run in the world and judged.
 //! * [`fault`]: what can be done to them.
 //! * [`physics`]: the heat of all plants, pure, seeded and repeatable.
 //! * [`signal`]: which physical thing a tag shows or moves.
@@ -10,6 +11,7 @@
 //! * [`world`]: the real cores, the physics and a faulty network in one thread, from a seed.
 
 pub mod demo;
+pub mod drill;
 pub mod fault;
 pub mod physics;
 pub mod plants;
@@ -17,3 +19,14 @@ pub mod plc;
 pub mod ports;
 pub mod signal;
 pub mod world;
+
+/// An error with all its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

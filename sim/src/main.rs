@@ -4,9 +4,9 @@
 use clap::{Parser, Subcommand};
 use hypocaust_protocols::files;
 use hypocaust_protocols::model::Fleet;
-use hypocaust_sim::demo;
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::plants::{self, Reply};
+use hypocaust_sim::{chain, demo, drill};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 #[derive(Parser)]
-#[command(name = "hypocaust-sim", version, about = "Simulated plants for Hypocaust")]
+#[command(
+    name = "hypocaust-sim",
+    version,
+    about = "Simulated plants for Hypocaust, drills in the simulated world, and the demo"
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -61,6 +65,8 @@ enum Verb {
     },
     /// Run a whole fleet on this machine: broker, plants, edges and centre, watched and restarted.
     Demo(demo::Options),
+    /// Run a runbook's drill in the simulated world, and say what was met: seconds of yours, an hour of the plants'.
+    Drill(drill::cli::Options),
     /// Check a fleet's files and tell every mistake.
     Check {
         fleet: PathBuf,
@@ -94,6 +100,7 @@ fn main() -> ExitCode {
         }
         Verb::Inject { plant, control, fault, json } => inject(&plant, control, &fault, json),
         Verb::Demo(options) => demo::run(&options),
+        Verb::Drill(options) => drill::cli::run(&options),
         Verb::Check { fleet, json } => check(&fleet, json),
     }
 }
@@ -106,17 +113,6 @@ fn usage(message: &str) -> ExitCode {
 fn untried(message: &str) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::from(3)
-}
-
-/// An error with all its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 fn load(folder: &Path) -> Result<Fleet, ExitCode> {

@@ -2,12 +2,11 @@
 
 use super::checks::{Kind, Scope, check};
 use super::plant;
-use super::reader::Reader;
+use super::reader::{Reader, parse};
 use super::report::Report;
 use crate::model::*;
 use std::cell::RefCell;
 use std::path::Path;
-use toml::de::DeTable;
 
 /// Builds a fleet from the texts of its files. `is_file` answers whether a certificate is there.
 pub(super) fn build(
@@ -22,14 +21,7 @@ pub(super) fn build(
     let mut scans: Vec<String> = Vec::new();
     for (name, text) in files {
         let file = report.borrow_mut().file(name, text);
-        let (document, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            let span = error.span().unwrap_or(0..0);
-            report.borrow_mut().mistake(file, span, format!("this is not TOML: {}", error.message()), "valid TOML 1.0");
-        }
-        if !errors.is_empty() {
-            continue;
-        }
+        let Some(document) = parse(&report, file, text) else { continue };
         let head = text.find('\n').unwrap_or(text.len());
         let reader = Reader::new(
             file,

@@ -15,6 +15,7 @@ mod reader;
 mod report;
 mod suggest;
 
+pub use reader::{At, Reader, parse};
 pub use report::{Finding, Report};
 pub use suggest::nearest;
 
@@ -27,12 +28,8 @@ pub enum Error {
     #[error("cannot read {path}: {source}; a fleet is a folder with fleet.toml and plants/*.toml")]
     Unreadable { path: String, source: std::io::Error },
     /// The files were read and are wrong.
-    #[error("{n} in the fleet's files\n{report}", n = count(.report))]
+    #[error("{n} in the fleet's files\n{report}", n = .report.count())]
     Mistakes { report: Box<Report> },
-}
-
-fn count(report: &Report) -> String {
-    if report.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", report.len()) }
 }
 
 /// The files of a folder as texts, so that the checking itself touches no disk: (name, text), `fleet.toml` first.

@@ -1,4 +1,6 @@
 //! Reads one TOML table field by field, keeps every mistake, and at the end complains of fields it was never asked for.
+//!
+//! Fleet files are read with it, and whatever else a person writes in TOML (the front matter of a runbook).
 
 use super::report::Report;
 use super::suggest::nearest;
@@ -8,15 +10,25 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Parses a file's text. What is no TOML goes into the report, and then there is no table to read.
+pub fn parse<'t>(report: &RefCell<Report>, file: usize, text: &'t str) -> Option<Spanned<DeTable<'t>>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        report.borrow_mut().mistake(file, span, format!("this is not TOML: {}", error.message()), "valid TOML 1.0");
+    }
+    errors.is_empty().then_some(document)
+}
+
 /// A value with the place it stands at.
 #[derive(Debug, Clone)]
-pub(super) struct At<T> {
+pub struct At<T> {
     pub value: T,
     pub span: Range<usize>,
 }
 
 /// One table of a file.
-pub(super) struct Reader<'a, 'b> {
+pub struct Reader<'a, 'b> {
     pub file: usize,
     /// Where the table stands, for mistakes about what is missing.
     pub span: Range<usize>,

@@ -16,7 +16,7 @@ pub struct Mistake {
     pub help: String,
 }
 
-/// Everything wrong with a fleet folder. Empty when nothing is.
+/// Everything wrong with a fleet folder, or with another file that a person wrote. Empty when nothing is.
 #[derive(Debug)]
 pub struct Report {
     files: SimpleFiles<String, String>,
@@ -33,20 +33,22 @@ pub struct Finding {
     pub help: String,
 }
 
-impl Report {
-    pub(super) fn new() -> Self {
+impl Default for Report {
+    fn default() -> Self {
         Self { files: SimpleFiles::new(), mistakes: Vec::new() }
     }
-    pub(super) fn file(&mut self, name: &str, text: &str) -> usize {
+}
+
+impl Report {
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// Takes up a file; mistakes name it by the number returned.
+    pub fn file(&mut self, name: &str, text: &str) -> usize {
         self.files.add(name.to_owned(), text.to_owned())
     }
-    pub(super) fn mistake(
-        &mut self,
-        file: usize,
-        span: Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    /// Notes a mistake at these bytes of a file.
+    pub fn mistake(&mut self, file: usize, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.mistakes.push(Mistake { file, span, message: message.into(), help: help.into() });
     }
     /// True when the files are right.
@@ -56,6 +58,10 @@ impl Report {
     /// How many mistakes there are.
     pub fn len(&self) -> usize {
         self.mistakes.len()
+    }
+    /// How many there are, in words.
+    pub fn count(&self) -> String {
+        if self.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", self.len()) }
     }
     /// The mistakes as data, in the order of files and lines.
     pub fn findings(&self) -> Vec<Finding> {

@@ -21,7 +21,7 @@ mod main;
 mod source;
 mod storage;
 
-pub use consumer::Consumer;
+pub use consumer::{Consumer, VALVE_LAG_S};
 pub use header::Header;
 pub use main::Main;
 pub use source::Source;

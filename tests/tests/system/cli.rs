@@ -70,6 +70,61 @@ fn a_wrong_fleet_is_1_with_file_line_and_what_to_write() {
     says(&call("hypocaust-sim", &demo), 1, &["plants/north.toml:", "prodution"]);
 }
 
+/// The first runbook in a folder of its own, cut down to half a minute in which production is shed by `by_s`.
+fn runbook(folder: &Path, by_s: &str) -> std::path::PathBuf {
+    let page = std::fs::read_to_string(small_fleet().join("../../../runbooks/source-tripped.md")).unwrap();
+    let (from, to) = (page.find("[drill]").expect("a drill"), page.rfind("+++").expect("an end"));
+    let drill = format!(
+        "[drill]\nfleet = \"small\"\nseed = 1\nstart_hour = 10\nsettle_s = 40\nrun_s = 20\ntolerance_mw = 0.05\n\
+         [[drill.fault]]\nat_s = 1\ndo = \"trip north.b1\"\n\
+         [[drill.expect]]\nwhat = \"shed production\"\nby_s = {by_s}\n"
+    );
+    let path = folder.join("source-tripped.md");
+    std::fs::write(&path, format!("{}{drill}{}", &page[..from], &page[to..])).unwrap();
+    path
+}
+
+#[test]
+fn a_drill_is_met_or_missed_and_leaves_a_line_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fleet, log) = (small_fleet(), folder.path().join("log/source-tripped.jsonl"));
+    let drill = |by_s: &str, more: &[&str]| {
+        let page = runbook(folder.path(), by_s);
+        call("hypocaust-sim", &[&["drill", shown(&page), "--fleet", shown(&fleet)], more].concat())
+    };
+    says(&drill("10", &["--at", "2026-01-31T08:00:00Z"]), 0, &["met     shed production", "1 of 1 expectations met"]);
+    // One scan alone is 0.5 s.
+    says(&drill("1.2", &[]), 1, &["MISSED  shed production", "by 1.2 s", "missed: 0 of 1"]);
+    let json = drill("1.2", &["--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).expect("the report as JSON");
+    let lines: Vec<serde_json::Value> = std::fs::read_to_string(&log)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect();
+    assert_eq!(lines.iter().map(|l| l["result"].as_str().unwrap()).collect::<Vec<_>>(), ["met", "missed", "missed"]);
+    assert_eq!(lines[0]["at"], "2026-01-31T08:00:00Z");
+    assert_eq!(lines[1], lines[2], "the same drill gives the same line");
+    assert_eq!(report, lines[2]);
+}
+
+#[test]
+fn a_drill_that_cannot_be_run_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = runbook(folder.path(), "\"soon\"");
+    let fleet = small_fleet();
+    let with = ["drill", shown(&page), "--fleet", shown(&fleet)];
+    says(&call("hypocaust-sim", &with), 1, &["source-tripped.md:", "`by_s`"]);
+    says(&call("hypocaust-sim", &["drill"]), 2, &["RUNBOOK"]);
+    says(&call("hypocaust-sim", &["drill", shown(&page), "--at", "yesterday"]), 2, &["yesterday", "RFC 3339"]);
+    says(&call("hypocaust-sim", &["drill", "/nowhere/page.md"]), 3, &["/nowhere/page.md"]);
+    let page = runbook(folder.path(), "5");
+    // There is no ../deploy/fleets beside a folder of its own.
+    says(&call("hypocaust-sim", &["drill", shown(&page)]), 3, &["deploy/fleets/small", "--fleet"]);
+    let with = ["drill", shown(&page), "--fleet", shown(&fleet), "--log", "/proc/no/log"];
+    says(&call("hypocaust-sim", &with), 3, &["/proc/no/log", "--log"]);
+}
+
 #[test]
 fn the_small_fleet_passes_every_program() {
     for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge"] {
