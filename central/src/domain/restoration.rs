@@ -247,6 +247,10 @@ pub fn escalate(fleet: &Fleet, state: &State, now: Millis) -> Vec<Event> {
         if shortage.escalated || now.since(shortage.since) < ESCALATE_AFTER_MS {
             continue;
         }
+        // What dispatch would not move a setpoint for is nothing to call somebody for.
+        if short.asked_mw - short.served_mw <= fleet.limits.movement_share * short.asked_mw {
+            continue;
+        }
         let Some(deadline) = deadline(fleet, short.class, shortage.since) else { continue };
         if short.heat_at.is_some_and(|at| at <= deadline) && now <= deadline {
             continue;

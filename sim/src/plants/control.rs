@@ -2,7 +2,7 @@
 //! it can trip boilers. Both ends live here.
 
 use super::Shared;
-use crate::fault::{Fault, inject};
+use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::SocketAddr;
@@ -52,14 +52,10 @@ async fn converse(stream: TcpStream, shared: &Shared) -> io::Result<()> {
             return Ok(());
         }
         let reply = match serde_json::from_str::<Order>(&line) {
-            Ok(Order { plant, fault }) => {
-                let mut plants = shared.plants();
-                let fleet = Arc::clone(plants.fleet());
-                match inject(&mut plants, &fleet, &plant, &fault) {
-                    Ok(done) => Reply::Done(done),
-                    Err(error) => Reply::Refused(error.to_string()),
-                }
-            }
+            Ok(Order { plant, fault }) => match shared.inject(&plant, &fault) {
+                Ok(done) => Reply::Done(done),
+                Err(error) => Reply::Refused(error.to_string()),
+            },
             Err(error) => Reply::Refused(format!(
                 r#"not an order ({error}); one looks like {{"plant":"north","fault":{{"do":"trip","name":"b1"}}}}"#
             )),

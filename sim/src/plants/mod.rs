@@ -1,4 +1,5 @@
-//! The simulated plants as servers: one Modbus TCP endpoint a device, a control socket for faults, a log of every write.
+//! The simulated plants as servers: one Modbus TCP endpoint a device, a control socket for faults, a log of every write
+//! and every fault.
 //!
 //! This is the shell around [`crate::plc`]: it owns clock, sockets and files and decides nothing. All sockets are bound
 //! before anything is served, so a port that is taken stops the start with the name of who holds it. Physics time runs
@@ -13,6 +14,7 @@ mod tests;
 pub use control::{Reply, ask};
 pub use map::map;
 
+use crate::fault::{self, Fault};
 use crate::physics::Enterprise;
 use crate::plc::{Exception, Plants};
 use crate::ports;
@@ -81,22 +83,32 @@ impl Shared {
     fn write(&self, device: &DeviceId, table: Table, offset: u16, words: &[u16]) -> Result<(), Exception> {
         let mut plants = self.plants();
         let written = plants.write(device.as_str(), table, offset, words)?;
-        let Some(log) = &self.log else { return Ok(()) };
         let time = now();
-        let mut lines = String::new();
-        for w in &written {
-            let line = serde_json::json!({
+        self.log(written.iter().map(|w| {
+            serde_json::json!({
                 "time": time, "elapsed_ms": w.elapsed_ms, "device": device, "table": table, "offset": offset,
                 "tag": w.tag, "value": w.value,
-            });
-            lines.push_str(&line.to_string());
-            lines.push('\n');
-        }
-        let mut file = log.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = file.write_all(lines.as_bytes()) {
-            tracing::error!(%error, "a write is missing from the log");
-        }
+            })
+        }));
         Ok(())
+    }
+
+    /// Does a fault to the plants and logs it in the same order.
+    fn inject(&self, plant: &str, fault: &Fault) -> Result<String, fault::Error> {
+        let mut plants = self.plants();
+        let fleet = Arc::clone(plants.fleet());
+        let done = fault::inject(&mut plants, &fleet, plant, fault)?;
+        self.log([serde_json::json!({ "time": now(), "plant": plant, "fault": fault })]);
+        Ok(done)
+    }
+
+    fn log(&self, lines: impl IntoIterator<Item = serde_json::Value>) {
+        let Some(log) = &self.log else { return };
+        let text: String = lines.into_iter().map(|line| format!("{line}\n")).collect();
+        let mut file = log.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.write_all(text.as_bytes()) {
+            tracing::error!(%error, "a line is missing from the log");
+        }
     }
 }
 

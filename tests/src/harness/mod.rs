@@ -159,7 +159,7 @@ pub struct Demo {
     pub options: Options,
     pub ready_after: Duration,
     /// Ends when the supervisor has.
-    ended: mpsc::Receiver<()>,
+    ended: std::sync::Mutex<mpsc::Receiver<()>>,
     token: String,
     http: reqwest::Client,
     console: String,
@@ -200,7 +200,7 @@ impl Demo {
             data,
             options,
             ready_after: Duration::ZERO,
-            ended,
+            ended: std::sync::Mutex::new(ended),
             token: String::new(),
             http: reqwest::Client::builder()
                 .no_proxy()
@@ -236,6 +236,13 @@ impl Demo {
         ["stdout", "stderr"]
             .map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default())
             .join("\n")
+    }
+
+    /// What a program has logged so far; by the name of its file (`edge-north`).
+    #[must_use]
+    pub fn log(&self, name: &str) -> String {
+        let file = self.data.join("logs").join(format!("{name}.log"));
+        std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
     }
 
     #[must_use]
@@ -358,32 +365,67 @@ impl Demo {
 
     /// `hypocaust-sim inject` on this demo's simulator; must succeed.
     pub fn inject(&self, plant: &str, words: &[&str]) {
+        if let Err(said) = self.try_inject(plant, words) {
+            panic!("inject {words:?} at {plant}: {said}");
+        }
+    }
+
+    /// The same where the simulator may be dead; what the program said then.
+    pub fn try_inject(&self, plant: &str, words: &[&str]) -> Result<(), String> {
         let control = self.endpoints()["control"].as_str().expect("control is a text").to_owned();
         let mut command = program("hypocaust-sim");
         command.args(["inject", "--control", &control, "--plant", plant]).args(words);
         let output = run(&mut command, Duration::from_secs(10));
-        assert!(output.status.success(), "inject {words:?} at {plant}: {}", text(&output));
+        if output.status.success() { Ok(()) } else { Err(text(&output)) }
     }
 
     /// Every accepted register write, from the simulator's own log: (milliseconds since 1970, tag, value).
     #[must_use]
     pub fn register_writes(&self) -> Vec<RegisterWrite> {
+        self.simulator_log()
+    }
+
+    /// Every sensor that was made to stick, from the same log.
+    #[must_use]
+    pub fn stuck_sensors(&self) -> Vec<Stuck> {
+        self.simulator_log()
+    }
+
+    /// The lines of this kind.
+    fn simulator_log<T: serde::de::DeserializeOwned>(&self) -> Vec<T> {
         let text = std::fs::read_to_string(self.data.join("register-writes.jsonl")).unwrap_or_default();
         // The last line may be half written, also where the simulator was killed.
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    fn ends_within(&self, limit: Duration) -> bool {
+        self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv_timeout(limit).is_ok()
+    }
+
     /// Asks the supervisor to stop and waits for it; gives the exit within which nothing may be left.
     pub fn stop(&self) {
         signal(self.pid, nix::sys::signal::Signal::SIGTERM);
-        if self.ended.recv_timeout(Duration::from_secs(30)).is_err() && runs(self.pid) {
+        if !self.ends_within(Duration::from_secs(30)) && runs(self.pid) {
             signal(self.pid, nix::sys::signal::Signal::SIGKILL);
             panic!("the demo did not stop within 30 s of SIGTERM:\n{}", self.said());
         }
     }
 }
 
-/// A line of the simulator's log.
+/// A line of the simulator's log: a sensor that was made to stick.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct Stuck {
+    pub time: String,
+    pub fault: StuckAt,
+}
+
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct StuckAt {
+    pub name: String,
+    pub value: f64,
+}
+
+/// A line of the simulator's log: a register that was written.
 #[derive(Debug, Clone, serde::Deserialize)]
 pub struct RegisterWrite {
     pub time: String,
@@ -413,7 +455,7 @@ impl Drop for Demo {
     fn drop(&mut self) {
         if runs(self.pid) {
             signal(self.pid, nix::sys::signal::Signal::SIGTERM);
-            if self.ended.recv_timeout(Duration::from_secs(20)).is_err() {
+            if !self.ends_within(Duration::from_secs(20)) {
                 signal(self.pid, nix::sys::signal::Signal::SIGKILL);
             }
         }

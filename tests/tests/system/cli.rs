@@ -131,3 +131,25 @@ fn the_small_fleet_passes_every_program() {
         says(&call(name, &["check", shown(&small_fleet())]), 0, &[]);
     }
 }
+
+/// An ordinary user on a machine that lacks everything: what is missing is named, and nothing is tried.
+#[test]
+fn set_up_without_rights_names_what_is_missing() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    // Nothing is installed, and the user is nobody special; whoever calls apt-get is found out.
+    for (name, body) in [("dpkg-query", "exit 1"), ("id", "echo 1000"), ("apt-get", "touch \"$0.called\"")] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{body}\n")).expect("a script can be written");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("and made executable");
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("there is a PATH"));
+    let mut command = std::process::Command::new(hypocaust_tests::harness::root().join("deploy/setup.sh"));
+    let output = run(command.arg("test").env("PATH", path), Duration::from_secs(30));
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let said = text(&output);
+    for package in ["apt-get install", "mosquitto", "cmake", "mbpoll", "chromium"] {
+        assert!(said.contains(package), "{package} is not named: {said}");
+    }
+    assert!(!folder.path().join("apt-get.called").exists(), "it must not try to install anything");
+}

@@ -9,10 +9,16 @@ use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A register that this test moves, to see each value that stays in the history.
 const SETPOINT: &str = "north.tracing.cap-sp";
+/// A sensor that shows one new value after the other all the while, whatever is being killed: the flow of a main within a
+/// plant, by which nothing is decided while the main is open. Each value differs from all others by more than the deadband.
+const SENSOR: &str = "north.x1.flow";
+const SENSOR_STEP: f64 = 0.05;
+const SENSOR_EVERY: Duration = Duration::from_millis(2_500);
 /// A value in the register is read within this time (scan 0.5 s, retries 1 s each) when nothing is being killed.
 const READ_WITHIN_MS: i64 = 4000;
 
@@ -147,25 +153,93 @@ fn every_lasting_value_is_stored(demo: &Shared, from: i64, outages: &[(i64, i64)
     say(&format!("{lasting} lasting values of {SETPOINT} in the simulator's log, all in the history"));
 }
 
+/// Sets its flag when it goes.
+struct OnDrop<'a>(&'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Moves the sensor until told to stop.
+fn move_sensor(demo: &Shared, stop: &AtomicBool) {
+    let mut value = 0.2;
+    while !stop.load(Ordering::Relaxed) {
+        // While the simulator is dead there is nobody to do it; the log says which were done.
+        let _ = demo.try_inject("north", &["stick", "x1.flow", &format!("{value:.3}")]);
+        value += SENSOR_STEP;
+        std::thread::sleep(SENSOR_EVERY);
+    }
+}
+
+/// Every value that the sensor showed is in the history, but for those of which its edge or its plant was dead.
+/// `outages`: of these two alone; what happens to broker, centre or the other edge may lose nothing.
+fn every_shown_value_is_stored(demo: &Shared, from: i64, outages: &[(i64, i64)]) {
+    let shown: Vec<(i64, f64)> = demo
+        .stuck_sensors()
+        .into_iter()
+        .filter(|s| s.fault.name == "x1.flow")
+        .map(|s| (milliseconds(&s.time), s.fault.value))
+        .filter(|(time, _)| *time >= from)
+        .collect();
+    let mut history = history(demo);
+    let query =
+        "select time, value from sample join tag on tag.id = sample.tag where tag.name = ?1 and quality = 'good'";
+    let rows = block_on(sqlx::query(query).bind(SENSOR).fetch_all(&mut history)).expect("the history has samples");
+    let stored: Vec<(i64, f64)> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let mut counted = 0;
+    for pair in shown.windows(2) {
+        let ((time, value), (until, _)) = (pair[0], pair[1]);
+        // The register has steps of 0.001 MW.
+        let at: Vec<i64> = stored.iter().filter(|(_, v)| (v - value).abs() < 0.002).map(|(t, _)| *t).collect();
+        if outages.iter().any(|(killed, well)| *killed < until && time < *well) {
+            continue;
+        }
+        counted += 1;
+        assert!(at.len() == 1, "{value} stood in {SENSOR} from {time} to {until}; the history has it at {at:?}");
+        assert!(
+            time - 100 <= at[0] && at[0] <= until + 100,
+            "{value} stood from {time} to {until}, stored at {}",
+            at[0]
+        );
+    }
+    assert!(counted >= 20, "only {counted} of {} values were to be counted: this proves too little", shown.len());
+    say(&format!("{counted} values of {SENSOR} by the simulator's log, each once in the history"));
+}
+
 #[test]
 fn killing_each_process_loses_and_doubles_nothing() {
     let demo = demo();
     let from = now();
-    let mut outages = Vec::new();
+    let (mut outages, mut blind) = (Vec::new(), Vec::new());
     let victims: Vec<(String, Option<String>)> = demo.processes().into_iter().map(|p| (p.name, p.plant)).collect();
     assert_eq!(victims.len(), 5, "{victims:?}");
-    for (i, (name, plant)) in victims.into_iter().enumerate() {
-        set(&demo, if i % 2 == 0 { 1.6 } else { 1.8 }, &format!("recovery-{from}-{i}"));
-        // `done` is said of the first step; the velocity limit takes 4 s for the way, and the value then has to last.
-        std::thread::sleep(Duration::from_secs(10));
-        let victim = demo.processes().into_iter().find(|p| p.name == name && p.plant == plant).expect("it runs again");
-        outages.push(kill_and_recover(&demo, &victim));
-    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| move_sensor(&demo, &stop));
+        // Also when something below panics: the scope waits for the mover.
+        let _stops = OnDrop(&stop);
+        for (i, (name, plant)) in victims.into_iter().enumerate() {
+            set(&demo, if i % 2 == 0 { 1.6 } else { 1.8 }, &format!("recovery-{from}-{i}"));
+            // `done` is said of the first step; the velocity limit takes 4 s for the way, and the value then has to last.
+            std::thread::sleep(Duration::from_secs(10));
+            let victim =
+                demo.processes().into_iter().find(|p| p.name == name && p.plant == plant).expect("it runs again");
+            let outage = kill_and_recover(&demo, &victim);
+            outages.push(outage);
+            if name == "hypocaust-sim" || plant.as_deref() == Some("north") {
+                blind.push(outage);
+            }
+        }
+    });
+    demo.inject("north", &["restore", "x1.flow"]);
     // Every entry that was written before now must get there; the centre commits every 250 ms.
     wait_until("the spools are empty but for what flows", Duration::from_secs(30), || spooled(&demo));
     nothing_lost(&demo);
     nothing_doubled(&demo);
     every_lasting_value_is_stored(&demo, from, &outages);
+    every_shown_value_is_stored(&demo, from, &blind);
     let output = run(
         program("hypocaust-central").args(["journal", "verify", "--data"]).arg(demo.data.join("central")),
         Duration::from_secs(60),

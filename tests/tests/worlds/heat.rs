@@ -160,3 +160,32 @@ fn a_trip_is_met_from_the_table_within_a_scan_and_its_delay_even_early() {
     assert_eq!(origin, Some(Origin::LocalRules), "without a table it acts on its own, as fast");
     assert!(after <= 1_100, "{after} ms");
 }
+
+/// The north's boiler trips this long after its edge was killed (before: negative), and the edge is away for 5 s.
+fn trip_at_restart(after_ms: i64) -> (World, Vec<Look>) {
+    let mut world = World::new(fleet(), 3, 10.0, Makers::default());
+    let (mut watch, mut looks) = (Watch::new(&world), Vec::new());
+    let north = PlantId::new("north").expect("an id");
+    let crash = Happening::EdgeCrash { plant: north.clone(), down_ms: 5_000 };
+    let trip = Happening::Plant(north, Fault::Trip { name: "b1".into() });
+    let mut due = vec![(60_000, crash), (60_000 + after_ms, trip)];
+    due.sort_by_key(|d| d.0);
+    while world.now < 300_000 {
+        while due.first().is_some_and(|d| d.0 <= world.now) {
+            world.happen(&due.remove(0).1);
+        }
+        world.run(500);
+        looks.push(watch.look(&world));
+    }
+    (world, looks)
+}
+
+#[test]
+fn a_trip_in_the_middle_of_an_edges_restart_is_met_all_the_same() {
+    // Before the kill, half way through the shed; while it is away; as it comes back.
+    for after_ms in [-2_500, -1_000, 0, 2_500, 4_900, 5_500] {
+        let (world, looks) = trip_at_restart(after_ms);
+        heat(&world, &looks).unwrap_or_else(|wrong| panic!("tripped {after_ms} ms after the kill: {wrong}"));
+        assert!(looks.iter().any(|l| l.short[4] > 2.0), "nobody went short, so this shows nothing");
+    }
+}
