@@ -5,9 +5,10 @@
 //! command lives and its movement lasts. A value is approached in steps, as the velocity allows, one write at a time; the
 //! command is answered after its first write has been read back, the rest of the way is telemetry.
 //!
-//! A hold that is handed over before its value was reached is *finished*: the setpoint goes on to that value at the fail-safe
-//! velocity, but holds nobody out any more. Otherwise a centre that takes over within the second would stop a shed half
-//! way, above what the consumer draws, and go on at a quarter of the speed.
+//! A hold takes the place of a movement, which waits beneath it. When the hold is handed over to the centre, the movement
+//! goes on, and so does what the centre asks for next: as long as that leads the safe way and not beyond the held value, at
+//! the fail-safe velocity. Otherwise a centre that takes over within the second would stop a shed half way, above what the
+//! consumer draws, and believe the order done.
 //!
 //! Where the setpoint stands is what the image last read of it, never what was once asked for.
 
@@ -20,6 +21,10 @@ use hypocaust_protocols::model::{
 };
 use hypocaust_protocols::wire::{Refusal, Verdict, Writer};
 use std::collections::{BTreeMap, VecDeque};
+
+/// How long after a hand-over movements keep the pace of the fail-safe lane: the way of the slowest setpoint, and the
+/// centre's next cycle.
+const PACE_MS: u64 = 15_000;
 
 /// Why the fail-safe lane holds a setpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,8 +60,8 @@ struct Flight {
 struct Lane {
     guarded: Guarded,
     holds: BTreeMap<Hold, f64>,
-    /// The value of a hold that was handed over, while it is not reached.
-    finishing: Option<f64>,
+    /// The value of a hold that was handed over: movements towards it keep its pace until this tick.
+    handed: Option<(f64, Tick)>,
     pending: Option<Pending>,
     flight: Option<Flight>,
     last_write: Option<Tick>,
@@ -103,7 +108,7 @@ impl Arbiter {
         let lane = |guarded| Lane {
             guarded,
             holds: BTreeMap::new(),
-            finishing: None,
+            handed: None,
             pending: None,
             flight: None,
             last_write: None,
@@ -165,10 +170,6 @@ impl Arbiter {
         lane.rate(now, per_minute, spacing_ms)?;
         lane.accepted.push_back(now);
         lane.kept = Some((writer, until));
-        // A request that goes the same way is begun at the same pace, no further than both want.
-        let both = lane.finishing.map(|held| if lane.guarded.safer(held, value) == held { value } else { held });
-        lane.finishing =
-            both.filter(|goal| image.last_good(setpoint).is_some_and(|at| lane.guarded.is_safer(*goal, at)));
         let last = lane.pending.replace(Pending { writer, target: value, command, written: false });
         Ok(last.and_then(|p| p.command).map(|id| {
             let reason = format!("a newer request to {setpoint} took its place before it was written");
@@ -177,7 +178,7 @@ impl Arbiter {
     }
 
     /// The fail-safe lane takes a setpoint. Refused outside of the absolute rules, as for everyone. A lower writer's
-    /// request that waits is answered as refused.
+    /// request that nothing was written of is answered as refused; one that was answered already waits beneath the hold.
     pub fn hold(
         &mut self,
         hold: Hold,
@@ -189,7 +190,7 @@ impl Arbiter {
         lane.guarded.absolute(value, image)?;
         let safest = lane.holds.get(&hold).map_or(value, |held| lane.guarded.safer(*held, value));
         lane.holds.insert(hold.clone(), safest);
-        let lost = lane.pending.take();
+        let lost = lane.pending.take_if(|p| !p.written);
         Ok(lost.and_then(|p| p.command).map(|id| {
             let reason = format!("the fail-safe lane took {setpoint} ({})", hold.name());
             (id, Verdict::Refused(refusal("arbitration", reason)))
@@ -201,11 +202,11 @@ impl Arbiter {
         self.lanes.values_mut().fold(false, |any, lane| lane.holds.remove(hold).is_some() | any)
     }
 
-    /// Ends a hold everywhere, as somebody else takes over while its cause stands: what it began is finished.
-    pub fn hand_over(&mut self, hold: &Hold) -> bool {
+    /// Ends a hold everywhere, as the centre takes over while its cause stands.
+    pub fn hand_over(&mut self, now: Tick, hold: &Hold) -> bool {
         self.lanes.values_mut().fold(false, |any, lane| {
             let held = lane.holds.remove(hold);
-            lane.finishing = held.or(lane.finishing);
+            lane.handed = held.map(|value| (value, Tick(now.0 + PACE_MS))).or(lane.handed);
             held.is_some() | any
         })
     }
@@ -214,7 +215,7 @@ impl Arbiter {
     pub fn free(&mut self, setpoint: &SetpointId) {
         if let Some(lane) = self.lanes.get_mut(setpoint) {
             lane.holds.clear();
-            lane.finishing = None;
+            lane.handed = None;
         }
     }
 
@@ -243,12 +244,11 @@ impl Arbiter {
     pub fn step(&mut self, now: Tick, image: &Image, alarms: &Alarms) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         for (setpoint, lane) in &mut self.lanes {
-            let idle = lane.holds.is_empty() && lane.finishing.is_none() && lane.pending.is_none();
-            if lane.flight.is_some() || idle {
+            if lane.flight.is_some() || (lane.holds.is_empty() && lane.pending.is_none()) {
                 continue;
             }
             let since = lane.last_write.map_or(u64::MAX, |t| now.since(t));
-            let Some((writer, value, command)) = lane.next(since, self.step_ms, image, alarms) else { continue };
+            let Some((writer, value, command)) = lane.next(now, since, self.step_ms, image, alarms) else { continue };
             let write = self.next_write;
             self.next_write += 1;
             lane.last_write = Some(now);
@@ -339,27 +339,23 @@ impl Lane {
     /// The value to write now, if any.
     fn next(
         &mut self,
+        now: Tick,
         since_ms: u64,
         step_ms: u64,
         image: &Image,
         alarms: &Alarms,
     ) -> Option<(Writer, f64, Option<String>)> {
         let id = &self.guarded.setpoint.tag;
-        let held = self.holds.values().copied().reduce(|a, b| self.guarded.safer(a, b));
-        if let Some(target) = held.or(self.finishing) {
+        if !self.holds.is_empty() {
             if since_ms < step_ms {
                 return None;
             }
             // Where it was last seen; without that nobody can say which way is safe.
             let from = image.last_good(id)?;
-            let allowed = self.guarded.judge(Writer::FailSafe, target, image, alarms).is_ok();
-            let value = self.guarded.step(Writer::FailSafe, from, target, step_ms).filter(|_| allowed);
-            if value.is_some() || held.is_some() {
-                let command = self.pending.as_mut().and_then(|p| p.command.take());
-                return value.map(|value| (Writer::FailSafe, value, command));
-            }
-            // It is there, or further: whoever asks now goes on at the normal pace.
-            self.finishing = None;
+            let target = self.holds.values().copied().reduce(|a, b| self.guarded.safer(a, b))?;
+            self.guarded.judge(Writer::FailSafe, target, image, alarms).ok()?;
+            let value = self.guarded.step(Writer::FailSafe, from, target, step_ms)?;
+            return Some((Writer::FailSafe, value, None));
         }
         let pending = self.pending.as_mut()?;
         if pending.written && since_ms < step_ms {
@@ -368,7 +364,11 @@ impl Lane {
         // An interlock or an alarm on the way stops the movement for as long as it stands.
         self.guarded.judge(pending.writer, pending.target, image, alarms).ok()?;
         let from = image.good(id)?;
-        let value = self.guarded.step(pending.writer, from, pending.target, step_ms.min(since_ms))?;
+        let dt_ms = step_ms.min(since_ms);
+        let handed = self.handed.filter(|(_, until)| now <= *until).map(|(held, _)| held);
+        let no_further = |held| if self.guarded.safer(held, pending.target) == held { pending.target } else { held };
+        let kept_pace = handed.and_then(|held| self.guarded.step(Writer::FailSafe, from, no_further(held), dt_ms));
+        let value = kept_pace.or_else(|| self.guarded.step(pending.writer, from, pending.target, dt_ms))?;
         let (writer, command) = (pending.writer, pending.command.take());
         pending.written = true;
         if (value - pending.target).abs() < self.guarded.resolution() {

@@ -93,8 +93,8 @@ impl Core {
         }
     }
 
-    fn hand_over(&mut self, hold: &Hold) {
-        if self.arbiter.hand_over(hold) {
+    fn hand_over(&mut self, now: Now, hold: &Hold) {
+        if self.arbiter.hand_over(now.tick, hold) {
             self.event(Event::Released { hold: hold.name() });
         }
     }
@@ -165,10 +165,10 @@ impl Core {
             Ok(beat) => {
                 self.remember |= self.door.epoch() != epoch || self.door.head() != head.as_ref();
                 for seen in &beat.trips_seen {
-                    self.hand_over(&Hold::Trip(seen.clone()));
+                    self.hand_over(now, &Hold::Trip(seen.clone()));
                     // A main is named by its own id in the same list.
                     if let Ok(main) = seen.as_str().parse() {
-                        self.hand_over(&Hold::Main(main));
+                        self.hand_over(now, &Hold::Main(main));
                     }
                 }
                 let change = self.modes.beat(now.tick);

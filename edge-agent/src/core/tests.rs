@@ -352,6 +352,23 @@ fn a_shed_that_the_centre_takes_over_half_way_is_finished_at_its_own_pace() {
 }
 
 #[test]
+fn a_shed_that_the_centre_does_not_want_stops_where_it_is_taken_over() {
+    let mut bench = Bench::new();
+    bench.remote();
+    bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+    bench.trip_b1();
+    bench.scan();
+    bench.scan();
+    let handed = bench.get("mill.cap-sp");
+    assert!(1.0 < handed && handed < 12.0, "it is on its way: {handed}");
+    for _ in 0..9 {
+        bench.beat(&["north.b1-lost"]);
+        bench.scan();
+    }
+    assert_eq!(bench.get("mill.cap-sp"), handed);
+}
+
+#[test]
 fn who_takes_over_a_shed_says_where_it_ends() {
     let mut bench = Bench::new();
     bench.remote();
