@@ -6,6 +6,8 @@
 //! * [`sparkplug`]: Sparkplug B as two pure session machines; `mqtt` (feature) carries it.
 //! * [`modbus`]: read planning and register codecs, pure; the client (feature `modbus`) adds the sockets.
 //!
+//! * `process` (feature): how a program is asked to end.
+//!
 //! Model, wire and codecs are pure and compile without an async runtime. Nothing here depends on another crate of ours.
 
 pub mod files;
@@ -13,5 +15,7 @@ pub mod modbus;
 pub mod model;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
+#[cfg(feature = "process")]
+pub mod process;
 pub mod sparkplug;
 pub mod wire;

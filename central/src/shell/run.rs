@@ -2,13 +2,15 @@
 
 use super::host::{self, Ledger};
 use super::leader::{Ended, leader};
+use super::replay::{Replayed, replay};
 use crate::api::{self, Gate};
-use crate::domain::{Domain, Event, Judges, State};
-use crate::journal::{self, Store, Verifier};
+use crate::domain::{Domain, Judges};
+use crate::journal;
 use crate::users::Users;
 use crate::{ambient, telemetry};
 use hypocaust_protocols::files;
 use hypocaust_protocols::mqtt::{self, Settings};
+use hypocaust_protocols::process::stop_signal;
 use hypocaust_protocols::wire::{PRIMARY_HOST, SigningKey, key_from_hex};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -60,25 +62,6 @@ fn signing_key(data: &Path) -> Result<SigningKey, Failure> {
     Ok(key)
 }
 
-/// The journal folded into the state, verified on the way: a centre does not start on a broken chain.
-async fn replay(store: &journal::sqlite::Sqlite) -> Result<State, Failure> {
-    const PAGE: usize = 1000;
-    let mut verifier = Verifier::new(store.fleet(), None);
-    let mut state = State::fold([]);
-    let mut from = 1;
-    loop {
-        let page = store.read(from, PAGE).await?;
-        for entry in &page {
-            verifier.step(entry).map_err(|broken| format!("the journal does not verify: {broken}"))?;
-            state.apply(&Event::read(entry)?);
-        }
-        if page.len() < PAGE {
-            return Ok(state);
-        }
-        from += PAGE as u64;
-    }
-}
-
 /// Runs until a signal, or until this centre may not lead any more.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let fleet = Arc::new(files::load(&options.fleet)?);
@@ -88,10 +71,11 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let store = journal::sqlite::Sqlite::open(&options.data.join("journal.db"), &fleet.id).await?;
     let history = telemetry::Sqlite::open(&options.data.join("history.db")).await?;
     let users = Users::open(&options.data.join("users.db")).await?;
-    let state = replay(&store).await?;
-    let head = store.head().await?;
+    let Replayed { state, verifier } =
+        replay(&store, &fleet.id, []).await.map_err(explained("this centre does not start on its journal".into()))?;
+    let head = verifier.head();
     // Edges may know a higher epoch than a journal that was restored from a backup; the domain forks above theirs.
-    let epoch = store.epoch().await? + 1;
+    let epoch = verifier.epoch() + 1;
     let listener = tokio::net::TcpListener::bind(options.listen)
         .await
         .map_err(explained(format!("cannot listen on {}", options.listen)))?;
@@ -145,14 +129,5 @@ async fn watch(gate: Gate, leader: super::leader::Handle) {
             Err(_) => gate.report("leader", false, "the domain has not answered for 2 s"),
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-async fn stop_signal() {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .expect("a program may listen to its own signals");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
     }
 }
