@@ -1,11 +1,13 @@
 //! `hypocaust-central run`: everything put together, and taken apart again on a signal.
 
-use super::host::{self, Ledger};
+use super::audit::{self, Audit};
+use super::host;
 use super::leader::{Ended, leader};
+use super::metrics::Metrics;
 use super::replay::{Replayed, replay};
 use crate::api::{self, Gate};
 use crate::domain::{Domain, Judges};
-use crate::journal;
+use crate::journal::sqlite::Sqlite;
 use crate::users::Users;
 use crate::{ambient, telemetry};
 use hypocaust_protocols::files;
@@ -68,7 +70,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let (host, port) = mqtt::broker(&options.mqtt)?;
     std::fs::create_dir_all(&options.data).map_err(explained(format!("cannot make {}", options.data.display())))?;
     let key = signing_key(&options.data)?;
-    let store = journal::sqlite::Sqlite::open(&options.data.join("journal.db"), &fleet.id).await?;
+    let journal = options.data.join("journal.db");
+    let store = Sqlite::open(&journal, &fleet.id).await?;
     let history = telemetry::Sqlite::open(&options.data.join("history.db")).await?;
     let users = Users::open(&options.data.join("users.db")).await?;
     let Replayed { state, verifier } =
@@ -82,18 +85,22 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 
     let (outgoing, commands) = mpsc::channel(1024);
     let domain = Domain::new(Arc::clone(&fleet), key, Judges::ours(), epoch, state, head);
-    let (leader, handle) = leader(domain, store.clone(), outgoing);
+    let metrics = Metrics::new(&fleet);
+    let (leader, handle) = leader(domain, store.clone(), outgoing, metrics.clone());
     let mut leading = tokio::spawn(leader.run());
     let mut settings = Settings::new(host, port, format!("{}-{}", PRIMARY_HOST, fleet.id));
     // An edge acts on its own after seconds without the centre; waiting longer than that for a broker would be the cause.
     settings.backoff_max = Duration::from_secs_f64(fleet.limits.hold_after_s);
     let mut hosting = {
         let (fleet, handle, history) = (Arc::clone(&fleet), handle.clone(), Arc::new(history.clone()));
-        tokio::spawn(async move { host::run(&fleet, settings, handle, commands, history, Ledger::default()).await })
+        let metrics = metrics.clone();
+        tokio::spawn(async move { host::run(&fleet, settings, handle, commands, history, metrics).await })
     };
-    let gate = Gate::new(users, prometheus::Registry::new(), Arc::new(ambient::now));
+    let gate = Gate::new(users, Arc::new(ambient::now));
     let health = tokio::spawn(watch(gate.clone(), handle.clone()));
-    let app = api::router(gate, history, store, api::fleet::routes(handle.clone()));
+    let audit = Audit::new(fleet.id.clone(), verifier);
+    let auditing = tokio::spawn(audit::watch(journal, audit, metrics.clone(), gate.clone()));
+    let app = api::router(gate, Arc::clone(&fleet), history, store, handle.clone(), metrics);
     let mut serving =
         tokio::spawn(
             async move { axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await },
@@ -113,7 +120,13 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         }),
         ended = &mut serving => Err(format!("the HTTP service ended: {ended:?}")),
     };
-    for task in [health.abort_handle(), serving.abort_handle(), hosting.abort_handle(), leading.abort_handle()] {
+    for task in [
+        auditing.abort_handle(),
+        health.abort_handle(),
+        serving.abort_handle(),
+        hosting.abort_handle(),
+        leading.abort_handle(),
+    ] {
         task.abort();
     }
     outcome.map_err(Into::into)

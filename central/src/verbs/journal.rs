@@ -2,6 +2,7 @@
 
 use super::{Failure, say, untried};
 use clap::Subcommand;
+use hypocaust_central::api::EntryView;
 use hypocaust_central::journal::sqlite::Sqlite;
 use hypocaust_central::journal::{Broken, Entry, Head, Store};
 use hypocaust_central::shell::replay::{self, replay};
@@ -106,19 +107,12 @@ async fn verify(data: &Path, mut anchors: Vec<Head>, json: bool) -> Result<(), F
     }
 }
 
-fn line(entry: &Entry, json: bool) -> Result<String, Failure> {
-    if !json {
-        let Entry { seq, epoch, kind, body, .. } = entry;
-        return Ok(format!("{seq} {} epoch {epoch} {kind} {body}", entry.time.rfc3339()));
+fn line(entry: &Entry, json: bool) -> String {
+    if json {
+        return json!(EntryView::from(entry)).to_string();
     }
-    let body: serde_json::Value = serde_json::from_str(&entry.body).map_err(|error| {
-        Failure::No(format!("the body of entry {} is not JSON: {error}; run `journal verify`", entry.seq))
-    })?;
-    let line = json!({
-        "seq": entry.seq, "prev_hash": entry.prev_hash, "hash": entry.hash, "epoch": entry.epoch,
-        "time": entry.time.rfc3339(), "kind": entry.kind, "schema": entry.schema, "body": body,
-    });
-    Ok(line.to_string())
+    let Entry { seq, epoch, kind, body, .. } = entry;
+    format!("{seq} {} epoch {epoch} {kind} {body}", entry.time.rfc3339())
 }
 
 async fn show(data: &Path, mut from: u64, limit: usize, json: bool) -> Result<(), Failure> {
@@ -129,7 +123,7 @@ async fn show(data: &Path, mut from: u64, limit: usize, json: bool) -> Result<()
         let Some(last) = page.last() else { break };
         from = last.seq + 1;
         left -= page.len();
-        page.iter().try_for_each(|entry| say(line(entry, json)?))?;
+        page.iter().try_for_each(|entry| say(line(entry, json)))?;
     }
     Ok(())
 }

@@ -262,7 +262,7 @@ async fn look_at(spool: &Spool, core: &mpsc::Sender<ToCore>, shared: &Shared) ->
     if lost > 0 {
         shared.dropped(lost);
         tracing::error!(
-            lost,
+            samples = lost,
             "the spool is at its limit: the OLDEST ENTRIES ARE LOST; restore the link or raise --spool-limit-mb"
         );
     }
