@@ -253,8 +253,9 @@ impl Core {
             Input::WriteDone { write, result } => self.write_done(now, write, result),
             Input::Link(up) => {
                 self.link = up;
-                // A birth carries all of it.
-                self.told = if up { self.telling() } else { Told::default() };
+                // The birth carried all of it as it was when it was made. What has changed since, a trip perhaps, nobody
+                // would tell; so all of it is told once more.
+                self.told = Told::default();
             }
             Input::Command(signed) => self.command(now, &signed),
             Input::Beat(signed) => self.beat(now, &signed),
