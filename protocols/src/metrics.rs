@@ -108,7 +108,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Shows a value; `labels` in the catalogue's order.
+    /// Shows a value, or adds it where the metric counts; `labels` in the catalogue's order.
     pub fn set(&mut self, metric: &'static Metric, labels: &[&str], value: f64) {
         let registry = &self.registry;
         match metric.kind {

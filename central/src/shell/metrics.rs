@@ -10,7 +10,7 @@ use crate::ambient::monotonic;
 use crate::domain::{Domain, Origin};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};
 use hypocaust_protocols::model::{Fleet, Millis, Plant, PlantId};
-use hypocaust_protocols::wire::Mode;
+use hypocaust_protocols::wire::{GATES, Mode};
 use prometheus::{Histogram, IntCounterVec, Registry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,6 +113,11 @@ pub fn of_domain(domain: &Domain, now: Millis) -> Figures {
         [("done", tally.done), ("refused", tally.refused), ("expired", tally.expired), ("unknown", tally.unknown)];
     for (outcome, count) in outcomes {
         figures.set(&catalogue::COMMANDS, &[outcome], count as f64);
+    }
+    for plant in &domain.fleet().plants {
+        for gate in GATES {
+            figures.set(&catalogue::REFUSALS, &[plant.id.as_str(), gate], 0.0);
+        }
     }
     for ((plant, gate), count) in &tally.refusals {
         figures.set(&catalogue::REFUSALS, &[plant.as_str(), gate], *count as f64);

@@ -10,6 +10,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};
 use hypocaust_protocols::model::PlantId;
+use hypocaust_protocols::wire::GATES;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,6 +83,9 @@ impl Shared {
         }
         for mode in Mode::ALL {
             figures.flag(&catalogue::EDGE_MODE, &[plant, mode.name()], mode == status.mode);
+        }
+        for gate in GATES {
+            figures.set(&catalogue::REFUSALS, &[plant, gate], 0.0);
         }
         for (gate, count) in &status.refusals {
             figures.set(&catalogue::REFUSALS, &[plant, gate], *count as f64);
