@@ -49,3 +49,47 @@ impl Tally {
         *self.refusals.entry((plant.clone(), refusal.gate.clone())).or_default() += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::Order;
+    use super::*;
+    use hypocaust_protocols::model::{Millis, Tick};
+    use hypocaust_protocols::wire::{Action, Outcome, Writer};
+
+    #[test]
+    fn ends_of_orders_and_refusals_by_plant_and_gate_are_counted() {
+        let north = PlantId::new("north").unwrap();
+        let order = |id: &str| Order {
+            id: id.into(),
+            plant: north.clone(),
+            writer: Writer::Dispatch,
+            action: Action::Set { setpoint: "north.b1.load-sp".parse().unwrap(), value: 1.0 },
+            reason: 1,
+            text: String::new(),
+            by: None,
+        };
+        let refused = || Verdict::Refused(Refusal::new("rate", "too often".into()));
+        let events = [
+            Event::Ordered { orders: ["a", "b", "c", "d"].map(order).to_vec() },
+            Event::Answered { id: "a".into(), verdict: Verdict::Done { readback: 1.0 } },
+            Event::Answered { id: "b".into(), verdict: refused() },
+            Event::Unanswered { id: "c".into(), sent: true },
+            Event::Unanswered { id: "d".into(), sent: false },
+            Event::Answered { id: "c".into(), verdict: Verdict::Done { readback: 1.0 } },
+            Event::Stranger {
+                plant: north.clone(),
+                outcome: Outcome { id: "x".into(), verdict: refused(), tick: Tick(1) },
+            },
+        ];
+        let (mut state, mut tally) = (State::default(), Tally::default());
+        for (seq, event) in (1..).zip(events) {
+            let recorded = Recorded { seq, epoch: 1, time: Millis(1), event };
+            state.apply(&recorded);
+            tally.count(&state, &recorded);
+        }
+        let Tally { done, refused, expired, unknown, refusals, schedules } = tally;
+        assert_eq!((done, refused, expired, unknown, schedules.len()), (2, 1, 1, 1, 0));
+        assert_eq!(refusals, BTreeMap::from([((north, "rate".to_owned()), 2)]));
+    }
+}

@@ -267,43 +267,23 @@ impl Domain {
         self.edge(plant).filter(|e| e.link).map_or("unknown", |e| Mode::name(e.mode))
     }
 
-    /// MW that a consumer asks for and does not get, as measured.
-    fn unserved(&self, consumer: &Consumer, now: Millis) -> Option<f64> {
-        let asked = self.shown(&consumer.asked, now)?;
-        let served = self.shown(&consumer.served, now)?;
-        let (_, tag) = self.fleet.tag(consumer.asked.as_str())?;
-        // Both are reported with a deadband; a difference within two of them is none.
-        let missing = asked - served;
-        Some(if missing > 2.0 * tag.deadband { missing } else { 0.0 })
-    }
-
     pub fn fleet_view(&self, now: Millis) -> FleetView {
         let plants = self.fleet.plants.iter().map(|p| self.fleet_plant(p, now)).collect();
         FleetView { leader: self.leads(), epoch: self.epoch, plants }
     }
 
     fn fleet_plant(&self, plant: &Plant, now: Millis) -> FleetPlant {
-        let sum = |tags: Vec<&TagId>| tags.into_iter().map(|t| self.shown(t, now)).sum::<Option<f64>>();
-        let unserved = self.unserved_by_class(plant, now);
+        let shown = |tag: &TagId| self.shown(tag, now);
+        let unserved = plant.unserved_by_class(shown);
         FleetPlant {
             id: plant.id.to_string(),
             name: plant.name.clone(),
             mode: self.mode(plant),
             link: self.image.linked(&plant.id),
-            heat_mw: sum(plant.sources.iter().map(|s| &s.heat).collect()),
-            demand_mw: sum(plant.consumers.iter().map(|c| &c.asked).collect()),
+            heat_mw: plant.heat_mw(shown),
+            demand_mw: plant.consumers.iter().map(|c| shown(&c.asked)).sum(),
             unserved_mw: unserved.iter().filter_map(|(class, mw)| Some((class.name(), (*mw)?))).collect(),
         }
-    }
-
-    /// MW that each class of a plant lacks as measured; `None`: one of its consumers cannot be seen.
-    pub fn unserved_by_class(&self, plant: &Plant, now: Millis) -> PerClass<Option<f64>> {
-        let mut sums = PerClass([Some(0.0); 5]);
-        for consumer in &plant.consumers {
-            let sum = &mut sums[consumer.class];
-            *sum = sum.zip(self.unserved(consumer, now)).map(|(sum, mw)| sum + mw);
-        }
-        sums
     }
 
     pub fn plant_view(&self, id: &str, now: Millis) -> Option<PlantView> {
@@ -343,7 +323,7 @@ impl Domain {
                     heat_mw: self.shown(&s.heat, now),
                 })
                 .collect(),
-            consumers: plant.consumers.iter().map(|c| self.consumer_view(c, now)).collect(),
+            consumers: plant.consumers.iter().map(|c| self.consumer_view(plant, c, now)).collect(),
             mains: mains(&self.fleet, plant)
                 .map(|m| MainView {
                     id: m.id.to_string(),
@@ -407,7 +387,7 @@ impl Domain {
         }
     }
 
-    fn consumer_view(&self, consumer: &Consumer, now: Millis) -> ConsumerView {
+    fn consumer_view(&self, plant: &Plant, consumer: &Consumer, now: Millis) -> ConsumerView {
         let short = self.state.schedule.iter().flat_map(|(_, s)| &s.short).find(|s| s.consumer == consumer.id);
         let class: Class = consumer.class;
         ConsumerView {
@@ -419,7 +399,7 @@ impl Domain {
             asked_mw: self.shown(&consumer.asked, now),
             served_mw: self.shown(&consumer.served, now),
             cap_mw: consumer.shed.as_ref().and_then(|s| self.shown(&s.setpoint, now)),
-            unserved_mw: self.unserved(consumer, now),
+            unserved_mw: plant.unserved_mw(consumer, |tag| self.shown(tag, now)),
             predicted_restore: short.and_then(|s| s.heat_at).map(|at| at.rfc3339()),
         }
     }

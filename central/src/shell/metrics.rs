@@ -9,7 +9,7 @@ use super::leader::Handle;
 use crate::ambient::monotonic;
 use crate::domain::{Domain, Origin};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};
-use hypocaust_protocols::model::{Fleet, Millis, Plant, PlantId};
+use hypocaust_protocols::model::{Fleet, Millis, Plant, PlantId, TagId};
 use hypocaust_protocols::wire::{GATES, Mode};
 use prometheus::{Histogram, IntCounterVec, Registry};
 use std::collections::BTreeMap;
@@ -150,11 +150,11 @@ fn of_plant(figures: &mut Figures, domain: &Domain, plant: &Plant, now: Millis) 
         figures.set(&catalogue::SPOOL_ENTRIES, &[id], spool.entries as f64);
         figures.set(&catalogue::SPOOL_OLDEST, &[id], spool.oldest_ms as f64 / 1000.0);
     }
-    let heat: Option<f64> = plant.sources.iter().map(|s| image.good(domain.fleet(), &s.heat, now)).sum();
-    if let Some(heat) = heat {
+    let good = |tag: &TagId| image.good(domain.fleet(), tag, now);
+    if let Some(heat) = plant.heat_mw(good) {
         figures.set(&catalogue::HEAT, &[id], heat);
     }
-    for (class, unserved) in domain.unserved_by_class(plant, now).iter() {
+    for (class, unserved) in plant.unserved_by_class(good).iter() {
         if let Some(unserved) = unserved {
             figures.set(&catalogue::UNSERVED, &[id, class.name()], *unserved);
         }

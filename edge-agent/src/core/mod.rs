@@ -165,6 +165,10 @@ pub struct Status {
     pub held: Vec<(SetpointId, String, f64)>,
     pub refusals: BTreeMap<String, u64>,
     pub table_valid: bool,
+    /// Heat of all sources; `None`: one of them cannot be seen.
+    pub heat_mw: Option<f64>,
+    /// What each class asks for and does not get; `None`: one of its consumers cannot be seen.
+    pub unserved_mw: BTreeMap<&'static str, Option<f64>>,
 }
 
 pub struct Core {

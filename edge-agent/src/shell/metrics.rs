@@ -90,6 +90,14 @@ impl Shared {
         for (gate, count) in &status.refusals {
             figures.set(&catalogue::REFUSALS, &[plant, gate], *count as f64);
         }
+        if let Some(heat) = status.heat_mw {
+            figures.set(&catalogue::HEAT, &[plant], heat);
+        }
+        for (class, unserved) in &status.unserved_mw {
+            if let Some(unserved) = unserved {
+                figures.set(&catalogue::UNSERVED, &[plant, class], *unserved);
+            }
+        }
         figures.flag(&catalogue::LINK_UP, &[plant], status.link);
         figures.set(&catalogue::EDGE_ALARMS, &[plant], status.alarms.len() as f64);
         figures.set(&catalogue::EDGE_TRIPS, &[plant], status.trips.len() as f64);

@@ -36,7 +36,7 @@ const CENTRE: [(&str, &str, &[&str]); 22] = [
     ("gl_audit_chain_valid", "gauge", &[]),
 ];
 /// An edge serves its own part of them.
-const EDGE: [&str; 9] = [
+const EDGE: [&str; 11] = [
     "gl_001_build_info",
     "gl_001_epoch",
     "gl_001_samples_dropped_total",
@@ -45,6 +45,8 @@ const EDGE: [&str; 9] = [
     "gl_001_device_up",
     "gl_001_edge_link_up",
     "gl_001_edge_mode",
+    "gl_001_heat_megawatts",
+    "gl_001_unserved_megawatts",
     "gl_001_write_refusals_total",
 ];
 
@@ -111,6 +113,8 @@ fn the_metrics_are_those_of_the_contract_and_show_what_happens() {
         let heat = shown["heat_mw"].as_f64().unwrap();
         let figure = value("gl_001_heat_megawatts", &of);
         assert!((heat - figure).abs() < 0.2 * heat, "the API shows {heat} MW, the metrics {figure}");
+        let measured = demo.edge_metric(plant, "gl_001_heat_megawatts", &[]).expect("the edge sees its sources");
+        assert!((measured - figure).abs() < 0.2 * heat, "the edge measures {measured} MW, the centre shows {figure}");
     }
     let devices = demo.devices().len() as f64;
     wait_until("every device answers", Duration::from_secs(20), || {
@@ -126,6 +130,10 @@ fn the_metrics_are_those_of_the_contract_and_show_what_happens() {
     let (scheduled, cycles) = (value("gl_001_dispatch_total", &[]), value("gl_001_dispatch_cycle_seconds_count", &[]));
     assert!(cycles >= 1.0 && (scheduled - cycles).abs() <= 1.0, "{scheduled} schedules, {cycles} cycles");
     assert!(value("gl_001_solve_seconds_count", &[]) >= cycles);
+    wait_until("a command is done", Duration::from_secs(30), || {
+        let done = value("gl_001_commands_total", &[("outcome", "done")]);
+        if done >= 1.0 { Ok(()) } else { Err(format!("{done} are done")) }
+    });
     let head = demo.get("/api/v1/journal/head")["seq"].as_f64().unwrap();
     assert!((value("gl_001_journal_entries_total", &[]) - head).abs() < 20.0);
     let mean = value("gl_001_dispatch_cycle_seconds_sum", &[]) / value("gl_001_dispatch_cycle_seconds_count", &[]);
