@@ -61,7 +61,7 @@ catalogue! {
     HEAT Gauge "gl_001_heat_megawatts" ["plant"]
         "Heat of all sources of the plant, as measured; absent while one of them cannot be seen.";
     UNSERVED Gauge "gl_001_unserved_megawatts" ["plant", "class"]
-        "Heat that consumers of the class ask for and do not get, as measured; absent while one of them cannot be seen.";
+        "Heat that the visible consumers of the class ask for and do not get; absent where none of them is short and some cannot be seen.";
     CYCLE Histogram "gl_001_dispatch_cycle_seconds" []
         "From the snapshot of a dispatch cycle to its setpoints on their way.";
     SOLVE Histogram "gl_001_solve_seconds" []

@@ -31,9 +31,9 @@ pub struct FleetPlant {
     pub link: bool,
     pub heat_mw: Option<f64>,
     pub demand_mw: Option<f64>,
-    /// As measured; a class with a consumer that cannot be seen is left out.
-    #[schema(value_type = BTreeMap<String, f64>)]
-    pub unserved_mw: ByClass,
+    /// Of the consumers that can be seen. `None` where none of them is short and some cannot be seen: zero would say
+    /// that all is well.
+    pub unserved_mw: BTreeMap<&'static str, Option<f64>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -282,7 +282,7 @@ impl Domain {
             link: self.image.linked(&plant.id),
             heat_mw: plant.heat_mw(shown),
             demand_mw: plant.consumers.iter().map(|c| shown(&c.asked)).sum(),
-            unserved_mw: unserved.iter().filter_map(|(class, mw)| Some((class.name(), (*mw)?))).collect(),
+            unserved_mw: unserved.iter().map(|(class, mw)| (class.name(), *mw)).collect(),
         }
     }
 

@@ -167,7 +167,7 @@ pub struct Status {
     pub table_valid: bool,
     /// Heat of all sources; `None`: one of them cannot be seen.
     pub heat_mw: Option<f64>,
-    /// What each class asks for and does not get; `None`: one of its consumers cannot be seen.
+    /// What each class asks for and does not get; `None`: nobody can say.
     pub unserved_mw: BTreeMap<&'static str, Option<f64>>,
 }
 

@@ -1,7 +1,7 @@
 //! What a plant's values say about its heat. `good` gives the number of a tag where it may be used now, and nothing
-//! otherwise: a sum with an unknown part is unknown.
+//! otherwise: what is not seen is not zero.
 
-use super::{Consumer, PerClass, Plant, TagId};
+use super::{Class, Consumer, PerClass, Plant, TagId};
 
 impl Plant {
     /// MW that all sources give.
@@ -17,25 +17,24 @@ impl Plant {
         Some(if missing > 2.0 * deadband { missing } else { 0.0 })
     }
 
-    /// MW that each class lacks; `None`: one of its consumers cannot be seen.
+    /// MW that each class lacks, of the consumers that can be seen. `None` where none of them is short and some cannot be
+    /// seen: zero would say that all is well.
     pub fn unserved_by_class(&self, good: impl Fn(&TagId) -> Option<f64>) -> PerClass<Option<f64>> {
-        let mut sums = PerClass([Some(0.0); 5]);
-        for consumer in &self.consumers {
-            let sum = &mut sums[consumer.class];
-            *sum = sum.zip(self.unserved_mw(consumer, &good)).map(|(sum, mw)| sum + mw);
-        }
-        sums
+        PerClass(Class::ALL.map(|class| {
+            let each = self.consumers.iter().filter(|c| c.class == class).map(|c| self.unserved_mw(c, &good));
+            let (seen, all) = each.fold((0.0, true), |(sum, all), mw| (sum + mw.unwrap_or(0.0), all && mw.is_some()));
+            (all || seen > 0.0).then_some(seen)
+        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Class;
     use std::path::Path;
 
     #[test]
-    fn an_unseen_part_makes_its_sum_unknown_and_no_other() {
+    fn what_cannot_be_seen_is_neither_zero_nor_in_the_way_of_what_can() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
         let fleet = crate::files::load(&folder).expect("the sample fleet is right");
         let north = fleet.plant("north").expect("the small fleet has north");
@@ -48,5 +47,11 @@ mod tests {
         assert_eq!(north.heat_mw(blind), None);
         let unserved = north.unserved_by_class(blind);
         assert_eq!((unserved[mill.class], unserved[Class::LifeSafety]), (None, Some(0.0)));
+        // Another consumer of a class in which one cannot be seen is short.
+        let dairy = north.consumers.iter().find(|c| c.id.as_str() == "north.dairy").expect("north has a dairy");
+        let twin = Consumer { class: mill.class, ..dairy.clone() };
+        let twins = Plant { consumers: vec![mill.clone(), twin], ..north.clone() };
+        let short = |tag: &TagId| if *tag == dairy.asked { Some(2.5) } else { blind(tag) };
+        assert_eq!(twins.unserved_by_class(short)[mill.class], Some(1.5));
     }
 }
