@@ -195,6 +195,8 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
                 println!("running        {}", if report.running { "yes" } else { "not known to be (give --metrics)" });
                 println!("last boot      {}", report.last_boot.map_or("never".into(), |b| b.to_string()));
                 println!("epoch          {}", report.epoch);
+                let anchor = report.anchor.as_ref().map(|a| format!("{}:{}", a.seq, a.hash));
+                println!("anchor         {}", anchor.as_deref().unwrap_or("-"));
                 println!("trips latched  {}", report.trips_latched.join(", "));
                 let oldest = report.spool_oldest.as_deref().unwrap_or("-");
                 println!(
@@ -240,19 +242,11 @@ fn show(value: &impl Serialize, json: bool, text: impl FnOnce()) {
 }
 
 fn check(folder: &Path, json: bool) -> Result<(), Failure> {
-    match files::load(folder) {
-        Ok(fleet) => {
-            let tags: usize = fleet.plants.iter().map(|p| p.tags.len()).sum();
-            show(&serde_json::json!({ "mistakes": [] }), json, || {
-                println!("{}: {} plants, {tags} tags, no mistakes", fleet.id, fleet.plants.len());
-            });
-            Ok(())
-        }
-        Err(files::Error::Mistakes { report }) if json => {
-            println!("{}", serde_json::json!({ "mistakes": report.findings() }));
-            Err(Failure::No(format!("{} mistakes", report.len())))
-        }
-        Err(error) => Err(error.into()),
+    let checked = files::check(folder)?;
+    println!("{}", checked.answer(json));
+    match checked.mistakes.len() {
+        0 => Ok(()),
+        n => Err(Failure::No(format!("{n} mistakes"))),
     }
 }
 

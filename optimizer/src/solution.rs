@@ -165,6 +165,7 @@ pub enum SlackKind {
 
 /// A limit that holds the result back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// The stage whose value it limits: a class, or `cost`.
@@ -181,6 +182,7 @@ pub struct Binding {
 
 /// Evidence that the answer solves the problem, computed from the problem and the answer, the worst over all stages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// Largest violation of a bound or row, MW or MWh.

@@ -6,12 +6,19 @@
 //! * [`sparkplug`]: Sparkplug B as two pure session machines; `mqtt` (feature) carries it.
 //! * [`modbus`]: read planning and register codecs, pure; the client (feature `modbus`) adds the sockets.
 //!
+//! * `metrics` (feature): the names of what programs measure, and how they show it.
+//! * `process` (feature): how a program is asked to end.
+//!
 //! Model, wire and codecs are pure and compile without an async runtime. Nothing here depends on another crate of ours.
 
 pub mod files;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod modbus;
 pub mod model;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
+#[cfg(feature = "process")]
+pub mod process;
 pub mod sparkplug;
 pub mod wire;

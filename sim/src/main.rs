@@ -4,6 +4,7 @@
 use clap::{Parser, Subcommand};
 use hypocaust_protocols::files;
 use hypocaust_protocols::model::Fleet;
+use hypocaust_protocols::process::stop_signal;
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::plants::{self, Reply};
 use hypocaust_sim::{chain, demo, drill};
@@ -169,15 +170,6 @@ fn read_endpoints(path: &Path) -> Result<BTreeMap<String, String>, String> {
         .map_err(|e| format!("{}: {e}; write a JSON object from device id to \"ip:port\"", path.display()))
 }
 
-async fn stop_signal() {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .expect("a program may listen to its own signals");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
-    }
-}
-
 fn inject(plant: &str, control: SocketAddr, words: &[String], json: bool) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let fault = match Fault::parse(&words) {
@@ -206,23 +198,10 @@ fn inject(plant: &str, control: SocketAddr, words: &[String], json: bool) -> Exi
 }
 
 fn check(folder: &Path, json: bool) -> ExitCode {
-    match files::load(folder) {
-        Ok(fleet) => {
-            if json {
-                println!("[]");
-            } else {
-                let tags: usize = fleet.plants.iter().map(|p| p.tags.len()).sum();
-                println!("{} is right: {} plants, {tags} tags", folder.display(), fleet.plants.len());
-            }
-            ExitCode::SUCCESS
-        }
-        Err(files::Error::Mistakes { report }) => {
-            if json {
-                println!("{}", serde_json::to_string_pretty(&report.findings()).expect("findings have a JSON form"));
-            } else {
-                print!("{report}");
-            }
-            ExitCode::FAILURE
+    match files::check(folder) {
+        Ok(checked) => {
+            println!("{}", checked.answer(json));
+            if checked.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => untried(&error.to_string()),
     }

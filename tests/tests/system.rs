@@ -7,6 +7,7 @@
 mod system {
     pub mod cli;
     pub mod console;
+    pub mod contract;
     pub mod judges;
     pub mod lifecycle;
     pub mod recovery;

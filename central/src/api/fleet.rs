@@ -1,7 +1,9 @@
 //! Routes that ask the domain: fleet, plants, tags, dispatch, commands.
 
 use super::live::{self, Look};
-use super::{Problem, asked};
+use super::problem::ProblemView;
+use super::{NoQuery, Problem, asked};
+use crate::domain::view::{CommandView, DispatchView, FleetView, PlantView, TagView};
 use crate::domain::{Domain, Rejection, Request};
 use crate::shell::leader::{Gone, Handle};
 use crate::users::Session;
@@ -12,7 +14,8 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use hypocaust_protocols::model::{Millis, PlantId, TagId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 /// The routes below `/api/v1`.
 pub fn routes(leader: Handle) -> Router {
@@ -56,23 +59,34 @@ pub(super) fn look(domain: &Domain, now: Millis) -> Look {
     }
 }
 
-async fn fleet(State(leader): State<Handle>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/fleet", responses((status = 200, body = FleetView), (status = "4XX", body = ProblemView)))]
+async fn fleet(State(leader): State<Handle>, _: NoQuery) -> Result<Json<Value>, Problem> {
     Ok(Json(leader.ask(|domain, now| plain(domain.fleet_view(now))).await?))
 }
 
-async fn plant(State(leader): State<Handle>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/plants/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = PlantView), (status = "4XX", body = ProblemView)))]
+async fn plant(State(leader): State<Handle>, Path(id): Path<String>, _: NoQuery) -> Result<Json<Value>, Problem> {
     let wanted = id.clone();
     let view = leader.ask(move |domain, now| domain.plant_view(&wanted, now).map(plain)).await?;
     view.map(Json).ok_or_else(|| Problem::not_found(format!("There is no plant '{id}'; GET /api/v1/fleet lists them.")))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Which {
     plant: Option<String>,
     prefix: Option<String>,
 }
 
+/// Tags as they were last heard of.
+#[derive(Serialize, ToSchema)]
+struct TagsView {
+    tags: Vec<TagView>,
+}
+
+#[utoipa::path(get, path = "/api/v1/tags", params(Which), responses((status = 200, body = TagsView), (status = "4XX", body = ProblemView)))]
 async fn tags(
     State(leader): State<Handle>,
     query: Result<Query<Which>, QueryRejection>,
@@ -81,18 +95,25 @@ async fn tags(
     let tags = leader
         .ask(move |domain, now| {
             let prefix = which.prefix.unwrap_or_default();
-            plain(domain.tag_views(which.plant.as_deref(), &prefix, now))
+            plain(TagsView { tags: domain.tag_views(which.plant.as_deref(), &prefix, now) })
         })
         .await?;
-    Ok(Json(json!({ "tags": tags })))
+    Ok(Json(tags))
 }
 
-async fn latest(State(leader): State<Handle>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/dispatch/latest", responses((status = 200, body = DispatchView), (status = "4XX", body = ProblemView)))]
+async fn latest(State(leader): State<Handle>, _: NoQuery) -> Result<Json<Value>, Problem> {
     let view = leader.ask(|domain, _| domain.dispatch_view().map(plain)).await?;
     view.map(Json).ok_or_else(|| Problem::not_found("Nothing has been dispatched yet."))
 }
 
-#[derive(Deserialize)]
+/// The command is journaled and on its way.
+#[derive(Serialize, ToSchema)]
+struct Accepted {
+    id: String,
+}
+
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Wish {
     plant: String,
@@ -101,10 +122,14 @@ struct Wish {
     reason: String,
 }
 
+#[utoipa::path(post, path = "/api/v1/commands", request_body = Wish,
+    params(("Idempotency-Key" = String, Header, description = "New for each command; the same for its repetition")),
+    responses((status = 202, body = Accepted), (status = "4XX", body = ProblemView)))]
 async fn command(
     State(leader): State<Handle>,
     Extension(session): Extension<Session>,
     headers: HeaderMap,
+    _: NoQuery,
     body: Result<Json<Wish>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     if !session.role.may_command() {
@@ -122,7 +147,7 @@ async fn command(
         reason: wish.reason,
     };
     match leader.operate(request).await? {
-        Ok(id) => Ok((StatusCode::ACCEPTED, Json(json!({ "id": id })))),
+        Ok(id) => Ok((StatusCode::ACCEPTED, Json(plain(Accepted { id })))),
         Err(rejection) => Err(refused(&rejection)),
     }
 }
@@ -137,7 +162,9 @@ fn refused(rejection: &Rejection) -> Problem {
     Problem::new(status, rejection.code(), "The command is refused", rejection.to_string())
 }
 
-async fn outcome(State(leader): State<Handle>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/commands/{id}", params(("id" = String, Path)),
+    responses((status = 200, body = CommandView), (status = "4XX", body = ProblemView)))]
+async fn outcome(State(leader): State<Handle>, Path(id): Path<String>, _: NoQuery) -> Result<Json<Value>, Problem> {
     let wanted = id.clone();
     let view = leader.ask(move |domain, _| domain.command_view(&wanted).map(plain)).await?;
     view.map(Json).ok_or_else(|| Problem::not_found(format!("There is no command '{id}'.")))

@@ -7,32 +7,37 @@
 mod console;
 pub mod fleet;
 mod live;
+mod openapi;
 mod problem;
 mod stores;
 
-use stores::asked;
-
 pub use problem::Problem;
+pub use stores::EntryView;
 
+use crate::shell::leader::Handle;
+use crate::shell::metrics::Metrics;
 use crate::users::{Limit, Session, Token, Users, WINDOW_MS};
 use crate::{ambient, journal, telemetry};
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{ConnectInfo, FromRequestParts, Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hypocaust_protocols::model::Millis;
+use hypocaust_protocols::model::{Fleet, Millis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use utoipa::ToSchema;
 
 const COOKIE: &str = "hypocaust_session";
 
 /// One line of `/health/ready`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Check {
     pub ok: bool,
     pub detail: String,
@@ -44,13 +49,12 @@ pub struct Gate {
     users: Users,
     limit: Arc<Mutex<Limit>>,
     checks: Arc<Mutex<BTreeMap<String, Check>>>,
-    metrics: prometheus::Registry,
     clock: Arc<dyn Fn() -> Millis + Send + Sync>,
 }
 
 impl Gate {
-    pub fn new(users: Users, metrics: prometheus::Registry, clock: Arc<dyn Fn() -> Millis + Send + Sync>) -> Gate {
-        Gate { users, limit: Arc::default(), checks: Arc::default(), metrics, clock }
+    pub fn new(users: Users, clock: Arc<dyn Fn() -> Millis + Send + Sync>) -> Gate {
+        Gate { users, limit: Arc::default(), checks: Arc::default(), clock }
     }
     /// Reports a part's health; `/health/ready` answers 200 while all are well and at least one has reported.
     pub fn report(&self, name: &str, ok: bool, detail: impl Into<String>) {
@@ -61,7 +65,7 @@ impl Gate {
 
 /// The whole service. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: `/metrics` is open to
 /// loopback only if the peer's address is known.
-pub fn router<H, J>(gate: Gate, history: H, journal: J, more: Router) -> Router
+pub fn router<H, J>(gate: Gate, fleet: Arc<Fleet>, history: H, journal: J, leader: Handle, metrics: Metrics) -> Router
 where
     H: telemetry::History + 'static,
     J: journal::Store + 'static,
@@ -69,20 +73,45 @@ where
     let api = Router::new()
         .route("/session", post(sign_in).delete(sign_out))
         .with_state(gate.clone())
-        .merge(stores::routes(history, journal))
-        .merge(more)
-        .fallback(async || Problem::not_found("No such route; /api/v1 lists none of that name."));
-    let root = Router::new()
-        .route("/metrics", get(metrics))
-        .route("/health/live", get(async || Json(serde_json::json!({ "status": "ok", "checks": {} }))))
-        .route("/health/ready", get(ready))
-        .with_state(gate.clone());
+        .merge(stores::routes(fleet, history, journal))
+        .merge(fleet::routes(leader.clone()))
+        .merge(health(gate.clone()))
+        .route("/openapi.json", get(openapi::serve))
+        .fallback(async || {
+            Problem::not_found("There is no such route; GET /api/v1/openapi.json lists those there are.")
+        });
+    let root =
+        Router::new().route("/metrics", get(async move || scrape(&metrics, &leader).await)).merge(health(gate.clone()));
     root.nest("/api/v1", api).fallback(async |uri: Uri| console::serve(&uri)).layer(from_fn_with_state(gate, guard))
+}
+
+/// Health, at the root for whoever watches processes and below `/api/v1` like everything else.
+fn health(gate: Gate) -> Router {
+    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready)).with_state(gate)
+}
+
+/// The query of a route that has parameters.
+fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    query.map(|q| q.0).map_err(|e| Problem::invalid(e.body_text()))
+}
+
+/// A route that takes no parameters refuses every one, as all others refuse those that they do not know.
+pub struct NoQuery;
+
+impl<S: Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<NoQuery, Problem> {
+        match parts.uri.query().filter(|q| !q.is_empty()) {
+            None => Ok(NoQuery),
+            Some(query) => Err(Problem::invalid(format!("This route takes no parameters; leave out '?{query}'."))),
+        }
+    }
 }
 
 fn open(method: &Method, path: &str, loopback: bool) -> bool {
     match path {
         "/api/v1/session" => method == Method::POST,
+        "/api/v1/health/live" | "/api/v1/health/ready" => true,
         "/metrics" => loopback,
         path => !(path == "/api" || path.starts_with("/api/")),
     }
@@ -99,8 +128,10 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let loopback = peer.is_some_and(|peer| peer.0.ip().is_loopback());
+    let api = request.uri().path().starts_with("/api/");
+    let problem = |answer: Response| if api { Problem::instead_of(answer) } else { answer };
     if open(request.method(), request.uri().path(), loopback) {
-        return next.run(request).await;
+        return problem(next.run(request).await);
     }
     let Some(token) = token(request.headers()) else {
         return Problem::unauthenticated("Sign in with POST /api/v1/session.").into_response();
@@ -108,20 +139,29 @@ async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Re
     match gate.users.session(token, (gate.clock)()).await {
         Ok(Some(session)) => {
             request.extensions_mut().insert(session);
-            next.run(request).await
+            problem(next.run(request).await)
         }
         Ok(None) => Problem::unauthenticated("This session is over; sign in again.").into_response(),
         Err(error) => Problem::unavailable(&error).into_response(),
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
     user: String,
     password: String,
 }
 
+/// An open session.
+#[derive(Serialize, ToSchema)]
+pub struct SessionView {
+    token: String,
+    expires: String,
+}
+
+#[utoipa::path(post, path = "/api/v1/session", security(()), request_body = Credentials,
+    responses((status = 200, body = SessionView), (status = "4XX", body = problem::ProblemView)))]
 async fn sign_in(State(gate): State<Gate>, body: Bytes) -> Result<Response, Problem> {
     let Credentials { user, password } =
         serde_json::from_slice(&body).map_err(|e| Problem::invalid(format!("The body is not as it must be: {e}")))?;
@@ -138,10 +178,11 @@ async fn sign_in(State(gate): State<Gate>, body: Bytes) -> Result<Response, Prob
     gate.limit.lock().unwrap_or_else(PoisonError::into_inner).succeeded(&user);
     let seconds = (session.expires.0 - now.0) / 1000;
     let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}", token.as_str());
-    let body = serde_json::json!({ "token": token.as_str(), "expires": session.expires.rfc3339() });
+    let body = SessionView { token: token.as_str().to_owned(), expires: session.expires.rfc3339() };
     Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
 }
 
+#[utoipa::path(delete, path = "/api/v1/session", responses((status = 204, description = "The session is over")))]
 async fn sign_out(State(gate): State<Gate>, headers: HeaderMap) -> Result<Response, Problem> {
     if let Some(token) = token(&headers) {
         gate.users.sign_out(token).await.map_err(|e| Problem::unavailable(&e))?;
@@ -150,17 +191,32 @@ async fn sign_out(State(gate): State<Gate>, headers: HeaderMap) -> Result<Respon
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
-async fn ready(State(gate): State<Gate>) -> Response {
-    let checks = gate.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let ok = !checks.is_empty() && checks.values().all(|c| c.ok);
-    let (status, word) = if ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
-    (status, Json(serde_json::json!({ "status": word, "checks": checks }))).into_response()
+/// How the centre is.
+#[derive(Serialize, ToSchema)]
+pub struct HealthView {
+    status: &'static str,
+    checks: BTreeMap<String, Check>,
 }
 
-async fn metrics(State(gate): State<Gate>) -> Result<Response, Problem> {
-    let text = prometheus::TextEncoder::new()
-        .encode_to_string(&gate.metrics.gather())
-        .map_err(|e| Problem::unavailable(&e))?;
+/// It runs: whoever restarts dead processes need not.
+#[utoipa::path(get, path = "/api/v1/health/live", security(()), responses((status = 200, body = HealthView)))]
+async fn live(_: NoQuery) -> Json<HealthView> {
+    Json(HealthView { status: "ok", checks: BTreeMap::new() })
+}
+
+/// It leads and its parts are well.
+#[utoipa::path(get, path = "/api/v1/health/ready", security(()),
+    responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
+async fn ready(State(gate): State<Gate>, _: NoQuery) -> (StatusCode, Json<HealthView>) {
+    let checks = gate.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let ok = !checks.is_empty() && checks.values().all(|c| c.ok);
+    let (code, status) = if ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    (code, Json(HealthView { status, checks }))
+}
+
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "text/plain")))]
+async fn scrape(metrics: &Metrics, leader: &Handle) -> Result<Response, Problem> {
+    let text = metrics.text(leader).await.map_err(|e| Problem::unavailable(&e))?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
 }
 

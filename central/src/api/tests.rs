@@ -1,6 +1,9 @@
 use super::*;
+use crate::domain::{self, Domain, Judges};
+use crate::journal::Head;
 use crate::users::{Role, SESSION_MS, TRIES};
-use hypocaust_protocols::model::FleetId;
+use hypocaust_protocols::wire::SigningKey;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,12 +24,22 @@ async fn centre() -> Centre {
     users.add("ada", Role::Operator, PASSWORD, [1; 16]).await.unwrap();
     let now = Arc::new(AtomicI64::new(1_000_000));
     let clock = now.clone();
-    let gate = Gate::new(users, prometheus::Registry::new(), Arc::new(move || Millis(clock.load(Ordering::SeqCst))));
+    let gate = Gate::new(users, Arc::new(move || Millis(clock.load(Ordering::SeqCst))));
     let history = telemetry::Sqlite::open(&folder.path().join("history.db")).await.unwrap();
-    let fleet = FleetId::new("small").unwrap();
-    let journal = journal::sqlite::Sqlite::open(&folder.path().join("journal.db"), &fleet).await.unwrap();
-    let more = Router::new().route("/more", get(async || "more"));
-    let service = router(gate.clone(), history, journal, more);
+    let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+    let fleet = Arc::new(hypocaust_protocols::files::load(&small).unwrap());
+    let journal = journal::sqlite::Sqlite::open(&folder.path().join("journal.db"), &fleet.id).await.unwrap();
+    let key = SigningKey::from_bytes(&[3; 32]);
+    let head = Head::genesis(&fleet.id);
+    let domain = Domain::new(Arc::clone(&fleet), key, Judges::ours(), 1, domain::State::fold([]), head);
+    let metrics = Metrics::new(&fleet);
+    let (outgoing, _nobody) = tokio::sync::mpsc::channel(16);
+    let (leader, handle) = crate::shell::leader::leader(domain, journal.clone(), outgoing, metrics.clone());
+    tokio::spawn(leader.run());
+    while !handle.ask(|domain, _| domain.leads()).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    let service = router(gate.clone(), fleet, history, journal, handle, metrics);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     // Without the peer's address: every caller is treated as one from outside.
@@ -58,12 +71,14 @@ impl Centre {
     }
 }
 
-const ROUTES: [(&str, &str); 7] = [
+const ROUTES: [(&str, &str); 9] = [
     ("DELETE", "/api/v1/session"),
-    ("GET", "/api/v1/history?tag=a.b&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"),
+    ("GET", "/api/v1/history?tag=north.b1.heat&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"),
     ("GET", "/api/v1/journal"),
     ("GET", "/api/v1/journal/head"),
-    ("GET", "/api/v1/more"),
+    ("GET", "/api/v1/fleet"),
+    ("GET", "/api/v1/tags"),
+    ("GET", "/api/v1/openapi.json"),
     ("GET", "/api/v1/no-such-route"),
     ("GET", "/metrics"),
 ];
@@ -115,7 +130,7 @@ async fn wrong_passwords_run_into_the_limit_and_the_right_one_waits_too() {
     }
     let (status, answer) = centre.sign_in(PASSWORD).await;
     assert_eq!(status, 429);
-    assert!(answer.contains("retry-after") && answer.contains("GL-E-API-RATE-LIMITED"));
+    assert!(answer.contains("retry-after") && answer.contains("GL-E-API-RATE-LIMIT"));
     centre.now.fetch_add(WINDOW_MS, Ordering::SeqCst);
     assert_eq!(centre.sign_in(PASSWORD).await.0, 200);
 }
@@ -127,8 +142,18 @@ async fn unknown_fields_are_refused() {
     let (status, answer) = centre.call("POST", "/api/v1/session", "", &body).await;
     assert!(status == 400 && answer.contains("GL-E-API-INVALID") && answer.contains("role"), "{answer}");
     let bearer = format!("Authorization: Bearer {}\r\n", centre.token().await);
-    for path in ["/api/v1/journal?form=1", "/api/v1/history?tag=a.b&from=x&to=y"] {
-        assert_eq!(centre.call("GET", path, &bearer, "").await.0, 400, "{path}");
+    for path in [
+        "/api/v1/journal?form=1",
+        "/api/v1/journal?limit=10001",
+        "/api/v1/history?tag=north.b1.heat&from=x&to=y",
+        "/api/v1/history?tag=north.b1.heat&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+        "/api/v1/history?tag=north.b1.heat&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&points=0",
+        "/api/v1/fleet?plant=north",
+        "/api/v1/dispatch/latest?x=1",
+        "/api/v1/dispatch/first",
+    ] {
+        let (status, answer) = centre.call("GET", path, &bearer, "").await;
+        assert!(status == 400 && answer.contains("GL-E-API-INVALID"), "{path}: {answer}");
     }
 }
 
@@ -141,4 +166,54 @@ async fn ready_needs_every_reported_part() {
     assert_eq!(ready().await, 200);
     centre.gate.report("broker", false, "no connection");
     assert_eq!(ready().await, 503);
+}
+
+#[tokio::test]
+async fn errors_of_the_router_are_problems_too() {
+    let centre = centre().await;
+    let bearer = format!("Authorization: Bearer {}\r\n", centre.token().await);
+    let long = "x".repeat(3_000_000);
+    for (method, path, body, wanted) in [
+        ("PUT", "/api/v1/fleet", "", 405),
+        ("POST", "/api/v1/session", long.as_str(), 413),
+        ("GET", "/api/v1/live", "", 400),
+        ("GET", "/api/v1/nothing", "", 404),
+        ("GET", "/api/v1/plants/east", "", 404),
+        ("GET", "/api/v1/commands/1-2-3", "", 404),
+        ("GET", "/api/v1/dispatch/latest", "", 404),
+        ("GET", "/api/v1/dispatch/1", "", 404),
+        ("GET", "/api/v1/dispatch/99", "", 404),
+        ("GET", "/api/v1/history?tag=north.b1.haet&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z", "", 404),
+    ] {
+        let (status, answer) = centre.call(method, path, &bearer, body).await;
+        assert_eq!(status, wanted, "{method} {path}: {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.to_lowercase().contains("content-type: application/problem+json"), "{method} {path}: {head}");
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert!(problem["code"].as_str().unwrap().starts_with("GL-E-"), "{problem}");
+        assert_eq!(problem["status"], wanted);
+        assert!(problem["detail"].as_str().unwrap().len() > 20, "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_edge_the_metrics_show_no_heat_and_no_zero_for_it() {
+    let centre = centre().await;
+    let bearer = format!("Authorization: Bearer {}\r\n", centre.token().await);
+    let (status, text) = centre.call("GET", "/metrics", &bearer, "").await;
+    assert_eq!(status, 200);
+    for line in [
+        "gl_001_leader 1",
+        "gl_001_epoch 1",
+        "gl_001_journal_entries_total 1",
+        "gl_001_edge_link_up{plant=\"north\"} 0",
+        "gl_001_samples_stored_total{plant=\"south\"} 0",
+        "gl_001_dispatch_total{source=\"last-good\"} 0",
+        "gl_001_solve_seconds_count 0",
+        // Nobody has verified this journal.
+        "gl_audit_chain_valid 0",
+    ] {
+        assert!(text.lines().any(|l| l.trim() == line), "no {line:?} in {text}");
+    }
+    assert!(!text.contains("gl_001_heat_megawatts{") && !text.contains("gl_001_unserved_megawatts{"), "{text}");
 }

@@ -185,6 +185,15 @@ pub enum Error {
     Body { seq: u64, kind: String, source: serde_json::Error },
 }
 
+impl Error {
+    /// The entry that cannot be read.
+    pub fn seq(&self) -> u64 {
+        match self {
+            Error::Unknown { seq, .. } | Error::Body { seq, .. } => *seq,
+        }
+    }
+}
+
 /// The schema number of every kind of this version.
 const SCHEMA: u32 = 1;
 

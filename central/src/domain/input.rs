@@ -144,7 +144,7 @@ impl Rejection {
         match self {
             Rejection::NoPlant(_) => "GL-E-NO-PLANT",
             Rejection::NoSetpoint { .. } => "GL-E-NO-SETPOINT",
-            Rejection::OutOfBounds { .. } => "GL-E-OUT-OF-BOUNDS",
+            Rejection::OutOfBounds { .. } => "GL-E-PARAM-RANGE",
             Rejection::Watchdog(_) => "GL-E-WATCHDOG",
             Rejection::NotLinked(_) => "GL-E-NOT-LINKED",
             Rejection::KeyReused => "GL-E-KEY-REUSED",

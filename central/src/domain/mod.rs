@@ -22,6 +22,7 @@ pub mod input;
 pub mod restoration;
 pub mod schedule;
 pub mod state;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod view;
@@ -32,6 +33,7 @@ pub use image::{Image, Mode};
 pub use input::{Answer, Effect, Input, Purpose, Rejection, Request, Spool, Status};
 pub use schedule::{Origin, Schedule};
 pub use state::State;
+pub use tally::Tally;
 
 use crate::journal::{Entry, Head};
 use case::{Asked, Built};
@@ -102,6 +104,7 @@ pub struct Domain {
     tables_sent: BTreeMap<PlantId, (u64, u64, Millis)>,
     strangers: BTreeMap<PlantId, (i64, u32)>,
     forks_seen: BTreeMap<PlantId, u64>,
+    tally: Tally,
 }
 
 impl Domain {
@@ -132,6 +135,7 @@ impl Domain {
             tables_sent: BTreeMap::new(),
             strangers: BTreeMap::new(),
             forks_seen: BTreeMap::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -143,6 +147,9 @@ impl Domain {
     }
     pub fn image(&self) -> &Image {
         &self.image
+    }
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
     pub fn head(&self) -> Head {
         self.head
@@ -471,6 +478,7 @@ impl Domain {
         self.head = head;
         for recorded in &in_flight.events {
             self.state.apply(recorded);
+            self.tally.count(&self.state, recorded);
         }
         for (request, result) in in_flight.replies {
             out.push(Effect::Reply { request, result });

@@ -25,6 +25,8 @@ pub enum Origin {
 }
 
 impl Origin {
+    pub const ALL: [Origin; 4] = [Origin::Optimal, Origin::LastGood, Origin::Greedy, Origin::Hold];
+
     pub fn name(self) -> &'static str {
         match self {
             Origin::Optimal => "optimal",

@@ -9,6 +9,7 @@ use super::schedule::{Origin, Schedule};
 use hypocaust_protocols::model::{ConsumerId, Millis, PlantId, RunbookId, SetpointId, SourceId, SourceState};
 use hypocaust_protocols::wire::{Action, Contingency, Refusal, Verdict};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Finished orders kept for those who ask what became of them.
@@ -112,6 +113,12 @@ impl State {
         let mut state = State::default();
         events.into_iter().for_each(|e| state.apply(e));
         state
+    }
+
+    /// SHA-256 of the whole state, hexadecimal: two replays of one journal lead to the same one, wherever they run.
+    pub fn fingerprint(&self) -> String {
+        let text = serde_json::to_string(self).expect("a state is plain data and always has a JSON form");
+        hex::encode(Sha256::digest(text.as_bytes()))
     }
 
     /// Orders that wait for an answer, oldest first.

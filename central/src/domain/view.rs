@@ -7,21 +7,23 @@ use super::Domain;
 use super::image::{Edge, Mode};
 use super::schedule::Short;
 use super::state::{OrderState, Tracked};
-use hypocaust_protocols::model::{Class, Consumer, Fleet, Medium, Millis, PerClass, Plant, Source, TagId};
+use hypocaust_optimizer::solution::{Binding, Certificate};
+use hypocaust_protocols::model::{Class, Consumer, Fleet, Medium, Millis, PerClass, Plant, Source, SourceKind, TagId};
 use hypocaust_protocols::wire::Refusal;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 pub type ByClass = BTreeMap<&'static str, f64>;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FleetView {
     pub leader: bool,
     pub epoch: u64,
     pub plants: Vec<FleetPlant>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FleetPlant {
     pub id: String,
     pub name: String,
@@ -29,10 +31,12 @@ pub struct FleetPlant {
     pub link: bool,
     pub heat_mw: Option<f64>,
     pub demand_mw: Option<f64>,
-    pub unserved_mw: ByClass,
+    /// Of the consumers that can be seen. `None` where none of them is short and some cannot be seen: zero would say
+    /// that all is well.
+    pub unserved_mw: BTreeMap<&'static str, Option<f64>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct PlantView {
     pub id: String,
     pub name: String,
@@ -48,7 +52,7 @@ pub struct PlantView {
     pub setpoints: Vec<SetpointView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HeaderView {
     pub id: String,
     pub medium: Medium,
@@ -61,15 +65,15 @@ pub struct HeaderView {
     pub swing: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Prediction {
     pub heat_at: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SourceView {
     pub id: String,
-    pub kind: hypocaust_protocols::model::SourceKind,
+    pub kind: SourceKind,
     pub header: String,
     pub state: Option<&'static str>,
     pub heat_mw: Option<f64>,
@@ -80,7 +84,7 @@ pub struct SourceView {
     pub prediction: Option<Prediction>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StorageView {
     pub id: String,
     pub level_mwh: Option<f64>,
@@ -88,7 +92,7 @@ pub struct StorageView {
     pub heat_mw: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ConsumerView {
     pub id: String,
     pub name: String,
@@ -102,7 +106,7 @@ pub struct ConsumerView {
     pub predicted_restore: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct MainView {
     pub id: String,
     pub from: String,
@@ -111,14 +115,14 @@ pub struct MainView {
     pub cap_mw: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DeviceView {
     pub id: String,
     pub up: bool,
     pub reason: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SetpointView {
     pub id: String,
     pub unit: &'static str,
@@ -127,7 +131,7 @@ pub struct SetpointView {
     pub value: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TagView {
     pub id: String,
     pub plant: String,
@@ -141,32 +145,45 @@ pub struct TagView {
     pub age_ms: Option<i64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TargetView {
     pub plant: String,
     pub setpoint: String,
     pub value: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// A consumer that the schedule leaves short.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ShortView {
+    pub consumer: String,
+    pub class: &'static str,
+    pub asked_mw: f64,
+    pub served_mw: f64,
+    /// When it can be whole again, where the horizon shows it.
+    pub heat_at: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DispatchView {
     pub seq: u64,
     pub time: String,
     pub status: &'static str,
     pub source: &'static str,
     pub cost: Option<f64>,
+    #[schema(value_type = BTreeMap<String, f64>)]
     pub unserved_mwh: ByClass,
+    #[schema(value_type = BTreeMap<String, f64>)]
     pub unserved_mw: ByClass,
     pub setpoints: Vec<TargetView>,
-    pub short: Vec<Short>,
+    pub short: Vec<ShortView>,
     pub prices: BTreeMap<String, f64>,
-    pub binding: Vec<hypocaust_optimizer::solution::Binding>,
-    pub certificate: Option<hypocaust_optimizer::solution::Certificate>,
+    pub binding: Vec<Binding>,
+    pub certificate: Option<Certificate>,
     pub solve_ms: Option<f64>,
     pub why: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CommandView {
     pub id: String,
     pub state: &'static str,
@@ -174,7 +191,7 @@ pub struct CommandView {
     pub readback: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlarmView {
     pub id: String,
     pub priority: u8,
@@ -189,13 +206,23 @@ fn by_class(values: &PerClass<f64>) -> ByClass {
     values.iter().map(|(class, v)| (class.name(), *v)).collect()
 }
 
+fn short(short: &Short) -> ShortView {
+    ShortView {
+        consumer: short.consumer.to_string(),
+        class: short.class.name(),
+        asked_mw: short.asked_mw,
+        served_mw: short.served_mw,
+        heat_at: short.heat_at.map(Millis::rfc3339),
+    }
+}
+
 /// A schedule of the journal as `/dispatch` shows it.
 pub fn dispatch(seq: u64, schedule: &super::Schedule) -> DispatchView {
-    let short = schedule.unserved_mw.0.iter().any(|mw| *mw > 0.0);
+    let missing = schedule.unserved_mw.0.iter().any(|mw| *mw > 0.0);
     DispatchView {
         seq,
         time: schedule.time.rfc3339(),
-        status: if short { "short" } else { "served" },
+        status: if missing { "short" } else { "served" },
         source: schedule.origin.name(),
         cost: schedule.cost,
         unserved_mwh: by_class(&schedule.unserved_mwh),
@@ -205,7 +232,7 @@ pub fn dispatch(seq: u64, schedule: &super::Schedule) -> DispatchView {
             .iter()
             .map(|t| TargetView { plant: t.plant.to_string(), setpoint: t.setpoint.to_string(), value: t.value })
             .collect(),
-        short: schedule.short.clone(),
+        short: schedule.short.iter().map(short).collect(),
         prices: schedule.prices.iter().map(|(h, p)| (h.to_string(), *p)).collect(),
         binding: schedule.binding.clone(),
         certificate: schedule.certificate,
@@ -240,35 +267,22 @@ impl Domain {
         self.edge(plant).filter(|e| e.link).map_or("unknown", |e| Mode::name(e.mode))
     }
 
-    /// MW that a consumer asks for and does not get, as measured.
-    fn unserved(&self, consumer: &Consumer, now: Millis) -> Option<f64> {
-        let asked = self.shown(&consumer.asked, now)?;
-        let served = self.shown(&consumer.served, now)?;
-        let (_, tag) = self.fleet.tag(consumer.asked.as_str())?;
-        // Both are reported with a deadband; a difference within two of them is none.
-        let missing = asked - served;
-        Some(if missing > 2.0 * tag.deadband { missing } else { 0.0 })
-    }
-
     pub fn fleet_view(&self, now: Millis) -> FleetView {
         let plants = self.fleet.plants.iter().map(|p| self.fleet_plant(p, now)).collect();
         FleetView { leader: self.leads(), epoch: self.epoch, plants }
     }
 
     fn fleet_plant(&self, plant: &Plant, now: Millis) -> FleetPlant {
-        let sum = |tags: Vec<&TagId>| tags.into_iter().map(|t| self.shown(t, now)).sum::<Option<f64>>();
-        let mut unserved = PerClass::<f64>::default();
-        for consumer in &plant.consumers {
-            unserved[consumer.class] += self.unserved(consumer, now).unwrap_or(0.0);
-        }
+        let shown = |tag: &TagId| self.shown(tag, now);
+        let unserved = plant.unserved_by_class(shown);
         FleetPlant {
             id: plant.id.to_string(),
             name: plant.name.clone(),
             mode: self.mode(plant),
             link: self.image.linked(&plant.id),
-            heat_mw: sum(plant.sources.iter().map(|s| &s.heat).collect()),
-            demand_mw: sum(plant.consumers.iter().map(|c| &c.asked).collect()),
-            unserved_mw: by_class(&unserved),
+            heat_mw: plant.heat_mw(shown),
+            demand_mw: plant.consumers.iter().map(|c| shown(&c.asked)).sum(),
+            unserved_mw: unserved.iter().map(|(class, mw)| (class.name(), *mw)).collect(),
         }
     }
 
@@ -309,7 +323,7 @@ impl Domain {
                     heat_mw: self.shown(&s.heat, now),
                 })
                 .collect(),
-            consumers: plant.consumers.iter().map(|c| self.consumer_view(c, now)).collect(),
+            consumers: plant.consumers.iter().map(|c| self.consumer_view(plant, c, now)).collect(),
             mains: mains(&self.fleet, plant)
                 .map(|m| MainView {
                     id: m.id.to_string(),
@@ -373,7 +387,7 @@ impl Domain {
         }
     }
 
-    fn consumer_view(&self, consumer: &Consumer, now: Millis) -> ConsumerView {
+    fn consumer_view(&self, plant: &Plant, consumer: &Consumer, now: Millis) -> ConsumerView {
         let short = self.state.schedule.iter().flat_map(|(_, s)| &s.short).find(|s| s.consumer == consumer.id);
         let class: Class = consumer.class;
         ConsumerView {
@@ -385,7 +399,7 @@ impl Domain {
             asked_mw: self.shown(&consumer.asked, now),
             served_mw: self.shown(&consumer.served, now),
             cap_mw: consumer.shed.as_ref().and_then(|s| self.shown(&s.setpoint, now)),
-            unserved_mw: self.unserved(consumer, now),
+            unserved_mw: plant.unserved_mw(consumer, |tag| self.shown(tag, now)),
             predicted_restore: short.and_then(|s| s.heat_at).map(|at| at.rfc3339()),
         }
     }

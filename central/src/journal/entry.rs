@@ -4,6 +4,7 @@ use hypocaust_protocols::model::{FleetId, Millis};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::str::FromStr;
 
 /// A SHA-256 value; hexadecimal in every text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,6 +59,17 @@ impl Head {
     /// The head of a fleet's empty journal.
     pub fn genesis(fleet: &FleetId) -> Head {
         Head { seq: 0, hash: Hash::of(&[b"hypocaust-journal/1\0", fleet.as_str().as_bytes()]) }
+    }
+}
+impl FromStr for Head {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Head, String> {
+        text.trim()
+            .split_once(':')
+            .and_then(|(seq, hash)| Some(Head { seq: seq.parse().ok()?, hash: Hash::from_hex(hash)? }))
+            .ok_or_else(|| {
+                format!("'{text}' is no head of a journal: write SEQ:HASH, the hash as 64 hexadecimal digits")
+            })
     }
 }
 impl fmt::Display for Head {

@@ -16,13 +16,23 @@ pub struct Broken {
 pub struct Verifier {
     head: Head,
     epoch: u64,
-    anchor: Option<Head>,
+    anchors: Vec<Head>,
 }
 
 impl Verifier {
-    /// Begins at the fleet's genesis. `anchor` is a head that somebody kept outside of the store.
-    pub fn new(fleet: &FleetId, anchor: Option<Head>) -> Verifier {
-        Verifier { head: Head::genesis(fleet), epoch: 0, anchor }
+    /// Begins at the fleet's genesis. `anchors` are heads that somebody kept outside of the store.
+    pub fn new(fleet: &FleetId, anchors: impl IntoIterator<Item = Head>) -> Verifier {
+        Verifier { head: Head::genesis(fleet), epoch: 0, anchors: anchors.into_iter().collect() }
+    }
+
+    /// The last entry that was taken, or genesis.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The epoch of that entry, 0 before the first.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Takes the next entry.
@@ -47,10 +57,7 @@ impl Verifier {
         if entry.epoch < self.epoch {
             return broken(format!("epoch {} follows epoch {}: a superseded leader wrote it", entry.epoch, self.epoch));
         }
-        if let Some(anchor) = self.anchor
-            && anchor.seq == entry.seq
-            && anchor.hash != entry.hash
-        {
+        if let Some(anchor) = self.anchors.iter().find(|a| a.seq == entry.seq && a.hash != entry.hash) {
             return broken(format!(
                 "its hash is {}, but the anchor says {}: history was rewritten",
                 entry.hash, anchor.hash
@@ -62,11 +69,11 @@ impl Verifier {
     }
 
     /// The head, when nothing is missing behind it.
-    pub fn finish(self) -> Result<Head, Broken> {
-        match self.anchor {
-            Some(anchor) if anchor.seq > self.head.seq => Err(Broken {
+    pub fn finish(&self) -> Result<Head, Broken> {
+        match self.anchors.iter().map(|a| a.seq).max() {
+            Some(seq) if seq > self.head.seq => Err(Broken {
                 seq: self.head.seq + 1,
-                what: format!("the journal ends here, but the anchor knows entry {}: the end was cut off", anchor.seq),
+                what: format!("the journal ends before it, but an anchor knows entry {seq}: the end was cut off"),
             }),
             _ => Ok(self.head),
         }
@@ -77,9 +84,9 @@ impl Verifier {
 pub fn verify<'a>(
     fleet: &FleetId,
     entries: impl IntoIterator<Item = &'a Entry>,
-    anchor: Option<Head>,
+    anchors: impl IntoIterator<Item = Head>,
 ) -> Result<Head, Broken> {
-    let mut verifier = Verifier::new(fleet, anchor);
+    let mut verifier = Verifier::new(fleet, anchors);
     for entry in entries {
         verifier.step(entry)?;
     }
@@ -129,6 +136,8 @@ mod tests {
         assert_eq!(at(&good[..3], Some(head)), 4, "truncation");
         assert_eq!(verify(&fleet(), &good[..3], None).unwrap().seq, 3, "without an anchor it cannot be seen");
         assert_eq!(at(&good, Some(Head { seq: 2, hash: head.hash })), 2, "rewritten");
+        let several = [good[3].head(), Head { seq: 1, hash: head.hash }, head];
+        assert_eq!(verify(&fleet(), &good, several).unwrap_err().seq, 1, "each of several anchors counts");
         assert_eq!(verify(&FleetId::new("other").unwrap(), &good, None).unwrap_err().seq, 1);
         let mut old = good.clone();
         old[4] =

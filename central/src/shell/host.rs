@@ -5,6 +5,7 @@
 //! all (the domain asks again).
 
 use super::leader::{Gone, Handle, Outgoing};
+use super::metrics::Metrics;
 use super::translate::Translator;
 use crate::ambient::now;
 use crate::telemetry::{Arrived, Fate, History};
@@ -22,17 +23,6 @@ const COMMIT: Duration = Duration::from_millis(250);
 const BATCH: usize = 1000;
 /// Batches that may wait for the disk; beyond that reading from the broker waits.
 const QUEUE: usize = 20_000;
-
-/// Entries by plant, as counted since this centre started.
-#[derive(Debug, Default)]
-pub struct Counts {
-    pub ingested: u64,
-    pub stored: u64,
-    pub duplicate: u64,
-}
-
-/// What the metrics show of the telemetry's way.
-pub type Ledger = Arc<Mutex<BTreeMap<PlantId, Counts>>>;
 
 fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
@@ -56,7 +46,7 @@ pub async fn run<H: History + 'static>(
     leader: Handle,
     mut commands: mpsc::Receiver<Outgoing>,
     history: Arc<H>,
-    ledger: Ledger,
+    metrics: Metrics,
 ) -> Result<(), Error> {
     let mut host = Host::new(fleet.id.as_str(), PRIMARY_HOST).map_err(|e| Error::Group(e.to_string()))?;
     for plant in &fleet.plants {
@@ -72,7 +62,7 @@ pub async fn run<H: History + 'static>(
     let mut events = mqtt::start(settings, opening).map_err(Error::Settings)?;
     let (arrivals, arrived) = mpsc::channel(QUEUE);
     let (acknowledge, mut durable) = mpsc::channel(64);
-    tokio::spawn(store(arrived, acknowledge, history, Arc::clone(&ledger)));
+    tokio::spawn(store(arrived, acknowledge, history, metrics.clone()));
     let mut translator = Translator::default();
     let mut session: Option<Session> = None;
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -104,8 +94,11 @@ pub async fn run<H: History + 'static>(
                         for words in heard.unread {
                             tracing::warn!(%words, "a message could not be read");
                         }
+                        if let Some((plant, samples)) = heard.lost {
+                            metrics.unreadable(&plant, samples);
+                        }
                         if let Some((plant, entry)) = heard.entry {
-                            held(&ledger).entry(plant.clone()).or_default().ingested += entry.samples.len() as u64;
+                            metrics.ingested(&plant, entry.samples.len());
                             let _ = arrivals.send(Arrived { plant, entry }).await;
                         }
                         for input in heard.inputs {
@@ -145,7 +138,7 @@ async fn store<H: History>(
     mut arrived: mpsc::Receiver<Arrived>,
     acknowledge: mpsc::Sender<(PlantId, Vec<Range>)>,
     history: Arc<H>,
-    ledger: Ledger,
+    metrics: Metrics,
 ) {
     let mut batch = Vec::new();
     while let Some(first) = arrived.recv().await {
@@ -172,13 +165,10 @@ async fn store<H: History>(
         };
         let mut touched: BTreeMap<PlantId, BTreeSet<u64>> = BTreeMap::new();
         for (Arrived { plant, entry }, fate) in batch.drain(..).zip(fates) {
-            let mut ledger = held(&ledger);
-            let counts = ledger.entry(plant.clone()).or_default();
             match fate {
-                Fate::Stored => counts.stored += entry.samples.len() as u64,
-                Fate::Duplicate => counts.duplicate += entry.samples.len() as u64,
+                Fate::Stored => metrics.stored(&plant, entry.samples.len()),
+                Fate::Duplicate => metrics.duplicate(&plant, entry.samples.len()),
             }
-            drop(ledger);
             touched.entry(plant).or_default().insert(entry.boot);
         }
         for (plant, boots) in touched {

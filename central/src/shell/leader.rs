@@ -9,8 +9,9 @@
 //! An append is awaited in place: nothing else is decided meanwhile, so that no effect can overtake its event. A journal
 //! that does not take it ends this leader ([`Ended`]): whoever cannot record may not command.
 
+use super::metrics::{Metrics, Stopwatch};
 use crate::ambient::now;
-use crate::domain::{Answer, Domain, Effect, Input, Rejection, Request};
+use crate::domain::{Answer, Domain, Effect, Input, Purpose, Rejection, Request};
 use crate::journal::Store;
 use hypocaust_optimizer::{Case, Options};
 use hypocaust_protocols::model::{Millis, PlantId};
@@ -23,6 +24,9 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 4096;
 /// How often the domain is told that time has passed.
 const CLOCK: Duration = Duration::from_millis(200);
+
+/// The kind of the entry that ends a dispatch cycle.
+const SCHEDULED: &str = "scheduled";
 
 /// A node command on its way to an edge.
 #[derive(Debug)]
@@ -99,15 +103,31 @@ pub struct Leader<S> {
     asked: BTreeMap<u64, Answered>,
     next_request: u64,
     solve_limit: Duration,
+    stopwatch: Stopwatch,
 }
 
 /// A leader and the way to it. `outgoing` takes what is to be published; while it is full the leader waits, and while
 /// nobody listens it goes on without: an edge that hears nothing holds.
-pub fn leader<S: Store>(domain: Domain, journal: S, outgoing: mpsc::Sender<Outgoing>) -> (Leader<S>, Handle) {
+pub fn leader<S: Store>(
+    domain: Domain,
+    journal: S,
+    outgoing: mpsc::Sender<Outgoing>,
+    metrics: Metrics,
+) -> (Leader<S>, Handle) {
     let (messages, inbox) = mpsc::channel(QUEUE);
     let solve_limit = Duration::from_secs_f64(domain.fleet().limits.solve_limit_s);
     let own = messages.downgrade();
-    let leader = Leader { domain, journal, outgoing, own, inbox, asked: BTreeMap::new(), next_request: 1, solve_limit };
+    let leader = Leader {
+        domain,
+        journal,
+        outgoing,
+        own,
+        inbox,
+        asked: BTreeMap::new(),
+        next_request: 1,
+        solve_limit,
+        stopwatch: Stopwatch::new(metrics),
+    };
     (leader, Handle { messages })
 }
 
@@ -143,16 +163,24 @@ impl<S: Store> Leader<S> {
     /// One input and all that follows from it; the reason when the domain steps down.
     async fn handle(&mut self, input: Input) -> Option<String> {
         let mut inputs = VecDeque::from([input]);
+        let mut scheduled = false;
         while let Some(input) = inputs.pop_front() {
+            if let Input::Solved { id, .. } = &input {
+                self.stopwatch.answered(*id);
+            }
             for effect in self.domain.handle(now(), input) {
                 match effect {
                     Effect::Append { expected, epoch, drafts } => {
+                        scheduled |= drafts.iter().any(|d| d.kind == SCHEDULED);
                         inputs.push_back(match self.journal.append(&expected, epoch, drafts).await {
                             Ok(head) => Input::Appended { head },
                             Err(error) => Input::AppendFailed { reason: error.to_string() },
                         });
                     }
-                    Effect::Solve { id, case, .. } => self.solve(id, case),
+                    Effect::Solve { id, purpose, case } => {
+                        self.stopwatch.ordered(id, purpose == Purpose::Dispatch);
+                        self.solve(id, case);
+                    }
                     Effect::Send { plant, metric, signed } => {
                         let _ = self.outgoing.send(Outgoing { plant, metric, signed }).await;
                     }
@@ -164,6 +192,9 @@ impl<S: Store> Leader<S> {
                     Effect::StepDown { reason } => return Some(reason),
                 }
             }
+        }
+        if scheduled {
+            self.stopwatch.dispatched();
         }
         None
     }
@@ -209,7 +240,8 @@ mod tests {
     async fn its_beginning_is_in_the_journal_and_a_command_to_a_silent_plant_is_refused() {
         let (domain, journal) = domain(|genesis| *genesis);
         let (outgoing, _kept) = mpsc::channel(16);
-        let (leader, handle) = leader(domain, journal, outgoing);
+        let metrics = Metrics::new(domain.fleet());
+        let (leader, handle) = leader(domain, journal, outgoing, metrics);
         let running = tokio::spawn(leader.run());
         while !handle.ask(|domain, _| domain.leads()).await.expect("it leads") {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -234,7 +266,8 @@ mod tests {
     async fn a_journal_that_somebody_else_wrote_ends_the_leader() {
         let (domain, journal) = domain(|genesis| Head { seq: 5, ..*genesis });
         let (outgoing, _kept) = mpsc::channel(16);
-        let (leader, _handle) = leader(domain, journal, outgoing);
+        let metrics = Metrics::new(domain.fleet());
+        let (leader, _handle) = leader(domain, journal, outgoing, metrics);
         assert!(matches!(leader.run().await, Ended::SteppedDown(_)));
     }
 }

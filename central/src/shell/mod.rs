@@ -1,11 +1,17 @@
 //! What stands between the domain and the world: thin, and each part pure as far as it can be.
 //!
+//! * [`audit`]: the journal verified while the centre runs.
 //! * [`host`]: the MQTT side.
 //! * [`leader`]: the one task that owns the domain.
+//! * [`metrics`]: what it shows to Prometheus.
+//! * [`replay`]: the journal verified and folded into the state.
 //! * [`run`]: all of it put together.
 //! * [`translate`]: Sparkplug events as inputs of the domain.
 
+pub mod audit;
 pub mod host;
 pub mod leader;
+pub mod metrics;
+pub mod replay;
 pub mod run;
 pub mod translate;

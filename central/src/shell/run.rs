@@ -1,14 +1,18 @@
 //! `hypocaust-central run`: everything put together, and taken apart again on a signal.
 
-use super::host::{self, Ledger};
+use super::audit::{self, Audit};
+use super::host;
 use super::leader::{Ended, leader};
+use super::metrics::Metrics;
+use super::replay::{Replayed, replay};
 use crate::api::{self, Gate};
-use crate::domain::{Domain, Event, Judges, State};
-use crate::journal::{self, Store, Verifier};
+use crate::domain::{Domain, Judges};
+use crate::journal::sqlite::Sqlite;
 use crate::users::Users;
 use crate::{ambient, telemetry};
 use hypocaust_protocols::files;
 use hypocaust_protocols::mqtt::{self, Settings};
+use hypocaust_protocols::process::stop_signal;
 use hypocaust_protocols::wire::{PRIMARY_HOST, SigningKey, key_from_hex};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -60,56 +64,43 @@ fn signing_key(data: &Path) -> Result<SigningKey, Failure> {
     Ok(key)
 }
 
-/// The journal folded into the state, verified on the way: a centre does not start on a broken chain.
-async fn replay(store: &journal::sqlite::Sqlite) -> Result<State, Failure> {
-    const PAGE: usize = 1000;
-    let mut verifier = Verifier::new(store.fleet(), None);
-    let mut state = State::fold([]);
-    let mut from = 1;
-    loop {
-        let page = store.read(from, PAGE).await?;
-        for entry in &page {
-            verifier.step(entry).map_err(|broken| format!("the journal does not verify: {broken}"))?;
-            state.apply(&Event::read(entry)?);
-        }
-        if page.len() < PAGE {
-            return Ok(state);
-        }
-        from += PAGE as u64;
-    }
-}
-
 /// Runs until a signal, or until this centre may not lead any more.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let fleet = Arc::new(files::load(&options.fleet)?);
     let (host, port) = mqtt::broker(&options.mqtt)?;
     std::fs::create_dir_all(&options.data).map_err(explained(format!("cannot make {}", options.data.display())))?;
     let key = signing_key(&options.data)?;
-    let store = journal::sqlite::Sqlite::open(&options.data.join("journal.db"), &fleet.id).await?;
+    let journal = options.data.join("journal.db");
+    let store = Sqlite::open(&journal, &fleet.id).await?;
     let history = telemetry::Sqlite::open(&options.data.join("history.db")).await?;
     let users = Users::open(&options.data.join("users.db")).await?;
-    let state = replay(&store).await?;
-    let head = store.head().await?;
+    let Replayed { state, verifier } =
+        replay(&store, &fleet.id, []).await.map_err(explained("this centre does not start on its journal".into()))?;
+    let head = verifier.head();
     // Edges may know a higher epoch than a journal that was restored from a backup; the domain forks above theirs.
-    let epoch = store.epoch().await? + 1;
+    let epoch = verifier.epoch() + 1;
     let listener = tokio::net::TcpListener::bind(options.listen)
         .await
         .map_err(explained(format!("cannot listen on {}", options.listen)))?;
 
     let (outgoing, commands) = mpsc::channel(1024);
     let domain = Domain::new(Arc::clone(&fleet), key, Judges::ours(), epoch, state, head);
-    let (leader, handle) = leader(domain, store.clone(), outgoing);
+    let metrics = Metrics::new(&fleet);
+    let (leader, handle) = leader(domain, store.clone(), outgoing, metrics.clone());
     let mut leading = tokio::spawn(leader.run());
     let mut settings = Settings::new(host, port, format!("{}-{}", PRIMARY_HOST, fleet.id));
     // An edge acts on its own after seconds without the centre; waiting longer than that for a broker would be the cause.
     settings.backoff_max = Duration::from_secs_f64(fleet.limits.hold_after_s);
     let mut hosting = {
         let (fleet, handle, history) = (Arc::clone(&fleet), handle.clone(), Arc::new(history.clone()));
-        tokio::spawn(async move { host::run(&fleet, settings, handle, commands, history, Ledger::default()).await })
+        let metrics = metrics.clone();
+        tokio::spawn(async move { host::run(&fleet, settings, handle, commands, history, metrics).await })
     };
-    let gate = Gate::new(users, prometheus::Registry::new(), Arc::new(ambient::now));
+    let gate = Gate::new(users, Arc::new(ambient::now));
     let health = tokio::spawn(watch(gate.clone(), handle.clone()));
-    let app = api::router(gate, history, store, api::fleet::routes(handle.clone()));
+    let audit = Audit::new(fleet.id.clone(), verifier);
+    let auditing = tokio::spawn(audit::watch(journal, audit, metrics.clone(), gate.clone()));
+    let app = api::router(gate, Arc::clone(&fleet), history, store, handle.clone(), metrics);
     let mut serving =
         tokio::spawn(
             async move { axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await },
@@ -129,7 +120,13 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         }),
         ended = &mut serving => Err(format!("the HTTP service ended: {ended:?}")),
     };
-    for task in [health.abort_handle(), serving.abort_handle(), hosting.abort_handle(), leading.abort_handle()] {
+    for task in [
+        auditing.abort_handle(),
+        health.abort_handle(),
+        serving.abort_handle(),
+        hosting.abort_handle(),
+        leading.abort_handle(),
+    ] {
         task.abort();
     }
     outcome.map_err(Into::into)
@@ -145,14 +142,5 @@ async fn watch(gate: Gate, leader: super::leader::Handle) {
             Err(_) => gate.report("leader", false, "the domain has not answered for 2 s"),
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-async fn stop_signal() {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .expect("a program may listen to its own signals");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
     }
 }

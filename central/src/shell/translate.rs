@@ -19,6 +19,8 @@ pub struct Heard {
     pub entry: Option<(PlantId, Entry)>,
     /// What could not be read, in words.
     pub unread: Vec<String>,
+    /// Samples of an entry that could not be read: they will never be in the history.
+    pub lost: Option<(PlantId, usize)>,
 }
 
 /// The boots of the edges in their present sessions.
@@ -155,7 +157,11 @@ impl Translator {
                 (Err(error), ..) => heard.unread.push(format!("{plant}: {error}")),
                 _ => heard.unread.push(format!("{plant}: '{device}' is no device, or its node has no boot")),
             },
-            Err(error) => heard.unread.push(format!("{plant}: {error}")),
+            Err(error) => {
+                heard.unread.push(format!("{plant}: {error}"));
+                let samples = metrics.iter().filter(|m| !m.name.contains('/')).count();
+                heard.lost = Some((plant, samples));
+            }
         }
     }
 }
@@ -215,6 +221,13 @@ mod tests {
         let heard = translator.hear(&Event::Data { node: "north".into(), device: None, metrics, body: None });
         assert_eq!(heard.unread.len(), 1);
         assert!(!heard.inputs.iter().any(|i| matches!(i, Input::Outcome { .. })));
+        let mut metrics = mapping::entry_to_metrics(&entry(4), false, Tick(30), 1);
+        let named = metrics.iter_mut().find(|m| m.name == metric::ENTRY).expect("an entry is named");
+        named.value = Value::Text("four".into());
+        let device = Some("north.plc1".to_owned());
+        let heard = translator.hear(&Event::Data { node: "north".into(), device, metrics, body: None });
+        assert_eq!(heard.lost.map(|(plant, samples)| (plant.to_string(), samples)), Some(("north".to_owned(), 1)));
+        assert!(heard.entry.is_none());
         let strange = Event::NodeDeath { node: "NOT AN ID".into(), bd_seq: 0 };
         let heard = translator.hear(&strange);
         assert!(heard.inputs.is_empty() && heard.unread.len() == 1);

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SCHEMA: &str = "
 create table if not exists tag (id integer primary key, name text not null unique) strict;
@@ -22,7 +23,11 @@ create table if not exists ledger (
 #[derive(Debug, Clone)]
 pub struct Sqlite {
     pool: SqlitePool,
+    /// Ids of the tags that committed rows name. Tags are never renamed or removed, so an id stays right.
+    tags: Arc<Mutex<Ids>>,
 }
+
+type Ids = BTreeMap<TagId, i64>;
 
 fn failed<E: std::error::Error + Send + Sync + 'static>(step: &'static str) -> impl Fn(E) -> Error {
     move |source| Error { step, source: Box::new(source) }
@@ -40,11 +45,34 @@ impl Sqlite {
         let pool =
             SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(failed("opening"))?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await.map_err(failed("making its tables"))?;
-        Ok(Sqlite { pool })
+        Ok(Sqlite { pool, tags: Arc::default() })
     }
 
-    /// Everything of `store` but the commit.
-    async fn write(connection: &mut SqliteConnection, batch: &[Arrived]) -> Result<Vec<Fate>, Error> {
+    fn tags(&self) -> MutexGuard<'_, Ids> {
+        // Ids are only added, one at a time, so what a panicking thread left behind is right too.
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The id of a tag. One that this transaction gives goes into `fresh` and is remembered only after the commit: a
+    /// transaction that is rolled back gives its ids back, and the next tag gets them.
+    async fn id(&self, connection: &mut SqliteConnection, fresh: &mut Ids, tag: &TagId) -> Result<i64, Error> {
+        if let Some(id) = fresh.get(tag).copied().or_else(|| self.tags().get(tag).copied()) {
+            return Ok(id);
+        }
+        let named = "insert into tag (name) values (?1) on conflict do update set name = name returning id";
+        let id: i64 =
+            sqlx::query_scalar(named).bind(tag.as_str()).fetch_one(connection).await.map_err(failed("naming a tag"))?;
+        fresh.insert(tag.clone(), id);
+        Ok(id)
+    }
+
+    /// Everything of `store` but the commit. `fresh`: ids of tags that are the first time in a batch of this process.
+    async fn write(
+        &self,
+        connection: &mut SqliteConnection,
+        batch: &[Arrived],
+        fresh: &mut Ids,
+    ) -> Result<Vec<Fate>, Error> {
         let mut ledgers: BTreeMap<(&PlantId, u64), Vec<Range>> = BTreeMap::new();
         let mut fates = Vec::with_capacity(batch.len());
         for Arrived { plant, entry } in batch {
@@ -63,14 +91,9 @@ impl Sqlite {
                 continue;
             }
             for sample in &entry.samples {
-                let name = sample.tag.as_str();
-                sqlx::query("insert into tag (name) values (?1) on conflict do nothing")
-                    .bind(name)
-                    .execute(&mut *connection)
-                    .await
-                    .map_err(failed("naming a tag"))?;
-                sqlx::query("insert into sample select id, ?2, ?3, ?4, ?5 from tag where name = ?1")
-                    .bind(name)
+                let id = self.id(connection, fresh, &sample.tag).await?;
+                sqlx::query("insert into sample values (?1, ?2, ?3, ?4, ?5)")
+                    .bind(id)
                     .bind(sample.time.0)
                     .bind(sample.value)
                     .bind(sample.quality.name())
@@ -127,8 +150,10 @@ fn point(row: &SqliteRow) -> Result<Point, sqlx::Error> {
 impl History for Sqlite {
     async fn store(&self, batch: &[Arrived]) -> Result<Vec<Fate>, Error> {
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed("begin"))?;
-        let fates = Sqlite::write(&mut transaction, batch).await?;
+        let mut fresh = Ids::new();
+        let fates = self.write(&mut transaction, batch, &mut fresh).await?;
         transaction.commit().await.map_err(failed("commit"))?;
+        self.tags().extend(fresh);
         Ok(fates)
     }
 
@@ -182,7 +207,7 @@ mod tests {
         let batch = [Arrived { plant: plant.clone(), entry: Entry { boot: 1, seq: 1, device, samples: vec![sample] } }];
 
         let mut transaction = history.pool.begin_with("begin immediate").await.unwrap();
-        assert_eq!(Sqlite::write(&mut transaction, &batch).await.unwrap(), [Fate::Stored]);
+        assert_eq!(history.write(&mut transaction, &batch, &mut Ids::new()).await.unwrap(), [Fate::Stored]);
         drop(transaction);
         drop(history);
 
@@ -190,5 +215,32 @@ mod tests {
         assert_eq!(history.ranges(&plant).await.unwrap(), []);
         assert_eq!(history.read(&tag, Millis(0), Millis(10)).await.unwrap(), []);
         assert_eq!(history.store(&batch).await.unwrap(), [Fate::Stored]);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_was_rolled_back_is_not_remembered_for_its_tag() {
+        let folder = tempfile::tempdir().unwrap();
+        let history = Sqlite::open(&folder.path().join("history.db")).await.unwrap();
+        let arrived = |tag: &str, seq, value| {
+            let sample =
+                Sample { tag: tag.parse().unwrap(), time: Millis(5), value: Some(value), quality: Quality::Good };
+            let device = DeviceId::new("north.plc").unwrap();
+            let entry = Entry { boot: 1, seq, device, samples: vec![sample] };
+            [Arrived { plant: PlantId::new("north").unwrap(), entry }]
+        };
+        // The power goes after the tag was named and before the commit.
+        let mut transaction = history.pool.begin_with("begin immediate").await.unwrap();
+        history.write(&mut transaction, &arrived("north.a", 1, 1.0), &mut Ids::new()).await.unwrap();
+        drop(transaction);
+
+        assert_eq!(history.store(&arrived("north.b", 2, 2.0)).await.unwrap(), [Fate::Stored]);
+        assert_eq!(history.store(&arrived("north.a", 1, 1.0)).await.unwrap(), [Fate::Stored]);
+        assert_eq!(history.store(&arrived("north.b", 3, 3.0)).await.unwrap(), [Fate::Stored]);
+        let values = async |tag: &str| -> Vec<Option<f64>> {
+            let points = history.read(&tag.parse().unwrap(), Millis(0), Millis(10)).await.unwrap();
+            points.iter().map(|p| p.value).collect()
+        };
+        assert_eq!(values("north.a").await, [Some(1.0)]);
+        assert_eq!(values("north.b").await, [Some(2.0), Some(3.0)]);
     }
 }

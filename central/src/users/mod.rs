@@ -77,6 +77,8 @@ pub enum Error {
     Missing(String),
     #[error("the password could not be hashed: {0}")]
     Hash(String),
+    #[error("{path} cannot be kept to this account (mode 600): {source}")]
+    Mode { path: String, source: std::io::Error },
     #[error("the users' file failed in {step}: {source}")]
     Store { step: &'static str, source: sqlx::Error },
 }

@@ -6,7 +6,13 @@ use hypocaust_protocols::model::Millis;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use sqlx::{Row, SqlitePool};
+use std::fs::{OpenOptions, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+/// Nobody but the centre's own account reads hashes and open sessions.
+const OWN: u32 = 0o600;
 
 /// The costs stand beside each hash, so that raising them later keeps the older passwords valid.
 const SCHEMA: &str = "
@@ -70,13 +76,41 @@ fn fingerprint(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
 
+/// Makes the file with its mode before anything is written into it, and tightens one that others may read, its
+/// write-ahead log and its index with it. SQLite gives those two the mode of the file that they belong to.
+fn guard(path: &Path) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| Error::Mode { path, source }
+    };
+    match OpenOptions::new().write(true).create_new(true).mode(OWN).open(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(path)(error)),
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        let file = Path::new(&file);
+        let mode = match std::fs::metadata(file) {
+            Ok(found) => found.permissions().mode() & 0o777,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed(file)(error)),
+        };
+        if mode & !OWN != 0 {
+            std::fs::set_permissions(file, Permissions::from_mode(OWN)).map_err(failed(file))?;
+            tracing::warn!(file = %file.display(), "was open to others (mode {mode:03o}) and is not any more (600)");
+        }
+    }
+    Ok(())
+}
+
 impl Users {
+    /// Opens the users' file, makes it if there is none, and keeps it to the account that runs this.
     pub async fn open(path: &Path) -> Result<Users, Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal);
+        guard(path)?;
+        let options =
+            SqliteConnectOptions::new().filename(path).foreign_keys(true).journal_mode(SqliteJournalMode::Wal);
         let pool =
             SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed("opening"))?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await.map_err(failed("making its tables"))?;
@@ -272,5 +306,24 @@ mod tests {
         let has = |needle: &[u8]| bytes.windows(needle.len()).any(|w| w == needle);
         assert!(has(b"ada"));
         assert!(!has(GOOD.as_bytes()) && !has(token.as_str().as_bytes()) && !has(&[7; 32]));
+    }
+
+    #[tokio::test]
+    async fn the_file_is_its_owners_alone_from_the_start_and_again_when_it_was_opened_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.db");
+        let modes = || -> Vec<u32> {
+            let files = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap());
+            files.map(|f| f.metadata().unwrap().permissions().mode() & 0o777).collect()
+        };
+        let users = Users::open(&path).await.unwrap();
+        users.add("ada", Role::Operator, GOOD, [1; 16]).await.unwrap();
+        assert_eq!(modes(), [OWN; 3], "the file, its log and its index");
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            std::fs::set_permissions(file.unwrap().path(), Permissions::from_mode(0o644)).unwrap();
+        }
+        let again = Users::open(&path).await.unwrap();
+        assert_eq!(modes(), [OWN; 3]);
+        assert_eq!(again.list().await.unwrap().len(), 1);
     }
 }

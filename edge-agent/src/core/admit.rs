@@ -41,12 +41,7 @@ pub enum Admission {
 }
 
 pub(super) fn refusal(gate: &str, reason: String) -> Refusal {
-    let code = match gate {
-        "device" | "read-back" => format!("GL-E-WRITE-{}", gate.to_uppercase()),
-        "signature" | "plant" | "epoch" | "age" | "duplicate" => format!("GL-E-COMMAND-{}", gate.to_uppercase()),
-        _ => format!("GL-E-GATE-{}", gate.to_uppercase()),
-    };
-    Refusal { gate: gate.to_owned(), code, reason }
+    Refusal::new(gate, reason)
 }
 
 /// What a command asks for. A repetition asks for the same with a newer tick, which the centre echoes on each sending.

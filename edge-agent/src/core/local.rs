@@ -168,6 +168,7 @@ impl Core {
     }
 
     pub fn status(&self, now: Now) -> Status {
+        let good = |tag: &TagId| self.image.good(tag);
         Status {
             plant: self.plant.id.clone(),
             boot: self.boot,
@@ -187,6 +188,8 @@ impl Core {
             held: self.arbiter.holds().map(|(id, hold, value)| (id.clone(), hold.name(), value)).collect(),
             refusals: self.refusals.clone(),
             table_valid: self.contingencies.valid(now.tick).is_some(),
+            heat_mw: self.plant.heat_mw(good),
+            unserved_mw: self.plant.unserved_by_class(good).iter().map(|(class, mw)| (class.name(), *mw)).collect(),
         }
     }
 

@@ -165,6 +165,10 @@ pub struct Status {
     pub held: Vec<(SetpointId, String, f64)>,
     pub refusals: BTreeMap<String, u64>,
     pub table_valid: bool,
+    /// Heat of all sources; `None`: one of them cannot be seen.
+    pub heat_mw: Option<f64>,
+    /// What each class asks for and does not get; `None`: nobody can say.
+    pub unserved_mw: BTreeMap<&'static str, Option<f64>>,
 }
 
 pub struct Core {
@@ -253,8 +257,9 @@ impl Core {
             Input::WriteDone { write, result } => self.write_done(now, write, result),
             Input::Link(up) => {
                 self.link = up;
-                // A birth carries all of it.
-                self.told = if up { self.telling() } else { Told::default() };
+                // The birth carried all of it as it was when it was made. What has changed since, a trip perhaps, nobody
+                // would tell; so all of it is told once more.
+                self.told = Told::default();
             }
             Input::Command(signed) => self.command(now, &signed),
             Input::Beat(signed) => self.beat(now, &signed),

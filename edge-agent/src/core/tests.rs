@@ -491,6 +491,25 @@ fn a_lost_device_is_told_and_a_failed_write_is_answered() {
     assert!(effects.iter().any(|e| matches!(e, Effect::Spool(entry) if entry.samples.len() > 20)));
 }
 
+#[test]
+fn what_changed_between_the_birth_and_the_link_is_told() {
+    let mut bench = Bench::new();
+    let born = bench.core.birth(Now { wall: wall(bench.tick), tick: Tick(bench.tick) });
+    bench.scan();
+    let published = |effects: &[Effect]| {
+        let devices = |e: &Effect| match e {
+            Effect::Publish { name: metric::DEVICES, value } => Some(value.clone()),
+            _ => None,
+        };
+        effects.iter().find_map(devices)
+    };
+    let effects = bench.give(Input::Link(true));
+    let told = published(&effects).expect("the devices are told");
+    assert!(!born.node.contains(&(metric::DEVICES, told)), "they were not read yet when the birth was made");
+    let again = bench.give(Input::Tick);
+    assert_eq!(published(&again), None, "once is enough");
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;

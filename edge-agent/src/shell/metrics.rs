@@ -1,13 +1,18 @@
 //! `/metrics` (Prometheus), `/status` (JSON, for `hypocaust-edge status`) and `/health/live` on a loopback address.
+//!
+//! The figures are made at each scrape of the core's last status and of what the shell's tasks have counted.
 
 use crate::core::{Mode, Status};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use hypocaust_protocols::metrics::{self as catalogue, Figures};
 use hypocaust_protocols::model::PlantId;
-use prometheus::{Encoder, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use hypocaust_protocols::wire::GATES;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the tasks tell about themselves.
@@ -17,114 +22,94 @@ pub struct Shared(Arc<Inner>);
 struct Inner {
     plant: PlantId,
     status: Mutex<Option<Status>>,
-    registry: Registry,
-    spool_entries: IntGauge,
-    spool_oldest: IntGauge,
-    samples: IntCounter,
-    dropped: IntCounter,
-    disk_ok: IntGauge,
-    device_up: IntGaugeVec,
-    link_up: IntGauge,
-    mode: IntGaugeVec,
-    refusals: IntGaugeVec,
-    alarms: IntGauge,
-    trips: IntGauge,
-    epoch: IntGauge,
+    /// Entries in the spool and the age of the oldest, ms; `None` before it was looked at.
+    spool: Mutex<Option<(u64, u64)>>,
+    spooled: AtomicU64,
+    dropped: AtomicU64,
+    disk_ok: AtomicBool,
 }
 
 impl Shared {
-    /// Names and labels are fixed here, so that registering cannot fail at run time for any input.
     pub fn new(plant: PlantId) -> Self {
-        let registry = Registry::new();
-        let opts = |name: &str, help: &str| Opts::new(name, help).const_label("plant", plant.as_str());
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::with_opts(opts(name, help)).expect("a fixed metric name is valid");
-            registry.register(Box::new(gauge.clone())).expect("each metric is registered once");
-            gauge
-        };
-        let vector = |name: &str, help: &str, label: &str| {
-            let gauge = IntGaugeVec::new(opts(name, help), &[label]).expect("a fixed metric name is valid");
-            registry.register(Box::new(gauge.clone())).expect("each metric is registered once");
-            gauge
-        };
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounter::with_opts(opts(name, help)).expect("a fixed metric name is valid");
-            registry.register(Box::new(counter.clone())).expect("each metric is registered once");
-            counter
-        };
-        vector("gl_001_build_info", "1, with the version", "version")
-            .with_label_values(&[env!("CARGO_PKG_VERSION")])
-            .set(1);
-        let inner = Inner {
-            status: Mutex::new(None),
-            spool_entries: gauge("gl_001_spool_entries", "Entries that the centre has not acknowledged"),
-            spool_oldest: gauge("gl_001_spool_oldest_seconds", "Age of the oldest of them"),
-            samples: counter("gl_001_samples_spooled_total", "Samples given to the spool"),
-            dropped: counter("gl_001_spool_entries_dropped_total", "Entries lost because the spool was full"),
-            disk_ok: gauge("gl_001_edge_disk_ok", "1 while spool and state can be written"),
-            device_up: vector("gl_001_device_up", "1 while the device answers", "device"),
-            link_up: gauge("gl_001_edge_link_up", "1 while the centre hears this edge"),
-            mode: vector("gl_001_edge_mode", "1 for the mode that the edge is in", "mode"),
-            refusals: vector("gl_001_write_refusals_total", "Refusals by the gate that refused", "gate"),
-            alarms: gauge("gl_001_edge_alarms_active", "Alarms that stand"),
-            trips: gauge("gl_001_edge_trips_latched", "Trips that are latched, and mains that are closed"),
-            epoch: gauge("gl_001_epoch", "Highest epoch of a leader seen"),
-            registry: registry.clone(),
+        Self(Arc::new(Inner {
             plant,
-        };
-        inner.disk_ok.set(1);
-        Self(Arc::new(inner))
+            status: Mutex::new(None),
+            spool: Mutex::new(None),
+            spooled: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            disk_ok: AtomicBool::new(true),
+        }))
     }
 
     pub fn status(&self, status: Status) {
         *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
     pub fn spooled(&self, samples: usize) {
-        self.0.samples.inc_by(samples as u64);
+        self.0.spooled.fetch_add(samples as u64, Ordering::Relaxed);
     }
-    pub fn dropped(&self, entries: u64) {
-        self.0.dropped.inc_by(entries);
+    /// Samples that the spool had no room for any more.
+    pub fn dropped(&self, samples: u64) {
+        self.0.dropped.fetch_add(samples, Ordering::Relaxed);
     }
     pub fn fill(&self, entries: u64, oldest_ms: u64) {
-        self.0.spool_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
-        self.0.spool_oldest.set(i64::try_from(oldest_ms / 1000).unwrap_or(i64::MAX));
+        *self.0.spool.lock().unwrap_or_else(PoisonError::into_inner) = Some((entries, oldest_ms));
     }
     pub fn disk_failed(&self) {
-        self.0.disk_ok.set(0);
+        self.0.disk_ok.store(false, Ordering::Relaxed);
     }
     pub fn disk_works(&self) {
-        self.0.disk_ok.set(1);
+        self.0.disk_ok.store(true, Ordering::Relaxed);
     }
 
     fn last(&self) -> Option<Status> {
         self.0.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn text(&self) -> Result<String, prometheus::Error> {
+    fn figures(&self) -> Figures {
         let inner = &self.0;
-        if let Some(status) = self.last() {
-            for (device, reason) in &status.devices {
-                inner.device_up.with_label_values(&[device.as_str()]).set(i64::from(reason.is_none()));
-            }
-            for mode in Mode::ALL {
-                inner.mode.with_label_values(&[mode.name()]).set(i64::from(mode == status.mode));
-            }
-            for (gate, count) in &status.refusals {
-                inner.refusals.with_label_values(&[gate.as_str()]).set(i64::try_from(*count).unwrap_or(i64::MAX));
-            }
-            inner.link_up.set(i64::from(status.link));
-            inner.alarms.set(i64::try_from(status.alarms.len()).unwrap_or(i64::MAX));
-            inner.trips.set(i64::try_from(status.trips.len()).unwrap_or(i64::MAX));
-            inner.epoch.set(i64::try_from(status.epoch).unwrap_or(i64::MAX));
+        let plant = inner.plant.as_str();
+        let mut figures = Figures::default();
+        figures.set(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+        figures.set(&catalogue::SPOOLED, &[plant], inner.spooled.load(Ordering::Relaxed) as f64);
+        figures.set(&catalogue::DROPPED, &[plant, "spool-full"], inner.dropped.load(Ordering::Relaxed) as f64);
+        figures.flag(&catalogue::DISK_OK, &[plant], inner.disk_ok.load(Ordering::Relaxed));
+        if let Some((entries, oldest_ms)) = *inner.spool.lock().unwrap_or_else(PoisonError::into_inner) {
+            figures.set(&catalogue::SPOOL_ENTRIES, &[plant], entries as f64);
+            figures.set(&catalogue::SPOOL_OLDEST, &[plant], oldest_ms as f64 / 1000.0);
         }
-        let mut bytes = Vec::new();
-        TextEncoder::new().encode(&inner.registry.gather(), &mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let Some(status) = self.last() else { return figures };
+        for (device, trouble) in &status.devices {
+            figures.flag(&catalogue::DEVICE_UP, &[plant, device.as_str()], trouble.is_none());
+        }
+        for mode in Mode::ALL {
+            figures.flag(&catalogue::EDGE_MODE, &[plant, mode.name()], mode == status.mode);
+        }
+        for gate in GATES {
+            figures.set(&catalogue::REFUSALS, &[plant, gate], 0.0);
+        }
+        for (gate, count) in &status.refusals {
+            figures.set(&catalogue::REFUSALS, &[plant, gate], *count as f64);
+        }
+        if let Some(heat) = status.heat_mw {
+            figures.set(&catalogue::HEAT, &[plant], heat);
+        }
+        for (class, unserved) in &status.unserved_mw {
+            if let Some(unserved) = unserved {
+                figures.set(&catalogue::UNSERVED, &[plant, class], *unserved);
+            }
+        }
+        figures.flag(&catalogue::LINK_UP, &[plant], status.link);
+        figures.set(&catalogue::EDGE_ALARMS, &[plant], status.alarms.len() as f64);
+        figures.set(&catalogue::EDGE_TRIPS, &[plant], status.trips.len() as f64);
+        figures.set(&catalogue::EPOCH, &[], status.epoch as f64);
+        figures
     }
 }
 
-async fn metrics(State(shared): State<Shared>) -> Result<String, (StatusCode, String)> {
-    shared.text().map_err(|e| (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))
+async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, (StatusCode, String)> {
+    let text = catalogue::text(&shared.figures().gather());
+    let text = text.map_err(|e| (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))
 }
 
 async fn status(State(shared): State<Shared>) -> Result<Json<Status>, (StatusCode, String)> {

@@ -10,6 +10,7 @@ use super::uplink::{self, ToUplink, Uplink};
 use crate::core::{Core, Effect, Input};
 use hypocaust_protocols::model::{DeviceId, Fleet, PlantId};
 use hypocaust_protocols::mqtt::Settings;
+use hypocaust_protocols::process::stop_signal;
 use hypocaust_protocols::wire::{Entry, Range, VerifyingKey};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -111,13 +112,12 @@ async fn decide(
 ) -> Result<(), String> {
     let mut time = tokio::time::interval(TICK);
     time.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let stop = stop_signal();
+    tokio::pin!(stop);
     loop {
         let input = tokio::select! {
             biased;
-            _ = terminate.recv() => break,
-            _ = tokio::signal::ctrl_c() => break,
+            () = &mut stop => break,
             ended = &mut link => return Err(match ended {
                 Ok(Ok(())) => "the uplink ended".into(),
                 Ok(Err(reason)) => reason,
@@ -262,7 +262,7 @@ async fn look_at(spool: &Spool, core: &mpsc::Sender<ToCore>, shared: &Shared) ->
     if lost > 0 {
         shared.dropped(lost);
         tracing::error!(
-            lost,
+            samples = lost,
             "the spool is at its limit: the OLDEST ENTRIES ARE LOST; restore the link or raise --spool-limit-mb"
         );
     }

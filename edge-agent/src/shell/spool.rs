@@ -153,7 +153,7 @@ impl Spool {
         Ok(Fill { entries: part("n")?, bytes: part("bytes")?, oldest: oldest.map(Millis) })
     }
 
-    /// Deletes the oldest entries while the spool is beyond its limit; returns how many were lost and what is left.
+    /// Deletes the oldest entries while the spool is beyond its limit; returns how many samples were lost and what is left.
     /// Counting reads the whole spool, so whoever wants to know the fill takes it from here.
     pub async fn enforce_limit(&self) -> Result<(u64, Fill), Error> {
         let mut lost = 0;
@@ -164,14 +164,15 @@ impl Spool {
             }
             // A share of what is there at a time, so that the limit is met in a few steps.
             let some = (fill.entries / 50).max(1);
-            let done = sqlx::query(
-                "delete from spool where (boot, seq) in (select boot, seq from spool order by boot, seq limit ?1)",
+            let gone: Vec<i64> = sqlx::query_scalar(
+                "delete from spool where (boot, seq) in (select boot, seq from spool order by boot, seq limit ?1)
+                 returning coalesce(json_array_length(body, '$.samples'), 0)",
             )
             .bind(int(some))
-            .execute(&self.pool)
+            .fetch_all(&self.pool)
             .await
             .map_err(step("drop the oldest"))?;
-            lost += done.rows_affected();
+            lost += gone.into_iter().map(uint).sum::<u64>();
         }
     }
 }
@@ -218,14 +219,20 @@ mod tests {
     #[tokio::test]
     async fn beyond_its_limit_the_oldest_are_lost_and_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(folder.path(), 2000).await.unwrap();
-        let all: Vec<Entry> = (1..=100).map(|seq| entry(1, seq)).collect();
+        let spool = Spool::open(folder.path(), 4000).await.unwrap();
+        let two = |seq| {
+            let mut entry = entry(1, seq);
+            entry.samples.extend_from_within(..);
+            entry
+        };
+        let all: Vec<Entry> = (1..=100).map(two).collect();
         spool.add(&all, Millis(1)).await.unwrap();
         let (lost, told) = spool.enforce_limit().await.unwrap();
         let fill = spool.fill().await.unwrap();
         assert_eq!(told, fill);
-        assert!(fill.bytes <= 2000 && fill.entries > 5, "{fill:?}");
-        assert_eq!(lost + fill.entries, 100);
-        assert_eq!(spool.page((0, 0), END, 1).await.unwrap()[0].seq, lost + 1);
+        assert!(fill.bytes <= 4000 && fill.entries > 5, "{fill:?}");
+        assert_eq!(lost % 2, 0, "both samples of an entry");
+        assert_eq!(lost / 2 + fill.entries, 100);
+        assert_eq!(spool.page((0, 0), END, 1).await.unwrap()[0].seq, lost / 2 + 1);
     }
 }

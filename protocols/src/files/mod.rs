@@ -8,6 +8,7 @@
 //! Reading keeps going after a mistake. Nothing wrong is ever replaced by a default: as long as the report is not empty
 //! there is no fleet.
 
+mod check;
 mod checks;
 mod fleet;
 mod plant;
@@ -15,6 +16,7 @@ mod reader;
 mod report;
 mod suggest;
 
+pub use check::{Checked, check};
 pub use reader::{At, Reader, parse};
 pub use report::{Finding, Report};
 pub use suggest::nearest;

@@ -7,6 +7,7 @@ mod class;
 mod fleet;
 mod id;
 mod limits;
+mod measured;
 mod plant;
 mod quantity;
 mod sample;

@@ -45,17 +45,48 @@ pub struct Command {
     pub reason: u64,
 }
 
+/// Everything that can refuse a command or a write at an edge.
+pub const GATES: [&str; 15] = [
+    "signature",
+    "plant",
+    "epoch",
+    "age",
+    "duplicate",
+    "deny-list",
+    "allow-list",
+    "bounds",
+    "interlock",
+    "arbitration",
+    "alarm",
+    "rate",
+    "device",
+    "read-back",
+    "trip",
+];
+
 /// What stood in the way, in the words of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
-    /// `signature`, `plant`, `epoch`, `age`, `duplicate`, `deny-list`, `allow-list`, `bounds`, `interlock`, `arbitration`,
-    /// `alarm`, `rate`, `device`, `read-back` or `trip`.
+    /// One of [`GATES`].
     pub gate: String,
-    /// A `GL-E-…` code.
+    /// A `GL-E-…` code, see docs/error-codes.md.
     pub code: String,
     /// A sentence with the numbers in it.
     pub reason: String,
+}
+
+impl Refusal {
+    /// A refusal by one of [`GATES`].
+    pub fn new(gate: &str, reason: String) -> Refusal {
+        let family = match gate {
+            "device" | "read-back" => "WRITE",
+            "signature" | "plant" | "epoch" | "age" | "duplicate" => "COMMAND",
+            _ => "GATE",
+        };
+        Refusal { gate: gate.to_owned(), code: format!("GL-E-{family}-{}", gate.to_uppercase()), reason }
+    }
 }
 
 /// What became of a command.

@@ -16,7 +16,7 @@ mod signed;
 pub mod sparkplug;
 mod telemetry;
 
-pub use command::{Action, Beat, Command, Outcome, Refusal, Verdict, Writer};
+pub use command::{Action, Beat, Command, GATES, Outcome, Refusal, Verdict, Writer};
 pub use contingency::{Contingency, Loss, Move, Table};
 pub use mode::Mode;
 pub use signed::{Error as SignatureError, Signed, key_from_hex, public_key_from_hex};

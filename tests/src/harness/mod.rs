@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "system tests measure real programs by the real clock")]
 
 pub mod modbus;
+pub mod schema;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -347,16 +348,21 @@ impl Demo {
 
     /// Sum of a metric over the series whose labels contain `labels`; `None` when there is none.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let text = self.text(&format!("{}/metrics", self.console))?;
-        sum_of(&text, name, labels)
+        sum_of(&self.metrics(None)?, name, labels)
+    }
+
+    /// What the centre, or the edge of a plant, shows to Prometheus.
+    pub fn metrics(&self, edge: Option<&str>) -> Option<String> {
+        let Some(plant) = edge else { return self.text(&format!("{}/metrics", self.console)) };
+        let endpoints = self.endpoints();
+        let plants = endpoints["plants"].as_array().expect("plants is a list");
+        let plant = plants.iter().find(|p| p["id"] == plant).expect("the plant exists");
+        self.text(plant["metrics"].as_str().expect("metrics is a text"))
     }
 
     /// The same of an edge's own metrics.
     pub fn edge_metric(&self, plant: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let endpoints = self.endpoints();
-        let plants = endpoints["plants"].as_array().expect("plants is a list");
-        let plant = plants.iter().find(|p| p["id"] == plant).expect("the plant exists");
-        sum_of(&self.text(plant["metrics"].as_str().expect("metrics is a text"))?, name, labels)
+        sum_of(&self.metrics(Some(plant))?, name, labels)
     }
 
     fn text(&self, url: &str) -> Option<String> {

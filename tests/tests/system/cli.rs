@@ -1,8 +1,17 @@
 //! Wrong input from outside: every program answers with the right exit code and a sentence that helps.
 
-use hypocaust_tests::harness::{program, run, small_fleet, text};
+use hypocaust_central::domain::Event;
+use hypocaust_central::journal::sqlite::Sqlite;
+use hypocaust_central::journal::{Head, Store};
+use hypocaust_protocols::model::{FleetId, Millis, PlantId};
+use hypocaust_protocols::wire::Mode;
+use hypocaust_tests::harness::{block_on, program, run, small_fleet, text};
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use std::ops::Range;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 fn call(name: &str, args: &[&str]) -> Output {
@@ -152,4 +161,111 @@ fn set_up_without_rights_names_what_is_missing() {
         assert!(said.contains(package), "{package} is not named: {said}");
     }
     assert!(!folder.path().join("apt-get.called").exists(), "it must not try to install anything");
+}
+
+#[test]
+fn every_program_checks_a_fleet_in_one_shape() {
+    let wrong = changed("plants/north.toml", "class = \"production\"", "class = \"prodution\"");
+    for (folder, code) in [(small_fleet(), 0), (wrong.path().to_owned(), 1)] {
+        let answers = ["hypocaust-sim", "hypocaust-central", "hypocaust-edge"].map(|name| {
+            let output = call(name, &["check", shown(&folder), "--json"]);
+            assert_eq!(output.status.code(), Some(code), "{name}: {}", text(&output));
+            serde_json::from_slice::<Value>(&output.stdout).unwrap()
+        });
+        assert!(answers.iter().all(|a| *a == answers[0]), "{answers:?}");
+        let fields: Vec<&str> = answers[0].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, ["fleet", "mistakes", "ok", "plants", "tags"]);
+        assert_eq!(answers[0]["ok"], code == 0);
+        if code == 1 {
+            let mistake = &answers[0]["mistakes"][0];
+            assert_eq!(mistake["file"], "plants/north.toml");
+            assert!(mistake["line"].as_u64() > Some(1) && mistake["help"].as_str().unwrap().contains("production"));
+        }
+    }
+}
+
+/// A data folder with a journal in which an edge came with these boots, and its head.
+fn journal(boots: Range<u64>) -> (tempfile::TempDir, Head) {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = FleetId::new("small").unwrap();
+    let linked = |boot| Event::EdgeLinked { plant: PlantId::new("north").unwrap(), boot, mode: Mode::Remote };
+    let drafts = boots.map(|boot| linked(boot).draft(Millis(1))).collect();
+    let head = block_on(async {
+        let store = Sqlite::open(&folder.path().join("journal.db"), &fleet).await.unwrap();
+        store.append(&Head::genesis(&fleet), 1, drafts).await.unwrap()
+    });
+    (folder, head)
+}
+
+/// Runs SQL on a journal's file, as somebody with access to the machine could.
+fn tamper(folder: &Path, statement: &'static str) {
+    let options = SqliteConnectOptions::new().filename(folder.join("journal.db"));
+    block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+}
+
+fn verify(folder: &Path, anchors: &[&Head]) -> (Option<i32>, Value) {
+    let mut command = program("hypocaust-central");
+    command.args(["journal", "verify", "--json", "--data"]).arg(folder);
+    anchors.iter().for_each(|head| {
+        command.args(["--anchor", &head.to_string()]);
+    });
+    let output = run(&mut command, Duration::from_secs(20));
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output))))
+}
+
+#[test]
+fn a_journal_that_was_cut_or_written_anew_is_found_by_an_anchor_and_not_without() {
+    let (folder, head) = journal(0..50);
+    let (code, whole) = verify(folder.path(), &[&head]);
+    assert_eq!((code, &whole["head"]), (Some(0), &json!(head)), "{whole}");
+    assert_eq!(whole["state"].as_str().map(str::len), Some(64), "the state is folded too: {whole}");
+
+    tamper(folder.path(), "delete from journal where seq > 40");
+    let (code, cut) = verify(folder.path(), &[]);
+    assert_eq!((code, &cut["head"]["seq"]), (Some(0), &json!(40)), "a chain alone does not show its lost end: {cut}");
+    assert_ne!(cut["state"], whole["state"]);
+    let (code, cut) = verify(folder.path(), &[&head]);
+    assert_eq!((code, &cut["seq"], &cut["code"]), (Some(1), &json!(41), &json!("GL-E-AUDIT-CHAIN-BROKEN")), "{cut}");
+
+    // Another journal of the same length, chained rightly from its beginning.
+    let (other, _) = journal(100..150);
+    assert_eq!(verify(other.path(), &[]).0, Some(0));
+    let (code, anew) = verify(other.path(), &[&head]);
+    assert_eq!((code, &anew["seq"]), (Some(1), &json!(50)), "{anew}");
+    assert!(anew["what"].as_str().unwrap().contains("rewritten"), "{anew}");
+
+    // The same anchor in the file that the data folder may hold.
+    std::fs::write(other.path().join("anchor"), head.to_string()).unwrap();
+    assert_eq!(verify(other.path(), &[]).0, Some(1));
+    std::fs::write(other.path().join("anchor"), "50:abc").unwrap();
+    let shown = other.path().to_str().unwrap();
+    says(&call("hypocaust-central", &["journal", "verify", "--data", shown]), 3, &["anchor", "SEQ:HASH"]);
+    says(&call("hypocaust-central", &["journal", "verify", "--data", shown, "--anchor", "x"]), 2, &["SEQ:HASH"]);
+}
+
+#[test]
+fn a_changed_entry_is_named() {
+    let (folder, _) = journal(0..20);
+    tamper(folder.path(), "update journal set body = cast('{\"boot\":1}' as blob) where seq = 7");
+    let (code, broken) = verify(folder.path(), &[]);
+    assert_eq!((code, &broken["seq"]), (Some(1), &json!(7)), "{broken}");
+}
+
+#[test]
+fn a_reader_that_has_read_enough_ends_the_answer_quietly() {
+    // More than a pipe holds, so that the program writes after its reader has gone.
+    let (folder, _) = journal(0..5000);
+    let mut command = program("hypocaust-central");
+    command.args(["journal", "export", "--data"]).arg(folder.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(first.contains("\"seq\":1"), "{first}");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(text(&output), "");
 }

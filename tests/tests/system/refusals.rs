@@ -103,6 +103,12 @@ impl Foreigner<'_> {
         self.demo.edge_metric("north", "gl_001_write_refusals_total", &labels).unwrap_or(0.0)
     }
 
+    /// The same as the centre has heard of them.
+    fn heard(&self, gate: &str) -> f64 {
+        let labels = [("plant", "north"), ("gate", gate)];
+        self.demo.metric("gl_001_write_refusals_total", &labels).unwrap_or(f64::NAN)
+    }
+
     fn head(&self) -> u64 {
         self.demo.get("/api/v1/journal/head")["seq"].as_u64().expect("a head has a seq")
     }
@@ -121,7 +127,7 @@ impl Foreigner<'_> {
 
     /// Does something wrong and sees that it is refused by `gate` and nothing moves.
     fn refused(&mut self, what: &str, gate: &str, act: impl FnOnce(&mut Self)) {
-        let (register, count, head) = (self.register(), self.refusals(gate), self.head());
+        let (register, count, heard, head) = (self.register(), self.refusals(gate), self.heard(gate), self.head());
         act(self);
         let (reason, took) =
             wait_until(&format!("{what} is in the journal"), Duration::from_secs(10), || self.journaled(head, gate));
@@ -129,6 +135,7 @@ impl Foreigner<'_> {
             let now = self.refusals(gate);
             if now > count { Ok(()) } else { Err(format!("{now} refusals by {gate}, as before")) }
         });
+        assert!(self.heard(gate) > heard, "{what} is in the journal and not among the centre's figures");
         assert_eq!(self.register().to_bits(), register.to_bits(), "{what} moved the register");
         say(&format!("{what}: {gate} after {:.1} s: {reason}", took.as_secs_f64()));
     }

@@ -97,7 +97,8 @@ fn a_tripped_boiler_takes_heat_from_the_bottom_and_gives_it_back() {
     });
     let shed_after = lowered.values().min().expect("not empty") - tripped.0;
     // The edge did not wait for the centre, and did what the centre had solved ahead.
-    let acted = demo.log("edge-north").lines().filter(|l| l.contains("\"event\":\"acted\"")).map(str::to_owned).last();
+    let log = demo.log("edge-north");
+    let acted = log.lines().rfind(|l| l.contains("\"event\":\"acted\""));
     let acted = acted.expect("the edge tells what it did about the trip");
     assert!(acted.contains("\"origin\":\"table\"") && acted.contains("b1-lost"), "{acted}");
 

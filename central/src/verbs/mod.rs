@@ -1,0 +1,28 @@
+//! What the verbs share: how they end, and how they answer.
+
+pub mod journal;
+
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+
+/// Why a verb did not answer "it is so".
+pub enum Failure {
+    /// It is not so (exit 1).
+    No(String),
+    /// It could not be found out (exit 3).
+    Untried(String),
+    /// Whoever read the answer has read enough, as `head` does. That is no failure (exit 0).
+    Unread,
+}
+
+pub fn untried(error: impl Display) -> Failure {
+    Failure::Untried(error.to_string())
+}
+
+/// A line of the answer, on standard output.
+pub fn say(line: impl Display) -> Result<(), Failure> {
+    writeln!(std::io::stdout().lock(), "{line}").map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::Unread,
+        _ => Failure::Untried(format!("cannot write to standard output: {error}")),
+    })
+}
