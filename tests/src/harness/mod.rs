@@ -242,7 +242,7 @@ impl Demo {
     /// What a program has logged so far; by the name of its file (`edge-north`).
     #[must_use]
     pub fn log(&self, name: &str) -> String {
-        let file = self.data.join("logs").join(format!("{name}.log"));
+        let file = self.data.join("log").join(format!("{name}.log"));
         std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
     }
 
