@@ -292,9 +292,7 @@ impl Domain {
                     nominal: h.nominal,
                     low: h.low,
                     high: h.high,
-                    quality: plant
-                        .tag(h.process_value.as_str())
-                        .map_or("bad", |t| self.image.quality(&plant.id, t, self.fleet.limits.data_age_s, now).name()),
+                    quality: self.image.quality(&self.fleet, &plant.id, &h.process_value, now).name(),
                     swing: h.swing.to_string(),
                 })
                 .collect(),
@@ -397,7 +395,7 @@ impl Domain {
             .flat_map(|p| p.tags.iter().map(move |t| (p, t)))
             .filter(|(_, t)| t.id.as_str().starts_with(prefix))
             .map(|(p, t)| {
-                let quality = self.image.quality(&p.id, t, self.fleet.limits.data_age_s, now);
+                let quality = self.image.quality(&self.fleet, &p.id, &t.id, now);
                 let seen = self.image.tags.get(&t.id);
                 TagView {
                     id: t.id.to_string(),
