@@ -1,6 +1,10 @@
 use super::*;
+use crate::domain::{Domain, Judges, State};
+use crate::shell::leader::leader;
 use crate::users::{Role, SESSION_MS, TRIES};
 use hypocaust_protocols::model::FleetId;
+use hypocaust_protocols::wire::SigningKey;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +29,19 @@ async fn centre() -> Centre {
     let history = telemetry::Sqlite::open(&folder.path().join("history.db")).await.unwrap();
     let fleet = FleetId::new("small").unwrap();
     let journal = journal::sqlite::Sqlite::open(&folder.path().join("journal.db"), &fleet).await.unwrap();
-    let more = Router::new().route("/more", get(async || "more"));
+    let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+    let (outgoing, _) = tokio::sync::mpsc::channel(1);
+    let domain = Domain::new(
+        Arc::new(hypocaust_protocols::files::load(&small).unwrap()),
+        SigningKey::from_bytes(&[3; 32]),
+        Judges::ours(),
+        1,
+        State::fold([]),
+        journal::Head::genesis(&fleet),
+    );
+    let (leader, handle) = leader(domain, journal::Memory::new(&fleet), outgoing);
+    tokio::spawn(leader.run());
+    let more = fleet::routes(handle).route("/more", get(async || "more"));
     let service = router(gate.clone(), history, journal, more);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -141,4 +157,42 @@ async fn ready_needs_every_reported_part() {
     assert_eq!(ready().await, 200);
     centre.gate.report("broker", false, "no connection");
     assert_eq!(ready().await, 503);
+}
+
+/// The next frame of a live page that is no ping; `None` when the connection is over.
+async fn frame(
+    socket: &mut tokio_tungstenite::WebSocketStream<TcpStream>,
+) -> Option<tokio_tungstenite::tungstenite::Message> {
+    use futures::StreamExt;
+    tokio::time::timeout(std::time::Duration::from_secs(20), socket.next()).await.expect("a frame").and_then(Result::ok)
+}
+
+#[tokio::test]
+async fn a_live_page_ends_with_its_session() {
+    use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+    let centre = centre().await;
+    for end in ["signed out", "expired"] {
+        let token = centre.token().await;
+        let mut request = format!("ws://{}/api/v1/live", centre.at).into_client_request().unwrap();
+        request.headers_mut().insert("cookie", format!("{COOKIE}={token}").parse().unwrap());
+        let stream = TcpStream::connect(centre.at).await.unwrap();
+        let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        let first = frame(&mut socket).await.expect("a live page");
+        assert!(first.to_text().unwrap().contains(r#""type":"snapshot""#), "{first}");
+        match end {
+            "expired" => _ = centre.now.fetch_add(SESSION_MS, Ordering::SeqCst),
+            _ => {
+                let bearer = format!("Authorization: Bearer {token}\r\n");
+                assert_eq!(centre.call("DELETE", "/api/v1/session", &bearer, "").await.0, 204);
+            }
+        }
+        let code = loop {
+            match frame(&mut socket).await {
+                Some(Message::Close(close)) => break close.map(|c| u16::from(c.code)),
+                Some(_) => {}
+                None => break None,
+            }
+        };
+        assert_eq!(code, Some(4401), "{end}");
+    }
 }

@@ -370,6 +370,18 @@ fn what_is_not_heard_of_goes_stale_at_the_data_age_and_not_before() {
 }
 
 #[test]
+fn heat_that_cannot_be_seen_is_not_shown_as_served() {
+    let mut b = bench(Judges::ours());
+    b.seconds(3);
+    let shown = |b: &Bench, class: &str| b.domain.fleet_view(b.now).plants[0].unserved_mw[class];
+    assert_eq!(shown(&b, "comfort"), Some(0.0));
+    b.unheard = vec![id("north.halls.served")];
+    b.seconds(20);
+    assert_eq!(shown(&b, "comfort"), None);
+    assert_eq!(shown(&b, "production"), Some(0.0), "another class is seen");
+}
+
+#[test]
 fn a_bad_value_keeps_its_own_reason_however_long_ago_it_was_said() {
     let mut b = bench(Judges::ours());
     b.seconds(3);

@@ -29,7 +29,9 @@ pub struct FleetPlant {
     pub link: bool,
     pub heat_mw: Option<f64>,
     pub demand_mw: Option<f64>,
-    pub unserved_mw: ByClass,
+    /// Of the consumers that can be seen. `None` where none of them is short and some cannot be seen: zero would say
+    /// that all is well.
+    pub unserved_mw: BTreeMap<&'static str, Option<f64>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -97,6 +99,8 @@ pub struct ConsumerView {
     pub header: String,
     pub asked_mw: Option<f64>,
     pub served_mw: Option<f64>,
+    /// The setpoint of its cap; `None`: it cannot be shed. (A cap that cannot be seen is another thing.)
+    pub cap_setpoint: Option<String>,
     pub cap_mw: Option<f64>,
     pub unserved_mw: Option<f64>,
     pub predicted_restore: Option<String>,
@@ -257,10 +261,11 @@ impl Domain {
 
     fn fleet_plant(&self, plant: &Plant, now: Millis) -> FleetPlant {
         let sum = |tags: Vec<&TagId>| tags.into_iter().map(|t| self.shown(t, now)).sum::<Option<f64>>();
-        let mut unserved = PerClass::<f64>::default();
-        for consumer in &plant.consumers {
-            unserved[consumer.class] += self.unserved(consumer, now).unwrap_or(0.0);
-        }
+        let unserved = |class: Class| {
+            let each = plant.consumers.iter().filter(|c| c.class == class).map(|c| self.unserved(c, now));
+            let (seen, all) = each.fold((0.0, true), |(sum, all), mw| (sum + mw.unwrap_or(0.0), all && mw.is_some()));
+            (all || seen > 0.0).then_some(seen)
+        };
         FleetPlant {
             id: plant.id.to_string(),
             name: plant.name.clone(),
@@ -268,7 +273,7 @@ impl Domain {
             link: self.image.linked(&plant.id),
             heat_mw: sum(plant.sources.iter().map(|s| &s.heat).collect()),
             demand_mw: sum(plant.consumers.iter().map(|c| &c.asked).collect()),
-            unserved_mw: by_class(&unserved),
+            unserved_mw: Class::ALL.iter().map(|class| (class.name(), unserved(*class))).collect(),
         }
     }
 
@@ -382,6 +387,7 @@ impl Domain {
             header: consumer.header.to_string(),
             asked_mw: self.shown(&consumer.asked, now),
             served_mw: self.shown(&consumer.served, now),
+            cap_setpoint: consumer.shed.as_ref().map(|s| s.setpoint.to_string()),
             cap_mw: consumer.shed.as_ref().and_then(|s| self.shown(&s.setpoint, now)),
             unserved_mw: self.unserved(consumer, now),
             predicted_restore: short.and_then(|s| s.heat_at).map(|at| at.rfc3339()),

@@ -1,9 +1,11 @@
 // The raw signals of a plant. Each row reads the signal of its own tag, so a new value redraws one row. A value that is
-// bad, uncertain or too old carries a shape, a hatch and a word; it is never shown as if it were good.
+// bad, uncertain or too old carries a shape, a hatch and a word; it is never shown as if it were good. What is too old is the
+// centre's to say, by the limit that its decisions keep; the page knows besides whether it hears of the plant at all.
 
 import { anyValue, span } from "../format";
 import { live, tick } from "../live";
-import { dataAgeMs, tag, tagIds } from "../store";
+import { tag, tagIds } from "../store";
+import { local } from "./parts";
 
 /** Age in its own component: it moves every second, its row does not. */
 function Age({ id }: { id: string }) {
@@ -15,12 +17,10 @@ function Age({ id }: { id: string }) {
 function TagRow({ id, connected }: { id: string; connected: boolean }) {
   const t = tag(id)?.value;
   if (!t) return null;
-  const limit = dataAgeMs.value;
-  // Read coarsely: the row follows the clock only where a limit is known.
-  const old = limit !== null && t.age_ms !== null && t.age_ms + Math.max(0, tick.value - t.at) > limit;
-  const stale = old || !connected || !live.value;
-  const quality = stale && t.quality === "good" ? "stale" : t.quality;
-  const word = stale && t.quality !== "good" ? `${t.quality}, stale` : quality;
+  const unheard = !connected || !live.value;
+  const stale = t.reason === "stale";
+  const quality = stale || (unheard && t.quality === "good") ? "stale" : t.quality;
+  const word = unheard && t.quality !== "good" ? `${t.quality}, stale` : stale ? t.quality : quality;
   return (
     <tr>
       <th scope="row">{t.id}</th>
@@ -35,7 +35,7 @@ function TagRow({ id, connected }: { id: string; connected: boolean }) {
       <td class="number">
         <Age id={id} />
       </td>
-      <td>{t.device}</td>
+      <td>{local(t.plant, t.device)}</td>
     </tr>
   );
 }
@@ -45,7 +45,7 @@ export function Tags({ plant, connected }: { plant: string; connected: boolean }
   return (
     <details open class="tags">
       <summary>Tags ({ids.length})</summary>
-      <div class="tag-scroll">
+      <div class="tag-scroll" role="region" aria-label="Tags" tabIndex={0}>
         <table>
           <thead>
             <tr>
