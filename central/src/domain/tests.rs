@@ -420,6 +420,32 @@ fn a_trip_whose_flags_cannot_be_seen_is_not_released() {
 }
 
 #[test]
+fn while_a_source_comes_back_every_consumer_that_is_short_shows_when() {
+    let mut b = bench(Judges::ours());
+    b.seconds(30);
+    b.trip_b1();
+    b.seconds(20);
+    b.state_of("north.b1", SourceState::Off);
+    b.tags.insert(id("north.b1.start"), 0.0);
+    for t in ["a", "b", "c"] {
+        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
+    }
+    b.seconds(10);
+    b.state_of("north.b1", SourceState::Purge);
+    b.seconds(10);
+    let views: Vec<_> = ["north", "south"].iter().filter_map(|p| b.domain.plant_view(p, b.now)).collect();
+    let source = views[0].sources.iter().find(|s| s.id == "north.b1").unwrap();
+    assert!(source.prediction.is_some(), "when the source gives heat");
+    let short = &b.schedule().short;
+    assert!(!short.is_empty(), "the loss of the biggest source must shed somebody");
+    for s in short {
+        let consumer = views.iter().flat_map(|v| &v.consumers).find(|c| c.id == s.consumer.as_str()).unwrap();
+        let at = consumer.predicted_restore.as_deref().unwrap_or_else(|| panic!("{} shows no time", s.consumer));
+        assert!(at > b.now.rfc3339().as_str(), "{} is to be back at {at}", s.consumer);
+    }
+}
+
+#[test]
 fn a_source_is_not_started_oftener_than_it_allows() {
     let mut b = bench(Judges::ours());
     b.seconds(20);

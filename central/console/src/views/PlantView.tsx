@@ -1,7 +1,7 @@
 // One plant: what holds its headers, what makes, keeps and draws heat, and the signals by which all of that is known.
 
 import { anchorOf, headerAlarm, linkText, linkUp, modeNormal } from "../alarms";
-import { digits, words } from "../format";
+import { digits, unitText, words } from "../format";
 import { fleet, plant } from "../store";
 import type { Device, Header, Main, Plant, Storage } from "../types";
 import { Consumers } from "./Consumers";
@@ -38,7 +38,7 @@ function Headers({ plant, headers }: { plant: string; headers: Header[] }) {
                     low={h.low}
                     high={h.high}
                     nominal={h.nominal}
-                    label={`${digits(h.process_value)} ${h.unit}, normal ${digits(h.low)} to ${digits(h.high)}`}
+                    label={`${digits(h.process_value)} ${unitText(h.unit)}, normal ${digits(h.low)} to ${digits(h.high)}`}
                   />
                 </td>
                 <Num value={h.process_value} unit={h.unit} />

@@ -47,7 +47,7 @@ export function Sources({ plant, sources }: { plant: string; sources: Source[] }
                 <Num value={s.heat_mw} />
                 <Num value={s.heat_max_mw} />
                 <Num value={s.setpoint_mw} />
-                <td>{s.prediction ? clock(s.prediction.heat_at) : ""}</td>
+                <td>{s.prediction ? clock(s.prediction.heat_at) : alarm ? "? not known yet" : ""}</td>
                 <td>
                   <CommandForm plant={plant} source={s} />
                 </td>

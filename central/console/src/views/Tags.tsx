@@ -2,7 +2,7 @@
 // bad, uncertain or too old carries a shape, a hatch and a word; it is never shown as if it were good. What is too old is the
 // centre's to say, by the limit that its decisions keep; the page knows besides whether it hears of the plant at all.
 
-import { anyValue, span } from "../format";
+import { anyValue, span, unitText } from "../format";
 import { live, tick } from "../live";
 import { tag, tagIds } from "../store";
 import { local } from "./parts";
@@ -27,7 +27,7 @@ function TagRow({ id, connected }: { id: string; connected: boolean }) {
       <td class={`number q-${quality}`} data-tag={t.id} data-quality={quality} data-value={t.value === null ? "" : String(t.value)}>
         {anyValue(t.value)}
       </td>
-      <td>{t.unit}</td>
+      <td>{unitText(t.unit)}</td>
       <td class="quality">
         {word}
         {t.reason ? `: ${t.reason}` : ""}

@@ -1,7 +1,7 @@
 // The small drawings that every view shares: an analog bar, and a mark that turns into an alarm.
 
 import type { ComponentChildren } from "preact";
-import { digits, percent } from "../format";
+import { digits, percent, unitText } from "../format";
 
 /** Text that is plain in normal running and an alarm (shape, text and only then colour) when it is not. */
 export function Mark(props: { alarm: boolean; children: ComponentChildren }) {
@@ -16,7 +16,7 @@ export function Mark(props: { alarm: boolean; children: ComponentChildren }) {
 /** A cell with a number. One that is not known carries a shape and a hatch, so that a dash cannot be taken for "none". */
 export function Num(props: { value: number | null | undefined; unit?: string; alarm?: boolean }) {
   const known = typeof props.value === "number" && Number.isFinite(props.value);
-  const text = props.unit ? `${digits(props.value)} ${props.unit}` : digits(props.value);
+  const text = props.unit ? `${digits(props.value)} ${unitText(props.unit)}` : digits(props.value);
   return <td class={known ? "number" : "number q-bad"}>{props.alarm ? <Mark alarm>{text}</Mark> : text}</td>;
 }
 
