@@ -41,7 +41,11 @@ export function alarms(fleet: Fleet | null, dispatch: Dispatch | null, plants: P
   if (fleet && !hasLeader(fleet)) add("fleet", "No leader: nobody dispatches");
   if (dispatch && !dispatchNormal(dispatch)) add("fleet", `Dispatch runs on ${words(dispatch.source)}`);
   for (const p of plants) {
-    if (!linkUp(p.link)) add(p.id, `${p.name}: link ${linkText(p.link)}`);
+    if (!linkUp(p.link)) {
+      // One cause, one alarm: that nothing of the plant can be seen follows from it.
+      add(p.id, `${p.name}: link ${linkText(p.link)}`);
+      continue;
+    }
     if (!modeNormal(p.mode)) add(p.id, `${p.name}: mode ${p.mode}`);
     for (const s of p.sources ?? []) {
       const what = sourceAlarm(s);

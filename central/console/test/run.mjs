@@ -123,5 +123,7 @@ test("alarms: none in normal running, one for each thing that is wrong", () => {
     break_(p);
     assert.equal(alarms(fleet, dispatch, [p]).length, 1, String(break_));
   }
+  const unheard = { ...plant(), link: "down", mode: "unknown", headers: [{ ...plant().headers[0], process_value: null }], devices: [{ id: "d", up: false }] };
+  assert.deepEqual(alarms(fleet, dispatch, [unheard]).map((a) => a.text), ["P: link down"], "one cause, one alarm");
   assert.equal(alarms({ ...fleet, leader: null }, { source: "greedy" }, [plant()]).length, 2);
 });

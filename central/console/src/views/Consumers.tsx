@@ -60,7 +60,7 @@ export function Consumers({ plant, consumers }: { plant: string; consumers: Cons
               </td>
               <Num value={c.asked_mw} />
               <Num value={c.served_mw} />
-              {c.cap_setpoint === null ? <td class="number">none</td> : <Num value={c.cap_mw} />}
+              {c.cap_setpoint === null ? <td class="number figure">none</td> : <Num value={c.cap_mw} />}
               <td>{local(plant, c.header)}</td>
             </tr>
           ))}

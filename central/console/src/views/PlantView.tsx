@@ -5,11 +5,11 @@ import { digits, unitText, words } from "../format";
 import { fleet, plant } from "../store";
 import type { Device, Header, Main, Plant, Storage } from "../types";
 import { Consumers } from "./Consumers";
-import { BandBar, FillBar, Framed, local, Mark, Num, Value } from "./parts";
+import { BandBar, Figure, FillBar, Framed, local, Mark, Num, Value } from "./parts";
 import { Sources } from "./Sources";
 import { Tags } from "./Tags";
 
-function Headers({ plant, headers }: { plant: string; headers: Header[] }) {
+function Headers({ plant, connected, headers }: { plant: string; connected: boolean; headers: Header[] }) {
   return (
     <Framed name="Headers">
       <table>
@@ -26,7 +26,7 @@ function Headers({ plant, headers }: { plant: string; headers: Header[] }) {
         </thead>
         <tbody>
           {headers.map((h) => {
-            const alarm = headerAlarm(h);
+            const alarm = connected ? headerAlarm(h) : null;
             return (
               <tr key={h.id} id={anchorOf(plant, "header", h.id)} tabIndex={-1} data-header={h.id}>
                 <th scope="row">
@@ -42,7 +42,7 @@ function Headers({ plant, headers }: { plant: string; headers: Header[] }) {
                   />
                 </td>
                 <Num value={h.process_value} unit={h.unit} />
-                <Num value={h.nominal} />
+                <Figure value={h.nominal} />
                 <td>{alarm ? <Mark alarm>{alarm}</Mark> : h.quality}</td>
                 <td>{local(plant, h.swing)}</td>
               </tr>
@@ -77,7 +77,7 @@ function Storages({ plant, storages }: { plant: string; storages: Storage[] }) {
                 <FillBar value={s.level_mwh} max={s.capacity_mwh} label={`${digits(s.level_mwh)} of ${digits(s.capacity_mwh)} MWh`} />
               </td>
               <Num value={s.level_mwh} />
-              <Num value={s.capacity_mwh} />
+              <Figure value={s.capacity_mwh} />
               <Num value={s.heat_mw === null ? null : Math.abs(s.heat_mw)} />
               <td>{s.heat_mw === null ? "–" : s.heat_mw > 0.005 ? "▶ discharging" : s.heat_mw < -0.005 ? "◀ charging" : "idle"}</td>
             </tr>
@@ -125,12 +125,12 @@ function Mains({ mains }: { mains: Main[] }) {
   );
 }
 
-function Devices({ plant, devices }: { plant: string; devices: Device[] }) {
+function Devices({ plant, connected, devices }: { plant: string; connected: boolean; devices: Device[] }) {
   return (
     <ul class="devices" aria-label="Devices">
       {devices.map((d) => (
         <li key={d.id} id={anchorOf(plant, "device", d.id)} tabIndex={-1} data-device={d.id}>
-          {d.id} {d.up ? "● up" : <Mark alarm>silent{d.reason ? `: ${d.reason}` : ""}</Mark>}
+          {d.id} {d.up ? "● up" : <Mark alarm={connected}>{connected ? `silent${d.reason ? `: ${d.reason}` : ""}` : "? not heard"}</Mark>}
         </li>
       ))}
     </ul>
@@ -173,7 +173,7 @@ export function PlantView({ id }: { id: string }) {
           <div>
             <dt>Mode</dt>
             <dd data-mode={p.mode}>
-              <Mark alarm={!modeNormal(p.mode)}>{p.mode}</Mark>
+              <Mark alarm={connected && !modeNormal(p.mode)}>{p.mode}</Mark>
             </dd>
           </div>
           <div>
@@ -184,13 +184,13 @@ export function PlantView({ id }: { id: string }) {
           </div>
           <Totals p={p} />
         </dl>
-        <Devices plant={p.id} devices={p.devices ?? []} />
+        <Devices plant={p.id} connected={connected} devices={p.devices ?? []} />
       </div>
       <div class="plant-body">
         <div class="tables">
-          {any(p.sources) && <Sources plant={p.id} sources={p.sources ?? []} />}
+          {any(p.sources) && <Sources plant={p.id} connected={connected} sources={p.sources ?? []} />}
           {any(p.consumers) && <Consumers plant={p.id} consumers={p.consumers ?? []} />}
-          {any(p.headers) && <Headers plant={p.id} headers={p.headers ?? []} />}
+          {any(p.headers) && <Headers plant={p.id} connected={connected} headers={p.headers ?? []} />}
           {any(p.storages) && <Storages plant={p.id} storages={p.storages ?? []} />}
           {any(p.mains) && <Mains mains={p.mains ?? []} />}
         </div>

@@ -4,11 +4,11 @@ import { anchorOf, sourceAlarm } from "../alarms";
 import { clock, digits, words } from "../format";
 import type { Source } from "../types";
 import { CommandForm } from "./CommandForm";
-import { FillBar, Framed, local, Mark, Num } from "./parts";
+import { Figure, FillBar, Framed, local, Mark, Num } from "./parts";
 
 const SHAPE: Record<string, string> = { on: "●", off: "○", purge: "◔", "light-off": "◑", "warm-up": "◕" };
 
-export function Sources({ plant, sources }: { plant: string; sources: Source[] }) {
+export function Sources({ plant, connected, sources }: { plant: string; connected: boolean; sources: Source[] }) {
   return (
     <Framed name="Sources">
       <table>
@@ -45,11 +45,11 @@ export function Sources({ plant, sources }: { plant: string; sources: Source[] }
                   />
                 </td>
                 <Num value={s.heat_mw} />
-                <Num value={s.heat_max_mw} />
+                <Figure value={s.heat_max_mw} />
                 <Num value={s.setpoint_mw} />
                 <td>{s.prediction ? clock(s.prediction.heat_at) : alarm ? "? not known yet" : ""}</td>
                 <td>
-                  <CommandForm plant={plant} source={s} />
+                  <CommandForm plant={plant} connected={connected} source={s} />
                 </td>
               </tr>
             );

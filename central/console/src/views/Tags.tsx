@@ -20,7 +20,7 @@ function TagRow({ id, connected }: { id: string; connected: boolean }) {
   const unheard = !connected || !live.value;
   const stale = t.reason === "stale";
   const quality = stale || (unheard && t.quality === "good") ? "stale" : t.quality;
-  const word = unheard && t.quality !== "good" ? `${t.quality}, stale` : stale ? t.quality : quality;
+  const word = !live.value && t.quality !== "good" ? `${t.quality}, stale` : t.quality === "good" ? quality : t.quality;
   return (
     <tr>
       <th scope="row">{t.id}</th>
@@ -28,12 +28,12 @@ function TagRow({ id, connected }: { id: string; connected: boolean }) {
         {anyValue(t.value)}
       </td>
       <td>{unitText(t.unit)}</td>
+      <td class="number figure">
+        <Age id={id} />
+      </td>
       <td class="quality">
         {word}
         {t.reason ? `: ${t.reason}` : ""}
-      </td>
-      <td class="number">
-        <Age id={id} />
       </td>
       <td>{local(t.plant, t.device)}</td>
     </tr>
@@ -52,8 +52,8 @@ export function Tags({ plant, connected }: { plant: string; connected: boolean }
               <th>Tag</th>
               <th class="number">Value</th>
               <th>Unit</th>
-              <th>Quality</th>
               <th class="number">Age</th>
+              <th>Quality</th>
               <th>Device</th>
             </tr>
           </thead>

@@ -13,14 +13,17 @@ export function Mark(props: { alarm: boolean; children: ComponentChildren }) {
   );
 }
 
-/** A cell with a number. One that is not known carries a shape and a hatch, so that a dash cannot be taken for "none". */
+/** A cell with a measured number. One that is not known carries a shape and a hatch, so that a dash cannot be taken for "none". */
 export function Num(props: { value: number | null | undefined; unit?: string; alarm?: boolean }) {
   const known = typeof props.value === "number" && Number.isFinite(props.value);
   const text = props.unit ? `${digits(props.value)} ${unitText(props.unit)}` : digits(props.value);
   return <td class={known ? "number" : "number q-bad"}>{props.alarm ? <Mark alarm>{text}</Mark> : text}</td>;
 }
 
-/** The same in running text. */
+/** A cell with a figure of the fleet's file, which is true whether or not anything is heard. */
+export const Figure = (props: { value: number }) => <td class="number figure">{digits(props.value)}</td>;
+
+/** A measured number in running text. */
 export function Value(props: { value: number | null | undefined; unit: string }) {
   const known = typeof props.value === "number" && Number.isFinite(props.value);
   return <span class={known ? "value" : "value q-bad"}>{`${digits(props.value)} ${props.unit}`}</span>;
