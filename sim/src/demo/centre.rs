@@ -20,8 +20,9 @@ pub struct Plant {
     pub link: bool,
     pub heat_mw: Option<f64>,
     pub demand_mw: Option<f64>,
+    /// By class; `None` where it cannot be seen.
     #[serde(default)]
-    pub unserved_mw: BTreeMap<String, f64>,
+    pub unserved_mw: BTreeMap<String, Option<f64>>,
 }
 
 pub struct Centre {
@@ -115,8 +116,8 @@ pub fn line(fleet: &Fleet) -> String {
         let short: Vec<String> = plant
             .unserved_mw
             .iter()
-            .filter(|(_, mw)| **mw >= 0.05)
-            .map(|(class, mw)| format!("class {class} {mw:.1}"))
+            .filter(|(_, mw)| mw.is_none_or(|mw| mw >= 0.05))
+            .map(|(class, mw)| format!("class {class} {}", megawatts(*mw)))
             .collect();
         if !short.is_empty() {
             let _ = write!(line, ", unserved {} MW", short.join(", "));
@@ -134,12 +135,13 @@ mod tests {
         let fleet: Fleet = serde_json::from_value(json!({"plants": [
             {"id": "north", "mode": "remote", "link": true, "heat_mw": 12.34, "demand_mw": 15.0,
              "unserved_mw": {"1": 0.0, "4": 2.61, "5": 0.04}},
-            {"id": "south", "mode": "holding", "link": false, "heat_mw": null, "demand_mw": null, "unserved_mw": {}},
+            {"id": "south", "mode": "holding", "link": false, "heat_mw": null, "demand_mw": null,
+             "unserved_mw": {"1": null}},
         ]}))
         .unwrap();
         assert_eq!(
             line(&fleet),
-            "north: linked, remote, heat 12.3 of 15.0 MW, unserved class 4 2.6 MW; south: NOT LINKED, holding, heat ? of ? MW"
+            "north: linked, remote, heat 12.3 of 15.0 MW, unserved class 4 2.6 MW; south: NOT LINKED, holding, heat ? of ? MW, unserved class 1 ? MW"
         );
     }
 }

@@ -74,7 +74,7 @@ pub fn at_rest(demo: &Demo) -> Result<(), String> {
         // Absent is not zero: without figures nobody can say that the plant is at rest.
         let served = plant["unserved_mw"].as_object().is_some_and(|classes| {
             // 0.1 MW: noise of the draw and the caps' last digits, below 1 % of either plant.
-            classes.values().filter_map(serde_json::Value::as_f64).sum::<f64>() < 0.1
+            classes.values().map(serde_json::Value::as_f64).sum::<Option<f64>>().is_some_and(|mw| mw < 0.1)
         });
         if plant["mode"] != "remote" || plant["link"] != true || !served {
             return Err(plant.to_string());
