@@ -50,5 +50,6 @@ golden! {
     watchdog_shorter_than_transaction: "plants/north.toml", "timeout_ms = 5000" => "timeout_ms = 3000";
     missing_certificate_file: "plants/north.toml", "tries = 3\n" => "tries = 3\ncertificate = \"certs/plc1.pem\"\n";
     many_at_once: "plants/south.toml", "schema = \"plant/1\"\nid = \"south\"" => "schema = \"plant/2\"\nid = \"south\"\ncolour = \"grey\"\nnane = 3";
+    silence_longer_than_data_age: "plants/north.toml", "deadband = 0.02, silence_s = 5" => "deadband = 0.02, silence_s = 30";
     not_toml: "fleet.toml", "co2_price = 70.0" => "co2_price = = 70.0";
 }

@@ -14,7 +14,7 @@
 //! after the centre was away, by the time of the gradual re-entry.
 
 use crate::clairvoyant::{Instant, Pipe, forced_unserved};
-use hypocaust_protocols::model::{Class, Plant, SourceState};
+use hypocaust_protocols::model::{Class, Plant, SetpointId, SourceState};
 use hypocaust_sim::physics::Source;
 use hypocaust_sim::world::World;
 
@@ -211,7 +211,7 @@ fn instant(world: &World, heat: &[f64], made: bool) -> Instant {
 /// Class 1 may not at all: it is never shed, so that what it lacks beyond the forced came from a header that was let fall.
 /// The others may for as long as a decision and its travel take, as more was shed at once than turned out to be needed.
 pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5]) -> Result<(), String> {
-    let late = late_ms(world);
+    let (late, unmoved) = (late_ms(world), unmoved_mw(world));
     let mut away = None;
     let mut since = [None; 5];
     for (i, look) in looks.iter().enumerate() {
@@ -223,7 +223,9 @@ pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5])
         let lately = looks[..=i].iter().rev().take_while(|l| l.at >= look.at - window);
         let forced = lately.map(yardstick).fold([0f64; 5], |m, x| std::array::from_fn(|k| m[k].max(x[k])));
         for k in 0..5 {
-            if look.short[k] <= forced[k] + NOTHING_MW {
+            // Class 1 has no setpoint that could stand a little too low.
+            let idle = if k == 0 { 0.0 } else { unmoved };
+            if look.short[k] <= forced[k] + NOTHING_MW + idle {
                 since[k] = None;
                 continue;
             }
@@ -242,6 +244,15 @@ pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5])
         }
     }
     Ok(())
+}
+
+/// What dispatch leaves where it is, so that valves do not wear: a movement of a cap or of a main that is a small share of
+/// its range is not ordered. One of each, the widest, may stand between a source and a consumer.
+fn unmoved_mw(world: &World) -> f64 {
+    let range = |id: &SetpointId| world.fleet.setpoint(id.as_str()).map_or(0.0, |(_, s)| s.max - s.min);
+    let caps = world.fleet.consumers().filter_map(|(_, c)| Some(range(&c.shed.as_ref()?.setpoint)));
+    let mains = world.fleet.mains.iter().map(|m| range(&m.setpoint));
+    world.fleet.limits.movement_share * (caps.fold(0.0, f64::max) + mains.fold(0.0, f64::max))
 }
 
 /// The time from a change to its full effect: a scan, a dispatch cycle with its solve, and the slowest shed setpoint's way

@@ -11,6 +11,7 @@
 import { execSync } from "node:child_process";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { layoutFaults } from "./layout.mjs";
 import { saturatedOutsideAlarms } from "./pixels.mjs";
 
 const needed = ["CONSOLE", "USER", "PASSWORD", "CHANGE_CMD", "CHANGE_TAG", "CENTRAL_PID"].map((n) => `HYPOCAUST_${n}`);
@@ -27,6 +28,10 @@ const FLAGGED_WITHIN_MS = 4000;
 const CHANGE_SEEN_WITHIN_MS = 15_000;
 const COMMAND_ANSWERED_WITHIN_MS = 20_000;
 const RECOVERED_WITHIN_MS = 20_000;
+const SIGNED_OUT_WITHIN_MS = 10_000;
+/** Longer than any tag of the sample fleet is quiet. */
+const QUIET_MS = 12_000;
+const WIDTHS = [1000, 1280, 1500, 1920, 2560];
 
 function must(condition, message) {
   if (!condition) throw new Error(message);
@@ -50,6 +55,18 @@ const buttons = (page) =>
 
 async function signIn(page) {
   await page.goto(url);
+  await signInAgain(page);
+}
+
+/** Nothing but the form is left, with the reason. */
+async function onlySignIn(page, reason) {
+  await page.locator("#sign-in").waitFor({ timeout: SIGNED_OUT_WITHIN_MS });
+  must((await page.locator("[data-plant], [data-tag], #unserved").count()) === 0, "numbers of the plants stay on the page");
+  const said = await page.locator("#session-end").innerText();
+  must(said.includes(reason), `the form says "${said}"`);
+}
+
+async function signInAgain(page) {
   const form = page.locator("#sign-in");
   await form.waitFor();
   await form.locator("[name=user]").fill(env("USER"));
@@ -101,6 +118,52 @@ const tests = {
     const control = await saturatedOutsideAlarms(page, scratch);
     await page.evaluate(() => document.getElementById("swatch").remove());
     must(control.outside >= 36, `a coloured square of 64 pixels was seen as ${control.outside}: the measurement is blind`);
+  },
+
+  async "nothing lies over anything else and nothing leaves the page, from 1000 to 2560 pixels"({ page }) {
+    const before = page.viewportSize();
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 1000 });
+      await sleep(200);
+      const faults = await layoutFaults(page);
+      if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), `wide-${width}.png`), fullPage: true });
+      must(faults.length === 0, `at ${width} px: ${faults.slice(0, 3).join("; ")}`);
+    }
+    await page.setViewportSize(before);
+    // The instrument itself: a panel drawn over its neighbour must be found.
+    await page.evaluate(() => (document.querySelector(".tags").style.transform = "translateX(-10rem)"));
+    const control = await layoutFaults(page);
+    await page.evaluate(() => (document.querySelector(".tags").style.transform = ""));
+    must(control.length > 0, "tags drawn over the tables were not seen: the measurement is blind");
+  },
+
+  async "while the plants are heard, no good value looks stale"({ page }) {
+    const began = performance.now();
+    while (performance.now() - began < QUIET_MS) {
+      const wrong = await page.locator("[data-tag]:not([data-quality=good])").evaluateAll((all) => all.map((e) => `${e.dataset.tag} ${e.dataset.quality}`));
+      must(wrong.length === 0, wrong.join(", "));
+      await sleep(500);
+    }
+  },
+
+  async "unserved heat stands first, each class with a digit, a shape and words"({ page }) {
+    const rows = await page.locator("#unserved tbody tr").allInnerTexts();
+    must(rows.length === 5, `${rows.length} classes`);
+    rows.forEach((row, i) => must(new RegExp(`^${i + 1} \\S.*\\s(● served|▲ short: \\d)`).test(row), `row ${i + 1}: ${row}`));
+    const top = await page.locator("#unserved").evaluate((e) => e.getBoundingClientRect().bottom);
+    must(top < 400, `the table of unserved heat ends at ${top} px`);
+    must(Number(await page.locator("[data-solve-ms]").getAttribute("data-solve-ms")) > 0, "no time of the last solve");
+  },
+
+  async "with the keyboard alone: to a setpoint, and out again"({ page }) {
+    await page.evaluate(() => document.activeElement?.blur());
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute("name") ?? document.activeElement?.id ?? "");
+    const reached = new Set();
+    for (let i = 0; i < 60 && !reached.has("reason"); i++) {
+      await page.keyboard.press("Tab");
+      reached.add(await focused());
+    }
+    for (const name of ["sign-out", "value", "reason"]) must(reached.has(name), `Tab never reaches ${name}: ${[...reached].join(" ")}`);
   },
 
   async "a change at the plant reaches its cell"({ page }) {
@@ -157,6 +220,25 @@ const tests = {
     must(!(await banner.isVisible()), "the banner still shows although the page is live");
     must((await buttons(page)).disabled === 0, "command buttons stay disabled after the recovery");
     console.log(`  live again after ${took.toFixed(0)} ms`);
+  },
+
+  async "a session that ends elsewhere ends the page: no number stays"({ page }) {
+    const cookie = (await page.context().cookies()).find((c) => c.name === "hypocaust_session");
+    const answer = await fetch(`${url}/api/v1/session`, { method: "DELETE", headers: { Cookie: `${cookie.name}=${cookie.value}` } });
+    must(answer.status === 204, `the session could not be ended: ${answer.status}`);
+    await onlySignIn(page, "over");
+    await signInAgain(page);
+  },
+
+  async "signing out by keyboard ends the session on the server and shows sign-in"({ page }) {
+    const cookie = (await page.context().cookies()).find((c) => c.name === "hypocaust_session");
+    await page.locator("#sign-out").focus();
+    await page.keyboard.press("Enter");
+    await onlySignIn(page, "Signed out");
+    const answer = await fetch(`${url}/api/v1/fleet`, { headers: { Cookie: `${cookie.name}=${cookie.value}` } });
+    must(answer.status === 401, `the session still opens the fleet: ${answer.status}`);
+    await page.reload();
+    await page.locator("#sign-in").waitFor();
   },
 };
 

@@ -2,7 +2,7 @@
 // the marks at the equipment, so that the two can never disagree. The centre's alarm system with its states
 // (acknowledged, shelved, …) is not on this page.
 
-import { digits, words } from "./format";
+import { digits, unitText, words } from "./format";
 import type { Consumer, Dispatch, Fleet, Header, Plant, Source } from "./types";
 
 export interface Alarm {
@@ -24,8 +24,8 @@ export const sourceAlarm = (s: Source): string | null =>
 
 export function headerAlarm(h: Header): string | null {
   if (h.quality === "bad" || h.process_value === null) return "no good process value";
-  if (h.process_value < h.low) return `below ${digits(h.low)} ${h.unit}`;
-  if (h.process_value > h.high) return `above ${digits(h.high)} ${h.unit}`;
+  if (h.process_value < h.low) return `below ${digits(h.low)} ${unitText(h.unit)}`;
+  if (h.process_value > h.high) return `above ${digits(h.high)} ${unitText(h.unit)}`;
   return null;
 }
 
@@ -41,7 +41,11 @@ export function alarms(fleet: Fleet | null, dispatch: Dispatch | null, plants: P
   if (fleet && !hasLeader(fleet)) add("fleet", "No leader: nobody dispatches");
   if (dispatch && !dispatchNormal(dispatch)) add("fleet", `Dispatch runs on ${words(dispatch.source)}`);
   for (const p of plants) {
-    if (!linkUp(p.link)) add(p.id, `${p.name}: link ${linkText(p.link)}`);
+    if (!linkUp(p.link)) {
+      // One cause, one alarm: that nothing of the plant can be seen follows from it.
+      add(p.id, `${p.name}: link ${linkText(p.link)}`);
+      continue;
+    }
     if (!modeNormal(p.mode)) add(p.id, `${p.name}: mode ${p.mode}`);
     for (const s of p.sources ?? []) {
       const what = sourceAlarm(s);

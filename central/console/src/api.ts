@@ -5,9 +5,18 @@ import type { CommandResult } from "./types";
 
 export const BASE = "/api/v1";
 const TIMEOUT_MS = 4000;
+export const OVER = "Your session is over. Sign in again.";
 
 /** Whether a session is open: `null` until it was asked. */
 export const session = signal<boolean | null>(null);
+/** Why there is no session any more, for the sign-in form; empty before the first one. */
+export const sessionEnd = signal("");
+
+/** The session is over: nothing of the plants may stay on the page. */
+export function endSession(why: string): void {
+  if (session.value) sessionEnd.value = why;
+  session.value = false;
+}
 
 /** A call that the server refused or that had no answer, with a sentence for the operator. */
 export class CallError extends Error {
@@ -33,7 +42,7 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
   }
   const answer: unknown = await response.json().catch(() => null);
   if (!response.ok) {
-    if (response.status === 401 && path !== "/session") session.value = false;
+    if (response.status === 401 && !(method === "POST" && path === "/session")) endSession(OVER);
     throw new CallError(problem(response.status, answer), true);
   }
   return answer;
@@ -48,7 +57,14 @@ function problem(status: number, answer: unknown): string {
 
 export async function signIn(user: string, password: string): Promise<void> {
   await call("POST", "/session", { user, password });
+  sessionEnd.value = "";
   session.value = true;
+}
+
+/** Ends the session on the server. Without its answer the session may be open still, so the page does not pretend. */
+export async function signOut(): Promise<void> {
+  await call("DELETE", "/session");
+  endSession("Signed out.");
 }
 
 /** Asks whether the session still holds. No answer leaves what was known: an outage is not a sign-out. */

@@ -43,3 +43,8 @@ export function percent(value: number | null | undefined, from: number, to: numb
 export function words(id: string): string {
   return id.replaceAll("-", " ");
 }
+
+/** A unit as it is written by hand; a plain number has none. */
+export function unitText(unit: string | null): string {
+  return unit === "1" || unit === null ? "" : unit === "degC" ? "°C" : unit;
+}

@@ -1,11 +1,14 @@
 // The one WebSocket of the tab: opens it, judges it by its beat, opens a new one with back-off, and tells the views
 // whether what they show is live. Nothing is ever kept here for sending later.
 
-import { signal } from "@preact/signals";
-import { BASE, session, signedIn } from "./api";
+import { effect, signal } from "@preact/signals";
+import { BASE, endSession, OVER, session, signedIn } from "./api";
 import { backOff, CHECK_EVERY_MS, Heartbeat } from "./heartbeat";
-import { receive } from "./store";
+import { forget, receive } from "./store";
 import type { Frame } from "./types";
+
+/** With this code the centre closes a connection whose session is over. */
+const SESSION_OVER = 4401;
 
 /** True while values are the present and commands may be given. */
 export const live = signal(false);
@@ -41,6 +44,22 @@ export function start(): void {
   setInterval(judge, CHECK_EVERY_MS);
   setInterval(() => (tick.value = performance.now()), 1000);
   document.addEventListener("visibilitychange", judge);
+  effect(() => {
+    if (session.value === false) stop();
+  });
+}
+
+/** Without a session there is no connection, and no number of the last one stays. */
+function stop(): void {
+  const old = socket;
+  socket = null;
+  old?.close();
+  if (retry !== null) clearTimeout(retry);
+  retry = null;
+  live.value = false;
+  serverTime.value = null;
+  lastEnd.value = "not connected yet";
+  forget();
 }
 
 function connect(): void {
@@ -53,8 +72,10 @@ function connect(): void {
   ws.onmessage = (event) => {
     if (ws === socket) frameArrived(event.data);
   };
-  ws.onclose = () => {
-    if (ws === socket) ended("the centre closed the connection");
+  ws.onclose = (event) => {
+    if (ws !== socket) return;
+    if (event.code === SESSION_OVER) endSession(OVER);
+    else ended("the centre closed the connection");
   };
 }
 
@@ -103,7 +124,7 @@ function ended(why: string): void {
   lastEnd.value = why;
   old?.close();
   live.value = false;
-  if (retry === null) retry = setTimeout(askThenConnect, backOff(attempt++, Math.random()));
+  if (retry === null && session.value) retry = setTimeout(askThenConnect, backOff(attempt++, Math.random()));
 }
 
 /** A browser does not say why a handshake failed, so a session that has ended is found by an ordinary request first. */
@@ -118,5 +139,6 @@ export function hurry(): void {
   if (socket !== null) return;
   if (retry !== null) clearTimeout(retry);
   attempt = 0;
+  lastLifeAt = performance.now();
   connect();
 }

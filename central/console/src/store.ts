@@ -15,7 +15,6 @@ export const dispatch = signal<Dispatch | null>(null);
 export const plantIds = signal<string[]>([]);
 /** Tag ids of each plant, in the order in which the server lists them. */
 export const tagIds = signal<Record<string, string[]>>({});
-export const dataAgeMs = signal<number | null>(null);
 
 const plants = new Map<string, Signal<Plant>>();
 const tags = new Map<string, Signal<LiveTag>>();
@@ -30,10 +29,9 @@ interface Pending {
   dispatch: Partial<Dispatch> | null;
   plants: Map<string, Partial<Plant>>;
   tags: Map<string, LiveTag>;
-  dataAgeS: number | null;
 }
 
-const nothing = (): Pending => ({ replace: false, fleet: null, dispatch: null, plants: new Map(), tags: new Map(), dataAgeS: null });
+const nothing = (): Pending => ({ replace: false, fleet: null, dispatch: null, plants: new Map(), tags: new Map() });
 let pending = nothing();
 let scheduled = false;
 
@@ -49,7 +47,6 @@ export function receive(frame: State, now: number, schedule: (flush: () => void)
     pending.plants.set(id, { ...pending.plants.get(id), ...part });
   }
   for (const t of frame.tags ?? []) pending.tags.set(t.id, { ...t, at: now });
-  if (typeof frame.data_age_s === "number") pending.dataAgeS = frame.data_age_s;
   if (!scheduled) {
     scheduled = true;
     schedule(flush);
@@ -69,7 +66,6 @@ export function flush(): void {
     }
     if (p.fleet) fleet.value = { ...(fleet.value ?? { leader: null, epoch: null, plants: [] }), ...p.fleet };
     if (p.dispatch) dispatch.value = { ...(dispatch.value ?? {}), ...p.dispatch } as Dispatch;
-    if (p.dataAgeS !== null) dataAgeMs.value = p.dataAgeS * 1000;
     for (const [id, part] of p.plants) {
       const known = plants.get(id);
       if (known) known.value = { ...known.value, ...part };
@@ -93,5 +89,18 @@ export function flush(): void {
       for (const list of Object.values(byPlant)) list.sort();
       tagIds.value = byPlant;
     }
+  });
+}
+
+/** Nothing is known any more, and what was gathered for the next frame is dropped. */
+export function forget(): void {
+  pending = nothing();
+  plants.clear();
+  tags.clear();
+  batch(() => {
+    fleet.value = null;
+    dispatch.value = null;
+    plantIds.value = [];
+    tagIds.value = {};
   });
 }

@@ -13,7 +13,8 @@ export interface FleetPlant {
   link: string | boolean;
   heat_mw: number | null;
   demand_mw: number | null;
-  unserved_mw: Record<string, number>;
+  /** By class; `null` where nothing is known to be short and not everything can be seen. */
+  unserved_mw: Record<string, number | null>;
 }
 
 export interface Fleet {
@@ -64,6 +65,8 @@ export interface Consumer {
   header: string;
   asked_mw: number | null;
   served_mw: number | null;
+  /** The setpoint by which its draw is capped; `null`: it cannot be shed. */
+  cap_setpoint: string | null;
   cap_mw: number | null;
   unserved_mw: number | null;
   predicted_restore?: string | null;
@@ -127,8 +130,6 @@ export interface State {
   plants?: Record<string, Partial<Plant>>;
   tags?: Tag[];
   dispatch?: Partial<Dispatch> | null;
-  /** The fleet's `data_age_s`: telemetry older than this is flagged. */
-  data_age_s?: number;
 }
 
 export interface Beat {

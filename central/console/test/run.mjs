@@ -81,6 +81,16 @@ test("store: what a new snapshot does not name is gone", () => {
   assert.deepEqual(store.plantIds.value, ["q"]);
 });
 
+test("store: after the session nothing is known, and a frame that was on its way is not drawn", () => {
+  store.receive({ type: "snapshot", fleet: { leader: "c", epoch: 1, plants: [] }, plants: { q: { name: "Q" } }, tags: [sample("q.a", 1)] }, 50, (f) => f());
+  const flushes = [];
+  store.receive({ type: "update", tags: [sample("q.a", 2)], plants: { q: { mode: "remote" } } }, 60, (f) => flushes.push(f));
+  store.forget();
+  flushes.pop()();
+  assert.deepEqual([store.fleet.value, store.dispatch.value, store.plantIds.value, store.tagIds.value], [null, null, [], {}]);
+  assert.equal(store.tag("q.a"), undefined);
+});
+
 test("digits: nothing is a dash, never a zero, and zero has no sign", () => {
   assert.deepEqual([null, undefined, NaN, 0, -0.001, 1.234, 123.45, 12345].map(digits), ["–", "–", "–", "0.00", "0.00", "1.23", "123.5", "12345"]);
   assert.deepEqual([null, 0, 119_999, 120_000, 7_200_000].map(span), ["–", "0 s", "119 s", "2 min", "2 h"]);
@@ -113,5 +123,7 @@ test("alarms: none in normal running, one for each thing that is wrong", () => {
     break_(p);
     assert.equal(alarms(fleet, dispatch, [p]).length, 1, String(break_));
   }
+  const unheard = { ...plant(), link: "down", mode: "unknown", headers: [{ ...plant().headers[0], process_value: null }], devices: [{ id: "d", up: false }] };
+  assert.deepEqual(alarms(fleet, dispatch, [unheard]).map((a) => a.text), ["P: link down"], "one cause, one alarm");
   assert.equal(alarms({ ...fleet, leader: null }, { source: "greedy" }, [plant()]).length, 2);
 });

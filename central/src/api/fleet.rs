@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-/// The routes below `/api/v1`.
+/// The routes below `/api/v1`. Needs a runtime, for the task that looks for the live pages.
 pub fn routes(leader: Handle) -> Router {
+    let live = Router::new().route("/live", get(live::open)).with_state(live::Looks::begin(leader.clone()));
     Router::new()
         .route("/fleet", get(fleet))
         .route("/plants/{id}", get(plant))
@@ -26,8 +27,8 @@ pub fn routes(leader: Handle) -> Router {
         .route("/dispatch/latest", get(latest))
         .route("/commands", post(command))
         .route("/commands/{id}", get(outcome))
-        .route("/live", get(live::open))
         .with_state(leader)
+        .merge(live)
 }
 
 fn plain<T: Serialize>(value: T) -> Value {
@@ -46,16 +47,8 @@ pub(super) fn look(domain: &Domain, now: Millis) -> Look {
     Look {
         fleet: plain(domain.fleet_view(now)),
         plants: plants.map(|p| (p.id.to_string(), plain(domain.plant_view(p.id.as_str(), now)))).collect(),
-        tags: domain
-            .tag_views(None, "", now)
-            .into_iter()
-            .map(|tag| {
-                let value = plain(tag);
-                (value["id"].as_str().unwrap_or_default().to_owned(), value)
-            })
-            .collect(),
+        tags: domain.tag_views(None, "", now).into_iter().map(|tag| (tag.id.clone(), tag)).collect(),
         dispatch: plain(domain.dispatch_view()),
-        data_age_s: domain.fleet().limits.data_age_s,
     }
 }
 

@@ -1,44 +1,66 @@
 //! `/live`: the state of the plants to a browser. A snapshot first, then what changed, four times a second at most, and
 //! every second a beat that comes from the domain's own task: a centre that is stuck does not beat.
+//!
+//! One look at the domain serves every open page ([`Looks`]), and nobody looks while none is open. A connection outlives
+//! the request that opened it, so each asks every second whether its session still holds, and ends with it.
 
 use super::fleet::look;
+use super::{Admitted, OVER};
+use crate::domain::view::TagView;
 use crate::shell::leader::Handle;
+use axum::Extension;
 use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Notify, watch};
 
 /// Between two looks at the domain.
 const LOOK: Duration = Duration::from_millis(250);
 /// Looks between two beats.
 const BEAT: u64 = 4;
+/// The close code of a session that is over; from the range that RFC 6455 leaves to applications.
+const SESSION_OVER: u16 = 4401;
 
-pub(super) async fn open(State(leader): State<Handle>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(move |socket| feed(socket, leader))
+pub(super) async fn open(
+    State(looks): State<Looks>,
+    Extension(admitted): Extension<Admitted>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade.on_upgrade(move |socket| feed(socket, looks.listen(), admitted))
 }
 
-async fn feed(mut socket: WebSocket, leader: Handle) {
-    let mut every = tokio::time::interval(LOOK);
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut last = Look::default();
-    for looks in 0u64.. {
+async fn feed(mut socket: WebSocket, mut moments: watch::Receiver<Latest>, admitted: Admitted) {
+    let mut last: Option<Arc<Moment>> = None;
+    loop {
         tokio::select! {
-            _ = every.tick() => {}
+            // An error is the end of whoever looks: no sender is left.
+            changed = moments.changed() => if changed.is_err() { return },
             message = socket.recv() => match message {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return,
                 Some(Ok(_)) => continue,
             },
         }
-        let Ok((time, now)) = leader.ask(|domain, now| (now.rfc3339(), look(domain, now))).await else { return };
-        let mut frames = Vec::new();
-        if let Some(change) = last.changes(now, looks == 0) {
-            frames.push(change);
+        let now = match &*moments.borrow_and_update() {
+            Latest::Nothing => continue,
+            Latest::Seen(moment) => Arc::clone(moment),
+            Latest::Gone => return,
+        };
+        let mut frames: Vec<Value> = now.look.changes(last.as_ref().map(|m| &m.look)).into_iter().collect();
+        // A slow page may miss a look; the beat belongs to the next one that it takes.
+        if last.as_ref().is_none_or(|before| before.number / BEAT != now.number / BEAT) {
+            if !admitted.holds().await {
+                let reason = OVER.into();
+                // The page may be gone already; its session is over in either case.
+                let _ = socket.send(Message::Close(Some(CloseFrame { code: SESSION_OVER, reason }))).await;
+                return;
+            }
+            frames.push(json!({ "type": "beat", "time": now.time, "seq": now.number }));
         }
-        if looks % BEAT == 0 {
-            frames.push(json!({ "type": "beat", "time": time, "seq": looks }));
-        }
+        last = Some(now);
         for frame in frames {
             if socket.send(Message::text(frame.to_string())).await.is_err() {
                 return;
@@ -47,64 +69,199 @@ async fn feed(mut socket: WebSocket, leader: Handle) {
     }
 }
 
+/// One look, with its number and the domain's time.
+#[derive(Debug)]
+pub(super) struct Moment {
+    number: u64,
+    time: String,
+    look: Look,
+}
+
+#[derive(Debug, Clone)]
+enum Latest {
+    /// Nobody has looked yet.
+    Nothing,
+    Seen(Arc<Moment>),
+    /// The leader has ended: there is nothing to look at any more.
+    Gone,
+}
+
+/// The looks at the domain, shared by all who listen. Cheap to clone.
+#[derive(Clone)]
+pub struct Looks {
+    moments: Arc<watch::Sender<Latest>>,
+    wanted: Arc<Notify>,
+}
+
+impl Looks {
+    /// Begins to look as soon as somebody listens. Needs a runtime; ends with the leader.
+    pub fn begin(leader: Handle) -> Looks {
+        let looks = Looks { moments: Arc::new(watch::Sender::new(Latest::Nothing)), wanted: Arc::new(Notify::new()) };
+        tokio::spawn(looks.clone().run(leader));
+        looks
+    }
+
+    /// What is seen from now on; what was seen before does not come.
+    fn listen(&self) -> watch::Receiver<Latest> {
+        let listener = self.moments.subscribe();
+        self.wanted.notify_one();
+        listener
+    }
+
+    async fn run(self, leader: Handle) {
+        let mut every = tokio::time::interval(LOOK);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for number in 0u64.. {
+            while self.moments.receiver_count() == 0 {
+                self.wanted.notified().await;
+            }
+            every.tick().await;
+            let seen = leader.ask(move |domain, now| (now.rfc3339(), look(domain, now))).await;
+            let Ok((time, look)) = seen else { break };
+            self.moments.send_replace(Latest::Seen(Arc::new(Moment { number, time, look })));
+        }
+        self.moments.send_replace(Latest::Gone);
+    }
+}
+
 /// Everything that a console shows, at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Look {
     pub fleet: Value,
     pub plants: BTreeMap<String, Value>,
-    pub tags: BTreeMap<String, Value>,
+    /// In the order of their ids.
+    pub tags: BTreeMap<String, TagView>,
     pub dispatch: Value,
-    pub data_age_s: f64,
 }
 
 impl Look {
-    /// What is new in `now`, as a frame; all of it for a snapshot. Afterwards `self` is `now`.
-    fn changes(&mut self, now: Look, snapshot: bool) -> Option<Value> {
+    /// What is new since `before`, as a frame; all of it, as a snapshot, where there is no before.
+    fn changes(&self, before: Option<&Look>) -> Option<Value> {
         let mut frame = serde_json::Map::new();
-        if snapshot || now.fleet != self.fleet {
-            frame.insert("fleet".into(), now.fleet.clone());
+        if before.is_none_or(|b| b.fleet != self.fleet) {
+            frame.insert("fleet".into(), self.fleet.clone());
         }
-        let news = |old: &BTreeMap<String, Value>, new: &BTreeMap<String, Value>| -> BTreeMap<String, Value> {
-            new.iter()
-                .filter(|(id, v)| snapshot || old.get(*id) != Some(*v))
-                .map(|(id, v)| (id.clone(), v.clone()))
-                .collect()
-        };
-        let plants = news(&self.plants, &now.plants);
+        let plants: BTreeMap<_, _> =
+            self.plants.iter().filter(|(id, now)| before.is_none_or(|b| b.plants.get(*id) != Some(*now))).collect();
         if !plants.is_empty() {
             frame.insert("plants".into(), json!(plants));
         }
-        let tags = news(&self.tags, &now.tags);
+        let same = |id: &String, now: &TagView| {
+            before.is_some_and(|b| b.tags.get(id).is_some_and(|then| unchanged(then, now)))
+        };
+        let tags: Vec<&TagView> = self.tags.iter().filter(|(id, now)| !same(id, now)).map(|(_, now)| now).collect();
         if !tags.is_empty() {
-            frame.insert("tags".into(), json!(tags.into_values().collect::<Vec<_>>()));
+            frame.insert("tags".into(), json!(tags));
         }
-        if snapshot || now.dispatch != self.dispatch {
-            frame.insert("dispatch".into(), now.dispatch.clone());
+        if before.is_none_or(|b| b.dispatch != self.dispatch) {
+            frame.insert("dispatch".into(), self.dispatch.clone());
         }
-        if snapshot {
-            frame.insert("data_age_s".into(), json!(now.data_age_s));
-        }
-        *self = now;
-        if frame.is_empty() {
+        if frame.is_empty() && before.is_some() {
             return None;
         }
-        frame.insert("type".into(), json!(if snapshot { "snapshot" } else { "update" }));
+        frame.insert("type".into(), json!(if before.is_some() { "update" } else { "snapshot" }));
         Some(Value::Object(frame))
     }
+}
+
+/// Is everything as it was but the age? A page carries the age on by itself; sent for its sake, every tag would be new in
+/// every look.
+fn unchanged(then: &TagView, now: &TagView) -> bool {
+    let TagView { id, plant, device, value, unit, quality, reason, source_time, received_time, age_ms: _ } = then;
+    (id, plant, device, value, unit) == (&now.id, &now.plant, &now.device, &now.value, &now.unit)
+        && (quality, reason) == (&now.quality, &now.reason)
+        && (source_time, received_time) == (&now.source_time, &now.received_time)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Domain, Judges, State};
+    use crate::journal::{Head, Memory};
+    use crate::shell::leader::leader;
+    use crate::shell::metrics::Metrics;
+    use hypocaust_protocols::wire::SigningKey;
+    use std::path::Path;
+    use tokio::sync::mpsc;
+
+    fn tag(id: &str, value: f64, age_ms: i64) -> (String, TagView) {
+        let view = TagView {
+            id: id.into(),
+            plant: "p".into(),
+            device: "p.d".into(),
+            value: Some(value),
+            unit: "MW",
+            quality: "good",
+            reason: None,
+            source_time: None,
+            received_time: None,
+            age_ms: Some(age_ms),
+        };
+        (id.into(), view)
+    }
+
+    fn seen(a: f64, b: f64, age_ms: i64) -> Look {
+        Look { tags: BTreeMap::from([tag("a", a, age_ms), tag("b", b, age_ms)]), ..Look::default() }
+    }
 
     #[test]
     fn a_snapshot_is_whole_and_an_update_holds_only_what_changed() {
-        let tags = |a: i32, b: i32| BTreeMap::from([("a".into(), json!(a)), ("b".into(), json!(b))]);
-        let mut last = Look::default();
-        let first = last.changes(Look { tags: tags(1, 2), ..Look::default() }, true).expect("a snapshot");
-        assert_eq!(first["tags"], json!([1, 2]));
-        let second = last.changes(Look { tags: tags(1, 3), ..Look::default() }, false).expect("an update");
-        assert_eq!(second, json!({ "type": "update", "tags": [3] }));
-        assert!(last.changes(Look { tags: tags(1, 3), ..Look::default() }, false).is_none());
+        let first = seen(1.0, 2.0, 0).changes(None).expect("a snapshot");
+        assert_eq!((&first["type"], first["tags"].as_array().map(Vec::len)), (&json!("snapshot"), Some(2)));
+        let second = seen(1.0, 3.0, 0).changes(Some(&seen(1.0, 2.0, 0))).expect("an update");
+        assert_eq!((&second["type"], second["tags"].as_array().map(Vec::len)), (&json!("update"), Some(1)));
+        assert_eq!((&second["tags"][0]["id"], &second["tags"][0]["value"]), (&json!("b"), &json!(3.0)));
+        assert_eq!(second.get("fleet"), None);
+    }
+
+    #[test]
+    fn a_value_that_only_grows_older_is_not_sent_again() {
+        assert_eq!(seen(1.0, 2.0, 250).changes(Some(&seen(1.0, 2.0, 0))), None);
+        let mut stale = seen(1.0, 2.0, 250);
+        stale.tags.insert("b".into(), TagView { quality: "bad", ..tag("b", 2.0, 250).1 });
+        let update = stale.changes(Some(&seen(1.0, 2.0, 0))).expect("a quality that changed");
+        assert_eq!(update["tags"].as_array().map(Vec::len), Some(1));
+    }
+
+    fn looks() -> Looks {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+        let fleet = Arc::new(hypocaust_protocols::files::load(&folder).expect("the sample fleet"));
+        let (head, journal) = (Head::genesis(&fleet.id), Memory::new(&fleet.id));
+        let key = SigningKey::from_bytes(&[3; 32]);
+        let metrics = Metrics::new(&fleet);
+        let domain = Domain::new(fleet, key, Judges::ours(), 1, State::fold([]), head);
+        let (outgoing, _) = mpsc::channel(16);
+        let (leader, handle) = leader(domain, journal, outgoing, metrics);
+        tokio::spawn(leader.run());
+        Looks::begin(handle)
+    }
+
+    async fn next(listener: &mut watch::Receiver<Latest>) -> Arc<Moment> {
+        listener.changed().await.expect("somebody looks");
+        match &*listener.borrow_and_update() {
+            Latest::Seen(moment) => Arc::clone(moment),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_look_serves_every_page_and_nobody_looks_while_none_is_open() {
+        let looks = looks();
+        // However much time passes: nobody listens, so nobody looks.
+        tokio::time::sleep(LOOK * 4).await;
+        let mut pages: Vec<_> = (0..6).map(|_| looks.listen()).collect();
+        for number in 0..5 {
+            let mut same = Vec::new();
+            for page in &mut pages {
+                same.push(next(page).await);
+            }
+            assert!(same.iter().all(|m| Arc::ptr_eq(m, &same[0])), "each page had a look of its own");
+            assert_eq!(same[0].number, number, "looks without anybody to look for");
+        }
+        drop(pages);
+        tokio::time::sleep(LOOK * 8).await;
+        // One look may have been under way when the last page closed.
+        let resumed = next(&mut looks.listen()).await.number;
+        assert!(resumed <= 6, "look {resumed}: most of them for nobody");
     }
 }

@@ -35,6 +35,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use utoipa::ToSchema;
 
 const COOKIE: &str = "hypocaust_session";
+/// What is said to whoever comes with a session that has ended.
+const OVER: &str = "This session is over; sign in again.";
 
 /// One line of `/health/ready`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -60,6 +62,26 @@ impl Gate {
     pub fn report(&self, name: &str, ok: bool, detail: impl Into<String>) {
         let check = Check { ok, detail: detail.into() };
         self.checks.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), check);
+    }
+}
+
+/// The session that a request came in with, for a connection that outlives the request.
+#[derive(Clone)]
+struct Admitted {
+    gate: Gate,
+    token: Arc<str>,
+}
+
+impl Admitted {
+    /// Is it open still? A store that does not answer ends nobody's view: what it shows was allowed a second ago.
+    async fn holds(&self) -> bool {
+        match self.gate.users.session(&self.token, (self.gate.clock)()).await {
+            Ok(session) => session.is_some(),
+            Err(error) => {
+                tracing::error!(%error, "cannot ask whether a session still holds");
+                true
+            }
+        }
     }
 }
 
@@ -136,12 +158,14 @@ async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Re
     let Some(token) = token(request.headers()) else {
         return Problem::unauthenticated("Sign in with POST /api/v1/session.").into_response();
     };
+    let admitted = Admitted { gate: gate.clone(), token: token.into() };
     match gate.users.session(token, (gate.clock)()).await {
         Ok(Some(session)) => {
+            request.extensions_mut().insert(admitted);
             request.extensions_mut().insert(session);
             problem(next.run(request).await)
         }
-        Ok(None) => Problem::unauthenticated("This session is over; sign in again.").into_response(),
+        Ok(None) => Problem::unauthenticated(OVER).into_response(),
         Err(error) => Problem::unavailable(&error).into_response(),
     }
 }

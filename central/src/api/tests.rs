@@ -217,3 +217,41 @@ async fn without_an_edge_the_metrics_show_no_heat_and_no_zero_for_it() {
     }
     assert!(!text.contains("gl_001_heat_megawatts{") && !text.contains("gl_001_unserved_megawatts{"), "{text}");
 }
+
+/// The next frame of a live page that is no ping; `None` when the connection is over.
+async fn frame(
+    socket: &mut tokio_tungstenite::WebSocketStream<TcpStream>,
+) -> Option<tokio_tungstenite::tungstenite::Message> {
+    use futures::StreamExt;
+    tokio::time::timeout(std::time::Duration::from_secs(20), socket.next()).await.expect("a frame").and_then(Result::ok)
+}
+
+#[tokio::test]
+async fn a_live_page_ends_with_its_session() {
+    use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+    let centre = centre().await;
+    for end in ["signed out", "expired"] {
+        let token = centre.token().await;
+        let mut request = format!("ws://{}/api/v1/live", centre.at).into_client_request().unwrap();
+        request.headers_mut().insert("cookie", format!("{COOKIE}={token}").parse().unwrap());
+        let stream = TcpStream::connect(centre.at).await.unwrap();
+        let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        let first = frame(&mut socket).await.expect("a live page");
+        assert!(first.to_text().unwrap().contains(r#""type":"snapshot""#), "{first}");
+        match end {
+            "expired" => _ = centre.now.fetch_add(SESSION_MS, Ordering::SeqCst),
+            _ => {
+                let bearer = format!("Authorization: Bearer {token}\r\n");
+                assert_eq!(centre.call("DELETE", "/api/v1/session", &bearer, "").await.0, 204);
+            }
+        }
+        let code = loop {
+            match frame(&mut socket).await {
+                Some(Message::Close(close)) => break close.map(|c| u16::from(c.code)),
+                Some(_) => {}
+                None => break None,
+            }
+        };
+        assert_eq!(code, Some(4401), "{end}");
+    }
+}

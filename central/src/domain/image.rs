@@ -6,8 +6,8 @@
 use super::input::{Spool, Status};
 use crate::journal::Head;
 use hypocaust_protocols::model::{
-    BadReason, DeviceId, Fleet, Millis, Plant, PlantId, Quality, Sample, Source, SourceId, SourceState, Tag, TagId,
-    Tick, TripId, Value,
+    BadReason, DeviceId, Fleet, Millis, Plant, PlantId, Quality, Sample, Source, SourceId, SourceState, TagId, Tick,
+    TripId, Value,
 };
 pub use hypocaust_protocols::wire::Mode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,22 +128,28 @@ impl Image {
         self.edges.get(plant).is_some_and(|e| e.link)
     }
 
-    /// The quality of a tag now: what came with it, unless its edge is lost or it has been silent for too long.
-    pub fn quality(&self, plant: &PlantId, tag: &Tag, data_age_s: f64, now: Millis) -> Quality {
-        let Some(seen) = self.tags.get(&tag.id) else { return Quality::Bad(BadReason::NotRead) };
+    /// The quality of a tag now: what came with it, unless its edge is lost or nothing was heard of it for `data_age_s`.
+    /// An edge reports every tag more often than that, a quiet one too (`check` sees to it), so silence beyond it is no
+    /// quiet. By the time of receipt: the clock of a plant may be wrong. What is bad stays bad for its own reason: an
+    /// edge does not repeat that a device is lost.
+    ///
+    /// Pages and decisions ask here, both with the same limit.
+    pub fn quality(&self, fleet: &Fleet, plant: &PlantId, tag: &TagId, now: Millis) -> Quality {
+        let Some(seen) = self.tags.get(tag) else { return Quality::Bad(BadReason::NotRead) };
         if !self.linked(plant) {
             return Quality::Bad(BadReason::EdgeLost);
         }
-        if now.since(seen.received) as f64 > (tag.max_silence_s + data_age_s) * 1000.0 {
-            return Quality::Bad(BadReason::Stale);
+        let old = now.since(seen.received) as f64 > fleet.limits.data_age_s * 1000.0;
+        match &seen.quality {
+            Quality::Good | Quality::Uncertain(_) if old => Quality::Bad(BadReason::Stale),
+            quality => quality.clone(),
         }
-        seen.quality.clone()
     }
 
     /// The number of a tag, where it may be used now.
     pub fn good(&self, fleet: &Fleet, tag: &TagId, now: Millis) -> Option<f64> {
-        let (plant, spec) = fleet.tag(tag.as_str())?;
-        let quality = self.quality(&plant.id, spec, fleet.limits.data_age_s, now);
+        let (plant, _) = fleet.tag(tag.as_str())?;
+        let quality = self.quality(fleet, &plant.id, tag, now);
         if quality.is_good() { self.tags.get(tag)?.value } else { None }
     }
 

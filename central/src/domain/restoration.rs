@@ -66,9 +66,10 @@ fn latched<'a>(image: &'a Image, plant: &'a Plant, source: &'a Source) -> impl I
     plant.trips.iter().filter(move |t| t.source == source.id && trips.is_some_and(|set| set.contains(&t.id)))
 }
 
-/// Does the trip's condition hold by what the centre sees?
+/// May the trip's condition still hold, by what the centre sees? A flag that cannot be seen votes for it: that nothing is
+/// heard of a cause does not say that the cause is gone.
 fn stands(fleet: &Fleet, image: &Image, trip: &Trip, now: Millis) -> bool {
-    let votes = trip.tags.iter().filter(|t| image.good(fleet, t, now).is_some_and(|v| trip.condition.holds(v))).count();
+    let votes = trip.tags.iter().filter(|t| image.good(fleet, t, now).is_none_or(|v| trip.condition.holds(v))).count();
     votes >= trip.votes
 }
 

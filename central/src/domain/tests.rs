@@ -4,7 +4,7 @@ use super::event::Phase;
 use super::state::OrderState;
 use super::*;
 use crate::journal::Memory;
-use hypocaust_protocols::model::{Class, Direction, Quality, Sample, SourceState, TagId, Tick, TripId};
+use hypocaust_protocols::model::{BadReason, Class, Direction, Quality, Sample, SourceState, TagId, Tick, TripId};
 use hypocaust_protocols::wire::{self, Action, Outcome, Refusal, Verdict, VerifyingKey, Writer};
 use std::path::Path;
 
@@ -26,6 +26,8 @@ struct Bench {
     boot: u64,
     tags: BTreeMap<TagId, f64>,
     trips: Vec<TripId>,
+    /// Tags of which nothing is heard any more, though their edge is linked.
+    unheard: Vec<TagId>,
     solver: Solver,
     /// While false, appends are laid by and nothing is stored.
     stores: bool,
@@ -84,6 +86,7 @@ fn bench(judges: Judges) -> Bench {
         boot: 11,
         tags,
         trips: vec![],
+        unheard: vec![],
         solver: Solver::Works,
         stores: true,
         laid_by: vec![],
@@ -210,7 +213,7 @@ impl Bench {
                 let samples = plant
                     .tags
                     .iter()
-                    .filter(|t| t.device == device.id)
+                    .filter(|t| t.device == device.id && !self.unheard.contains(&t.id))
                     .map(|t| Sample {
                         tag: t.id.clone(),
                         time: self.now,
@@ -345,6 +348,101 @@ fn a_tripped_source_is_brought_back_step_by_step() {
     assert!(b.schedule().short.is_empty(), "{:?}", b.schedule().why);
     assert!(b.domain.state().shortages.is_empty());
     assert_eq!(&State::fold(&b.recorded()), b.domain.state());
+}
+
+#[test]
+fn what_is_not_heard_of_goes_stale_at_the_data_age_and_not_before() {
+    let mut b = bench(Judges::ours());
+    b.seconds(3);
+    let pressure = id("north.steam.pressure");
+    b.unheard = vec![pressure.clone()];
+    let good = |b: &Bench| b.domain.image().good(&b.fleet, &pressure, b.now);
+    let limit = b.fleet.limits.data_age_s as u32;
+    b.seconds(limit);
+    assert!(good(&b).is_some(), "{limit} s are within the limit");
+    b.second();
+    assert_eq!(good(&b), None, "a decision no longer sees it");
+    let shown = &b.domain.tag_views(Some("north"), pressure.as_str(), b.now)[0];
+    assert_eq!((shown.quality, shown.reason), ("bad", Some("stale")), "and the page says so");
+    b.unheard.clear();
+    b.second();
+    assert!(good(&b).is_some());
+}
+
+#[test]
+fn heat_that_cannot_be_seen_is_not_shown_as_served() {
+    let mut b = bench(Judges::ours());
+    b.seconds(3);
+    let shown = |b: &Bench, class: &str| b.domain.fleet_view(b.now).plants[0].unserved_mw[class];
+    assert_eq!(shown(&b, "comfort"), Some(0.0));
+    b.unheard = vec![id("north.halls.served")];
+    b.seconds(20);
+    assert_eq!(shown(&b, "comfort"), None);
+    assert_eq!(shown(&b, "production"), Some(0.0), "another class is seen");
+}
+
+#[test]
+fn a_bad_value_keeps_its_own_reason_however_long_ago_it_was_said() {
+    let mut b = bench(Judges::ours());
+    b.seconds(3);
+    let pressure = id("north.steam.pressure");
+    let samples =
+        vec![Sample { tag: pressure.clone(), time: b.now, value: None, quality: Quality::Bad(BadReason::DeviceError) }];
+    let device = b.fleet.tag(pressure.as_str()).unwrap().1.device.clone();
+    let entry = wire::Entry { boot: b.boot, seq: 1, device, samples };
+    b.input(Input::Samples { plant: PlantId::new("north").unwrap(), entry });
+    b.unheard = vec![pressure.clone()];
+    b.seconds(60);
+    let shown = &b.domain.tag_views(Some("north"), pressure.as_str(), b.now)[0];
+    assert_eq!((shown.quality, shown.reason), ("bad", Some("device-error")));
+}
+
+#[test]
+fn a_trip_whose_flags_cannot_be_seen_is_not_released() {
+    let mut b = bench(Judges::ours());
+    b.seconds(10);
+    b.trip_b1();
+    b.seconds(3);
+    b.unheard = ["a", "b", "c"].map(|t| id(&format!("north.b1.flame-lost-{t}"))).into();
+    b.seconds(60);
+    // The state word would allow the reset; the cause is what nobody can see.
+    b.state_of("north.b1", SourceState::Off);
+    b.tags.insert(id("north.b1.start"), 0.0);
+    b.seconds(10);
+    let resets = |b: &Bench| b.commands.iter().filter(|c| matches!(c.action, Action::ResetTrip { .. })).count();
+    assert_eq!(resets(&b), 0, "released blindly");
+    for t in ["a", "b", "c"] {
+        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
+    }
+    b.unheard.clear();
+    b.seconds(5);
+    assert_eq!(resets(&b), 1);
+}
+
+#[test]
+fn while_a_source_comes_back_every_consumer_that_is_short_shows_when() {
+    let mut b = bench(Judges::ours());
+    b.seconds(30);
+    b.trip_b1();
+    b.seconds(20);
+    b.state_of("north.b1", SourceState::Off);
+    b.tags.insert(id("north.b1.start"), 0.0);
+    for t in ["a", "b", "c"] {
+        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
+    }
+    b.seconds(10);
+    b.state_of("north.b1", SourceState::Purge);
+    b.seconds(10);
+    let views: Vec<_> = ["north", "south"].iter().filter_map(|p| b.domain.plant_view(p, b.now)).collect();
+    let source = views[0].sources.iter().find(|s| s.id == "north.b1").unwrap();
+    assert!(source.prediction.is_some(), "when the source gives heat");
+    let short = &b.schedule().short;
+    assert!(!short.is_empty(), "the loss of the biggest source must shed somebody");
+    for s in short {
+        let consumer = views.iter().flat_map(|v| &v.consumers).find(|c| c.id == s.consumer.as_str()).unwrap();
+        let at = consumer.predicted_restore.as_deref().unwrap_or_else(|| panic!("{} shows no time", s.consumer));
+        assert!(at > b.now.rfc3339().as_str(), "{} is to be back at {at}", s.consumer);
+    }
 }
 
 #[test]

@@ -101,6 +101,8 @@ pub struct ConsumerView {
     pub header: String,
     pub asked_mw: Option<f64>,
     pub served_mw: Option<f64>,
+    /// The setpoint of its cap; `None`: it cannot be shed. (A cap that cannot be seen is another thing.)
+    pub cap_setpoint: Option<String>,
     pub cap_mw: Option<f64>,
     pub unserved_mw: Option<f64>,
     pub predicted_restore: Option<String>,
@@ -306,9 +308,7 @@ impl Domain {
                     nominal: h.nominal,
                     low: h.low,
                     high: h.high,
-                    quality: plant
-                        .tag(h.process_value.as_str())
-                        .map_or("bad", |t| self.image.quality(&plant.id, t, self.fleet.limits.data_age_s, now).name()),
+                    quality: self.image.quality(&self.fleet, &plant.id, &h.process_value, now).name(),
                     swing: h.swing.to_string(),
                 })
                 .collect(),
@@ -398,6 +398,7 @@ impl Domain {
             header: consumer.header.to_string(),
             asked_mw: self.shown(&consumer.asked, now),
             served_mw: self.shown(&consumer.served, now),
+            cap_setpoint: consumer.shed.as_ref().map(|s| s.setpoint.to_string()),
             cap_mw: consumer.shed.as_ref().and_then(|s| self.shown(&s.setpoint, now)),
             unserved_mw: plant.unserved_mw(consumer, |tag| self.shown(tag, now)),
             predicted_restore: short.and_then(|s| s.heat_at).map(|at| at.rfc3339()),
@@ -411,7 +412,7 @@ impl Domain {
             .flat_map(|p| p.tags.iter().map(move |t| (p, t)))
             .filter(|(_, t)| t.id.as_str().starts_with(prefix))
             .map(|(p, t)| {
-                let quality = self.image.quality(&p.id, t, self.fleet.limits.data_age_s, now);
+                let quality = self.image.quality(&self.fleet, &p.id, &t.id, now);
                 let seen = self.image.tags.get(&t.id);
                 TagView {
                     id: t.id.to_string(),

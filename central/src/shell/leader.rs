@@ -13,7 +13,7 @@ use super::metrics::{Metrics, Stopwatch};
 use crate::ambient::now;
 use crate::domain::{Answer, Domain, Effect, Input, Purpose, Rejection, Request};
 use crate::journal::Store;
-use hypocaust_optimizer::{Case, Options};
+use hypocaust_optimizer::{Case, Options, Solution};
 use hypocaust_protocols::model::{Millis, PlantId};
 use hypocaust_protocols::wire::Signed;
 use std::collections::{BTreeMap, VecDeque};
@@ -204,7 +204,7 @@ impl<S: Store> Leader<S> {
     fn solve(&self, id: u64, case: Box<Case>) {
         let (own, limit) = (self.own.clone(), self.solve_limit);
         tokio::spawn(async move {
-            let work = tokio::task::spawn_blocking(move || hypocaust_optimizer::solve(&case, &Options::default()));
+            let work = tokio::task::spawn_blocking(move || timed_solve(&case));
             let answer = match tokio::time::timeout(limit, work).await {
                 Err(_) => Answer::Late,
                 Ok(Err(error)) => Answer::Failed(format!("the solver's thread ended: {error}")),
@@ -218,12 +218,22 @@ impl<S: Store> Leader<S> {
     }
 }
 
+/// Solves, and says in the solution how long that took; a solver that reads no clock cannot.
+fn timed_solve(case: &Case) -> Result<Solution, hypocaust_optimizer::Error> {
+    #[expect(clippy::disallowed_methods, reason = "the shell measures what it has done; nothing is decided by it")]
+    let begun = std::time::Instant::now();
+    let mut solution = hypocaust_optimizer::solve(case, &Options::default())?;
+    solution.solver.ms = Some(begun.elapsed().as_secs_f64() * 1000.0);
+    Ok(solution)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Judges, State};
+    use crate::domain::{Judges, Mode, State, Status};
     use crate::journal::{Head, Memory};
-    use hypocaust_protocols::wire::SigningKey;
+    use hypocaust_protocols::model::{Quality, Sample, Tag, Tick};
+    use hypocaust_protocols::wire::{Entry, SigningKey};
     use std::path::Path;
     use std::sync::Arc;
 
@@ -260,6 +270,43 @@ mod tests {
         assert_eq!(refused.code(), "GL-E-NOT-LINKED");
         drop(handle);
         assert!(matches!(running.await, Ok(Ended::Unheld)));
+    }
+
+    #[tokio::test]
+    async fn a_dispatch_says_how_long_its_solve_took() {
+        let (domain, journal) = domain(|genesis| *genesis);
+        let fleet = Arc::new(domain.fleet().clone());
+        let (outgoing, _kept) = mpsc::channel(1024);
+        let metrics = Metrics::new(&fleet);
+        let (leader, handle) = leader(domain, journal, outgoing, metrics);
+        tokio::spawn(leader.run());
+        for plant in &fleet.plants {
+            let status = Status {
+                boot: 1,
+                tick: Tick(1),
+                mode: Some(Mode::Remote),
+                trips: None,
+                devices: None,
+                spool: None,
+                anchor: None,
+            };
+            handle.give(Input::EdgeBirth { plant: plant.id.clone(), status }).await.expect("it leads");
+            for device in &plant.devices {
+                let sample =
+                    |t: &Tag| Sample { tag: t.id.clone(), time: now(), value: Some(1.0), quality: Quality::Good };
+                let samples = plant.tags.iter().filter(|t| t.device == device.id).map(sample).collect();
+                let entry = Entry { boot: 1, seq: 0, device: device.id.clone(), samples };
+                handle.give(Input::Samples { plant: plant.id.clone(), entry }).await.expect("it leads");
+            }
+        }
+        let view = loop {
+            if let Some(view) = handle.ask(|domain, _| domain.dispatch_view()).await.expect("it leads") {
+                break view;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(view.source, "optimal");
+        assert!(view.solve_ms.is_some_and(|ms| ms > 0.0), "{:?}", view.solve_ms);
     }
 
     #[tokio::test]

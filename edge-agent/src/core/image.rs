@@ -4,8 +4,14 @@
 //! limits, when it is no number, or when nothing has confirmed it for longer than its scan class allows. The last good
 //! number stays apart ([`Image::last_good`]): only the fail-safe lane looks at it, to know which way is safe.
 
-use hypocaust_protocols::model::{BadReason, DeviceId, Millis, Plant, Quality, Sample, ScanClass, TagId, Tick, Value};
+use hypocaust_protocols::model::{
+    BadReason, Device, DeviceId, Millis, Plant, Quality, Sample, ScanClass, TagId, Tick, Value,
+};
 use std::collections::BTreeMap;
+
+/// Share of a tag's span by which a value may lie beyond a bound and still be at it: what the seven digits of an `f32` and
+/// the product with a scale can lose, and far below what any sensor resolves.
+const BOUND_ROUNDING: f64 = 1e-6;
 
 #[derive(Debug, Clone)]
 struct Point {
@@ -36,16 +42,17 @@ impl Image {
         }
         for tag in &plant.tags {
             // Three scans may be missed, and the last of them may take the device's worst transaction.
-            let worst =
-                plant.device(tag.device.as_str()).map_or(0, |d| d.timeout_ms.saturating_mul(u64::from(d.tries)));
+            let worst = plant.device(tag.device.as_str()).map_or(0, Device::worst_transaction_ms);
             let period = scan.get(tag.scan).map_or(0, |class| class.period_ms);
+            // A register has fewer digits than the file: 1.6 MW comes as 1.6000000238 and is at its bound, not beyond it.
+            let rounding = (tag.max - tag.min) * BOUND_ROUNDING;
             let at = image.points.len();
             image.index.insert(tag.id.clone(), at);
             image.devices.entry(tag.device.clone()).or_default().push(at);
             image.points.push(Point {
                 tag: tag.id.clone(),
-                min: tag.min,
-                max: tag.max,
+                min: tag.min - rounding,
+                max: tag.max + rounding,
                 stale_after_ms: period.saturating_mul(3).saturating_add(worst),
                 value: None,
                 quality: Quality::Bad(BadReason::NotRead),
@@ -138,5 +145,27 @@ impl Image {
     pub fn sample(&self, at: usize) -> Sample {
         let point = &self.points[at];
         Sample { tag: point.tag.clone(), time: point.time, value: point.value, quality: point.quality.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::tests::{north, tag, wall};
+
+    #[test]
+    fn a_value_at_its_bound_is_good_in_the_digits_of_its_register_and_one_beyond_it_is_not() {
+        let (fleet, plant) = north();
+        let cap = tag("north.dairy.cap-sp");
+        for (max, beyond) in [(1.6, 1.600_01), (5.0, 5.000_01)] {
+            let mut plant = plant.clone();
+            plant.tags.iter_mut().filter(|t| t.id == cap).for_each(|t| t.max = max);
+            let mut image = Image::new(&plant, &fleet.limits.scan, wall(0));
+            // As a device holds it that has single precision only.
+            image.read(wall(1), Tick(1), &cap, Ok(f64::from(max as f32)));
+            assert!(image.good(&cap).is_some(), "{max}");
+            image.read(wall(2), Tick(2), &cap, Ok(beyond));
+            assert_eq!(image.quality(&cap), Quality::Bad(BadReason::OutOfRange), "{beyond}");
+        }
     }
 }

@@ -99,7 +99,7 @@ mod tests {
         let mut reporter = Reporter::new(&plant, 7);
         let pressure = tag("north.steam.pressure");
         let plc1 = device("north.plc1");
-        let table: [(u64, Result<f64, BadReason>, Option<u64>); 8] = [
+        let table: [(u64, Result<f64, BadReason>, Option<u64>); 9] = [
             (0, Ok(10.0), Some(1)),                       // first
             (500, Ok(10.0), None),                        // nothing new
             (1000, Ok(10.019), None),                     // inside the deadband of 0.02
@@ -107,12 +107,13 @@ mod tests {
             (2000, Ok(25.0), Some(3)),                    // out of range: quality
             (2500, Err(BadReason::DeviceError), Some(4)), // another reason
             (3000, Ok(10.021), Some(5)),                  // good again
-            (33_000, Ok(10.021), Some(6)),                // 30 s of silence
+            (4_500, Ok(10.021), None),                    // quiet
+            (8_000, Ok(10.021), Some(6)),                 // 5 s of silence
         ];
         for (tick, read, expected) in table {
             image.read(wall(tick), Tick(tick), &pressure, read);
             let entry = reporter.scanned(&image, &plc1, Tick(tick));
-            // Other tags of the device were never read; they are in the first entry and in the one after 30 s.
+            // Other tags of the device were never read; they are in the first entry and in the one after 5 s.
             assert_eq!(entry.as_ref().map(|e| e.seq), expected, "at {tick}");
             if let Some(entry) = entry {
                 assert_eq!(entry.boot, 7);

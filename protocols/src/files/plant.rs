@@ -4,6 +4,7 @@ use super::checks::{Kind, Scope};
 use super::fleet::read_main;
 use super::reader::Reader;
 use crate::model::*;
+use std::ops::Range;
 use std::path::Path;
 
 const MW: &[Unit] = &[Unit::Megawatt];
@@ -51,8 +52,8 @@ pub(super) fn read(
     let storages = r.tables("storage", "storage").into_iter().filter_map(|t| c.storage(t)).collect();
     let consumers = r.tables("consumer", "consumer").into_iter().filter_map(|t| c.consumer(t)).collect();
     let connections = r.tables("connection", "connection").into_iter().filter_map(|t| c.connection(t)).collect();
-    let devices = r.tables("device", "device").into_iter().filter_map(|t| c.device(t)).collect();
-    let tags = r.tables("tags", "tag").into_iter().filter_map(|t| c.tag(t)).collect::<Vec<_>>();
+    let devices = r.tables("device", "device").into_iter().filter_map(|t| c.device(t)).collect::<Vec<_>>();
+    let tags = r.tables("tags", "tag").into_iter().filter_map(|t| c.tag(t, &devices)).collect::<Vec<_>>();
     let setpoints = r.tables("setpoints", "setpoint").into_iter().filter_map(|t| c.setpoint(t, &tags)).collect();
     let trips = r.tables("trip", "trip").into_iter().filter_map(|t| c.trip(t)).collect();
     let alarms = r.tables("alarm", "alarm").into_iter().filter_map(|t| c.alarm(t)).collect();
@@ -408,7 +409,7 @@ impl Context<'_> {
         })
     }
 
-    fn tag(&self, r: Reader<'_, '_>) -> Option<Tag> {
+    fn tag(&self, r: Reader<'_, '_>, devices: &[Device]) -> Option<Tag> {
         let id = self.own(&r, Kind::Tag(ANY), TagId::new);
         let device = self.refer(&r, "device", Kind::Device, DeviceId::new);
         let at = r.text("at").and_then(|t| {
@@ -463,10 +464,16 @@ impl Context<'_> {
             );
         }
         let deadband = r.number_in("deadband", 0.0, f64::INFINITY);
+        let silence_span = r.span_of("silence_s");
         let silence = r.number_in("silence_s", 0.1, 86_400.0);
         let scans: Vec<(&str, usize)> = self.scans.iter().enumerate().map(|(i, s)| (s.as_str(), i)).collect();
         // Without limits (`fleet.toml` does not parse) no scan class is known; complaining of each tag would bury the cause.
         let scan = if scans.is_empty() { r.text("scan").map(|_| 0) } else { r.choice("scan", &scans) };
+        let found = device.as_ref().and_then(|id| devices.iter().find(|d| d.id == *id));
+        let class = self.limits.zip(scan).and_then(|(limits, at)| limits.scan.get(at));
+        if let (Some(device), Some(class), Some(silence)) = (found, class, silence) {
+            self.reported_in_time(&r, device, class, silence, silence_span);
+        }
         let writable = r.opt_flag("writable").unwrap_or(false);
         if let (true, Some(((table, _), span))) = (writable, &at)
             && matches!(table, Table::Input | Table::Discrete)
@@ -497,6 +504,33 @@ impl Context<'_> {
             scan: scan?,
             writable,
         })
+    }
+
+    /// What is quiet must be heard of before it would be called stale.
+    fn reported_in_time(
+        &self,
+        r: &Reader<'_, '_>,
+        device: &Device,
+        scan: &ScanClass,
+        silence_s: f64,
+        span: Range<usize>,
+    ) {
+        let Some(limit) = self.limits.map(|l| l.data_age_s) else { return };
+        let oldest = device.oldest_s(silence_s, scan);
+        if oldest <= limit {
+            return;
+        }
+        let most = limit - (oldest - silence_s);
+        let shorter = if most >= 0.1 { format!("at most {most:.1} here, or ") } else { String::new() };
+        r.mistake(
+            span,
+            format!(
+                "this value, when quiet, can be {oldest:.1} s old before it is reported again ({silence_s} s of silence, one \
+                 scan of {} ms, {} tries of {} ms at `{}`), and from {limit} s (`data_age_s`) on it is stale",
+                scan.period_ms, device.tries, device.timeout_ms, device.id
+            ),
+            format!("{shorter}a longer `data_age_s` in `[limits]`"),
+        );
     }
 
     fn setpoint(&self, r: Reader<'_, '_>, tags: &[Tag]) -> Option<Setpoint> {

@@ -59,6 +59,11 @@ impl<'a, 'b> Reader<'a, 'b> {
         self.table.get(key)
     }
 
+    /// Where the value of this field stands, or the table where it has none.
+    pub fn span_of(&self, key: &str) -> Range<usize> {
+        self.table.get(key).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+
     fn missing(&self, key: &str, example: &str) {
         self.mistake(self.span.clone(), format!("this {} has no `{key}`", self.what), format!("`{key} = {example}`"));
     }

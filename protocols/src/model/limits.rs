@@ -37,7 +37,8 @@ pub struct Limits {
     pub movement_share: f64,
     /// Restored-within deadline by class, minutes, highest class first; 0: best effort.
     pub restore_min: [f64; 5],
-    /// Telemetry older than this is flagged.
+    /// Telemetry older than this is stale: shown as such, and nothing is decided by it. Every tag is reported more often
+    /// ([`Device::oldest_s`](super::Device::oldest_s)), which `check` makes sure of.
     pub data_age_s: f64,
     /// Scan classes.
     pub scan: Vec<ScanClass>,

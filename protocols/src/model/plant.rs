@@ -260,6 +260,18 @@ pub struct Device {
     pub certificate: Option<PathBuf>,
 }
 
+impl Device {
+    /// The longest that one transaction can take: every try, each to its end.
+    pub fn worst_transaction_ms(&self) -> u64 {
+        self.timeout_ms.saturating_mul(u64::from(self.tries))
+    }
+    /// How old a quiet and good value of this device can become, seconds: its silence has just not been over at one
+    /// scan, and the next one needs every try. What is older is not quiet, it was lost.
+    pub fn oldest_s(&self, max_silence_s: f64, scan: &ScanClass) -> f64 {
+        max_silence_s + (scan.period_ms as f64 + self.worst_transaction_ms() as f64) / 1000.0
+    }
+}
+
 /// The device watches this register and falls back to local control when it stops changing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Watchdog {

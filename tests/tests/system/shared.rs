@@ -22,7 +22,7 @@ static FLEET: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         if name == "plants/north.toml" {
             let tag = format!(
                 "tags = [\n  {{ id = \"b1.relief-limit\", device = \"plc1\", at = \"holding:{SIS_OFFSET}\", type = \"f32\", \
-                 unit = \"bar\", min = 0, max = 20, deadband = 0.1, silence_s = 30, scan = \"slow\" }},"
+                 unit = \"bar\", min = 0, max = 20, deadband = 0.1, silence_s = 5, scan = \"slow\" }},"
             );
             text = text.replacen("tags = [", &tag, 1);
         }

@@ -1,6 +1,7 @@
-// Everything that asks for a person, one click or the key "a" from its equipment. Empty in normal running.
+// Everything that asks for a person, one click or the key "a" from its equipment (pressed again, from the next
+// one's). Empty in normal running.
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { alarms } from "../alarms";
 import { live } from "../live";
 import { allPlants, dispatch, fleet } from "../store";
@@ -13,15 +14,20 @@ function go(anchor: string) {
 
 export function AlarmStrip() {
   const list = alarms(fleet.value, dispatch.value, allPlants());
-  const first = list[0]?.anchor;
+  const anchors = list.map((alarm) => alarm.anchor);
+  const listed = anchors.join(" ");
+  const next = useRef(0);
   useEffect(() => {
+    next.current = 0;
     const key = (event: KeyboardEvent) => {
       const typing = event.target instanceof HTMLInputElement;
-      if (event.key === "a" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && first) go(first);
+      if (event.key === "a" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && anchors.length > 0) {
+        go(anchors[next.current++ % anchors.length] ?? "");
+      }
     };
     document.addEventListener("keydown", key);
     return () => document.removeEventListener("keydown", key);
-  }, [first]);
+  }, [listed]);
 
   if (list.length === 0) {
     return (

@@ -1,5 +1,5 @@
-// Sets one setpoint by hand. The command goes out now or not at all: while the page is not live the button is dead, and
-// nothing is kept for later. When a POST has no answer, it is not known whether the centre took it; sending the very same
+// Sets one setpoint by hand. The command goes out now or not at all: while the page is not live or the plant
+// cannot be reached the button is dead, and nothing is kept for later. When a POST has no answer, it is not known whether the centre took it; sending the very same
 // order again then carries the same key, so that it cannot act twice.
 
 import { useSignal } from "@preact/signals";
@@ -41,7 +41,7 @@ function outcome(result: CommandResult): string {
   }
 }
 
-export function CommandForm({ plant, source }: { plant: string; source: Source }) {
+export function CommandForm({ plant, connected, source }: { plant: string; connected: boolean; source: Source }) {
   const said = useSignal<string | null>(null);
   const state = useSignal("");
   const busy = useSignal(false);
@@ -74,7 +74,7 @@ export function CommandForm({ plant, source }: { plant: string; source: Source }
 
   async function submit(event: SubmitEvent) {
     event.preventDefault();
-    if (!live.peek() || busy.peek() || setpoint === null) return;
+    if (!live.peek() || !connected || busy.peek() || setpoint === null) return;
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const value = Number(form.get("value"));
     const reason = String(form.get("reason")).trim();
@@ -103,7 +103,7 @@ export function CommandForm({ plant, source }: { plant: string; source: Source }
     <form class="command" onSubmit={submit} data-setpoint={setpoint}>
       <input name="value" type="number" step="any" inputMode="decimal" placeholder="MW" aria-label={label} title={label} required />
       <input name="reason" placeholder="reason" aria-label="Reason" maxLength={200} required />
-      <button type="submit" data-command="" disabled={!live.value || busy.value}>
+      <button type="submit" data-command="" disabled={!live.value || !connected || busy.value}>
         Set
       </button>
       {said.value && (

@@ -1,11 +1,11 @@
-// The head of the page: who leads, what was decided last and why, and what heat each class is short of.
+// The head of the page: what heat each class is short of, who leads, what was decided last and why.
 
 import { consumerShort, dispatchNormal, hasLeader, UNSERVED_MIN_MW } from "../alarms";
 import { digits, span, words } from "../format";
 import { serverNow } from "../live";
 import { allPlants, dispatch, fleet } from "../store";
 import { CLASSES, type Dispatch, type Fleet } from "../types";
-import { Mark } from "./parts";
+import { Framed, Mark, Num } from "./parts";
 
 function Leader({ f }: { f: Fleet }) {
   const name = f.leader === true ? "this centre" : hasLeader(f) ? String(f.leader) : "none";
@@ -50,7 +50,7 @@ function LastDispatch({ d }: { d: Dispatch }) {
         </div>
         <div>
           <dt>Solved in</dt>
-          <dd>{digits(d.solve_ms)} ms</dd>
+          <dd data-solve-ms={d.solve_ms ?? ""}>{d.solve_ms === null ? "no solve" : `${digits(d.solve_ms)} ms`}</dd>
         </div>
         <div>
           <dt>Age</dt>
@@ -68,50 +68,57 @@ function LastDispatch({ d }: { d: Dispatch }) {
   );
 }
 
+/** What every class is short of. A sum over what can be seen; how many consumers cannot be is said beside it. */
 function Unserved({ f, d }: { f: Fleet; d: Dispatch | null }) {
-  const short = allPlants().flatMap((p) => p.consumers ?? []).filter(consumerShort);
+  const consumers = allPlants().flatMap((p) => p.consumers ?? []);
   return (
-    <table id="unserved">
-      <caption>Unserved heat</caption>
-      <thead>
-        <tr>
-          <th>Class</th>
-          {f.plants.map((p) => (
-            <th class="number" key={p.id}>
-              {p.name} MW
-            </th>
-          ))}
-          <th class="number">All MW</th>
-          <th class="number" title="Over the horizon of the last dispatch">
-            Ahead MWh
-          </th>
-          <th class="number">Consumers</th>
-        </tr>
-      </thead>
-      <tbody>
-        {CLASSES.map((name, index) => {
-          const each = f.plants.map((p) => p.unserved_mw?.[name] ?? 0);
-          const all = each.reduce((sum, x) => sum + x, 0);
-          return (
-            <tr key={name} data-class={name}>
-              <th scope="row">
-                {index + 1} {words(name)}
+    <Framed name="Unserved heat">
+      <table id="unserved">
+        <caption>Unserved heat</caption>
+        <thead>
+          <tr>
+            <th>Class</th>
+            <th>State</th>
+            <th class="number">All MW</th>
+            {f.plants.map((p) => (
+              <th class="number" key={p.id}>
+                {p.name} MW
               </th>
-              {each.map((mw, i) => (
-                <td class="number" key={f.plants[i]?.id}>
-                  {digits(mw)}
+            ))}
+            <th class="number" title="Over the horizon of the last dispatch">
+              Ahead MWh
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {CLASSES.map((name, index) => {
+            const each = f.plants.map((p) => p.unserved_mw?.[name] ?? null);
+            const seen = each.filter((mw) => mw !== null);
+            const all = seen.length === 0 ? null : seen.reduce((sum, mw) => sum + mw, 0);
+            const mine = consumers.filter((c) => c.class === name);
+            const short = mine.filter(consumerShort).length;
+            const unseen = mine.filter((c) => c.unserved_mw === null).length;
+            const alarm = short > 0 || (all ?? 0) > UNSERVED_MIN_MW;
+            return (
+              <tr key={name} data-class={name} data-short={short} data-unseen={unseen}>
+                <th scope="row">
+                  {index + 1} {words(name)}
+                </th>
+                <td>
+                  {alarm && <Mark alarm>short: {short}</Mark>} {unseen > 0 && `✕ not seen: ${unseen}`}
+                  {!alarm && unseen === 0 && "● served"}
                 </td>
-              ))}
-              <td class="number">
-                <Mark alarm={all > UNSERVED_MIN_MW}>{digits(all)}</Mark>
-              </td>
-              <td class="number">{digits(d?.unserved_mwh?.[name])}</td>
-              <td class="number">{short.filter((c) => c.class === name).length}</td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+                <Num value={alarm || unseen === 0 ? all : null} alarm={alarm} />
+                {each.map((mw, i) => (
+                  <Num value={mw} key={f.plants[i]?.id} />
+                ))}
+                <Num value={d?.unserved_mwh?.[name]} />
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Framed>
   );
 }
 
@@ -121,11 +128,11 @@ export function FleetView() {
   if (!f) return null;
   return (
     <section id="fleet" class="fleet" tabIndex={-1} aria-label="Fleet">
-      <div>
+      <Unserved f={f} d={d} />
+      <div class="decided">
         <Leader f={f} />
         {d ? <LastDispatch d={d} /> : <p>Nothing has been dispatched yet.</p>}
       </div>
-      <Unserved f={f} d={d} />
     </section>
   );
 }

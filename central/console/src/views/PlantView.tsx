@@ -1,132 +1,136 @@
 // One plant: what holds its headers, what makes, keeps and draws heat, and the signals by which all of that is known.
 
 import { anchorOf, headerAlarm, linkText, linkUp, modeNormal } from "../alarms";
-import { digits, words } from "../format";
+import { digits, unitText, words } from "../format";
 import { fleet, plant } from "../store";
 import type { Device, Header, Main, Plant, Storage } from "../types";
 import { Consumers } from "./Consumers";
-import { BandBar, FillBar, Mark } from "./parts";
+import { BandBar, Figure, FillBar, Framed, local, Mark, Num, Value } from "./parts";
 import { Sources } from "./Sources";
 import { Tags } from "./Tags";
 
-function Headers({ plant, headers }: { plant: string; headers: Header[] }) {
+function Headers({ plant, connected, headers }: { plant: string; connected: boolean; headers: Header[] }) {
   return (
-    <table>
-      <caption>Headers</caption>
-      <thead>
-        <tr>
-          <th>Header</th>
-          <th class="wide">Process value in its band</th>
-          <th class="number">Value</th>
-          <th class="number">Nominal</th>
-          <th>Quality</th>
-          <th>Swing source</th>
-        </tr>
-      </thead>
-      <tbody>
-        {headers.map((h) => {
-          const alarm = headerAlarm(h);
-          return (
-            <tr key={h.id} id={anchorOf(plant, "header", h.id)} tabIndex={-1} data-header={h.id}>
-              <th scope="row">
-                {h.id} <small>{words(h.medium)}</small>
-              </th>
-              <td>
-                <BandBar
-                  value={h.process_value}
-                  low={h.low}
-                  high={h.high}
-                  nominal={h.nominal}
-                  label={`${digits(h.process_value)} ${h.unit}, normal ${digits(h.low)} to ${digits(h.high)}`}
-                />
-              </td>
-              <td class={`number q-${h.quality}`}>
-                {digits(h.process_value)} {h.unit}
-              </td>
-              <td class="number">{digits(h.nominal)}</td>
-              <td>{alarm ? <Mark alarm>{alarm}</Mark> : h.quality}</td>
-              <td>{h.swing}</td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    <Framed name="Headers">
+      <table>
+        <caption>Headers</caption>
+        <thead>
+          <tr>
+            <th>Header</th>
+            <th class="wide">Process value in its band</th>
+            <th class="number">Value</th>
+            <th class="number">Nominal</th>
+            <th>Quality</th>
+            <th>Swing source</th>
+          </tr>
+        </thead>
+        <tbody>
+          {headers.map((h) => {
+            const alarm = connected ? headerAlarm(h) : null;
+            return (
+              <tr key={h.id} id={anchorOf(plant, "header", h.id)} tabIndex={-1} data-header={h.id}>
+                <th scope="row">
+                  {h.id} <small>{words(h.medium)}</small>
+                </th>
+                <td>
+                  <BandBar
+                    value={h.process_value}
+                    low={h.low}
+                    high={h.high}
+                    nominal={h.nominal}
+                    label={`${digits(h.process_value)} ${unitText(h.unit)}, normal ${digits(h.low)} to ${digits(h.high)}`}
+                  />
+                </td>
+                <Num value={h.process_value} unit={h.unit} />
+                <Figure value={h.nominal} />
+                <td>{alarm ? <Mark alarm>{alarm}</Mark> : h.quality}</td>
+                <td>{local(plant, h.swing)}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Framed>
   );
 }
 
 function Storages({ plant, storages }: { plant: string; storages: Storage[] }) {
   return (
-    <table>
-      <caption>Storage</caption>
-      <thead>
-        <tr>
-          <th>Store</th>
-          <th class="wide">Level</th>
-          <th class="number">MWh</th>
-          <th class="number">of</th>
-          <th class="number">MW</th>
-          <th>Direction</th>
-        </tr>
-      </thead>
-      <tbody>
-        {storages.map((s) => (
-          <tr key={s.id} id={anchorOf(plant, "storage", s.id)} tabIndex={-1} data-storage={s.id}>
-            <th scope="row">{s.id}</th>
-            <td>
-              <FillBar value={s.level_mwh} max={s.capacity_mwh} label={`${digits(s.level_mwh)} of ${digits(s.capacity_mwh)} MWh`} />
-            </td>
-            <td class="number">{digits(s.level_mwh)}</td>
-            <td class="number">{digits(s.capacity_mwh)}</td>
-            <td class="number">{digits(s.heat_mw === null ? null : Math.abs(s.heat_mw))}</td>
-            <td>{s.heat_mw === null ? "–" : s.heat_mw > 0.005 ? "▶ discharging" : s.heat_mw < -0.005 ? "◀ charging" : "idle"}</td>
+    <Framed name="Storage">
+      <table>
+        <caption>Storage</caption>
+        <thead>
+          <tr>
+            <th>Store</th>
+            <th class="wide">Level</th>
+            <th class="number">MWh</th>
+            <th class="number">of</th>
+            <th class="number">MW</th>
+            <th>Direction</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {storages.map((s) => (
+            <tr key={s.id} id={anchorOf(plant, "storage", s.id)} tabIndex={-1} data-storage={s.id}>
+              <th scope="row">{s.id}</th>
+              <td>
+                <FillBar value={s.level_mwh} max={s.capacity_mwh} label={`${digits(s.level_mwh)} of ${digits(s.capacity_mwh)} MWh`} />
+              </td>
+              <Num value={s.level_mwh} />
+              <Figure value={s.capacity_mwh} />
+              <Num value={s.heat_mw === null ? null : Math.abs(s.heat_mw)} />
+              <td>{s.heat_mw === null ? "–" : s.heat_mw > 0.005 ? "▶ discharging" : s.heat_mw < -0.005 ? "◀ charging" : "idle"}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Framed>
   );
 }
 
 function Mains({ mains }: { mains: Main[] }) {
   return (
-    <table>
-      <caption>Mains</caption>
-      <thead>
-        <tr>
-          <th>Main</th>
-          <th>Between</th>
-          <th class="wide">Flow</th>
-          <th class="number">MW</th>
-          <th class="number">of</th>
-        </tr>
-      </thead>
-      <tbody>
-        {mains.map((m) => {
-          const back = (m.flow_mw ?? 0) < 0;
-          return (
-            <tr key={m.id} data-main={m.id}>
-              <th scope="row">{m.id}</th>
-              <td>
-                {back ? m.to : m.from} ▶ {back ? m.from : m.to}
-              </td>
-              <td>
-                <FillBar value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} max={m.cap_mw} label={`${digits(m.flow_mw)} MW`} />
-              </td>
-              <td class="number">{digits(m.flow_mw === null ? null : Math.abs(m.flow_mw))}</td>
-              <td class="number">{digits(m.cap_mw)}</td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    <Framed name="Mains">
+      <table>
+        <caption>Mains</caption>
+        <thead>
+          <tr>
+            <th>Main</th>
+            <th>Between</th>
+            <th class="wide">Flow</th>
+            <th class="number">MW</th>
+            <th class="number">of</th>
+          </tr>
+        </thead>
+        <tbody>
+          {mains.map((m) => {
+            const back = (m.flow_mw ?? 0) < 0;
+            return (
+              <tr key={m.id} data-main={m.id}>
+                <th scope="row">{m.id}</th>
+                <td>
+                  {back ? m.to : m.from} ▶ {back ? m.from : m.to}
+                </td>
+                <td>
+                  <FillBar value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} max={m.cap_mw} label={`${digits(m.flow_mw)} MW`} />
+                </td>
+                <Num value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} />
+                <Num value={m.cap_mw} />
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Framed>
   );
 }
 
-function Devices({ plant, devices }: { plant: string; devices: Device[] }) {
+function Devices({ plant, connected, devices }: { plant: string; connected: boolean; devices: Device[] }) {
   return (
     <ul class="devices" aria-label="Devices">
       {devices.map((d) => (
         <li key={d.id} id={anchorOf(plant, "device", d.id)} tabIndex={-1} data-device={d.id}>
-          {d.id} {d.up ? "● up" : <Mark alarm>silent{d.reason ? `: ${d.reason}` : ""}</Mark>}
+          {d.id} {d.up ? "● up" : <Mark alarm={connected}>{connected ? `silent${d.reason ? `: ${d.reason}` : ""}` : "? not heard"}</Mark>}
         </li>
       ))}
     </ul>
@@ -141,11 +145,15 @@ function Totals({ p }: { p: Plant }) {
     <>
       <div>
         <dt>Heat</dt>
-        <dd>{digits(line.heat_mw)} MW</dd>
+        <dd>
+          <Value value={line.heat_mw} unit="MW" />
+        </dd>
       </div>
       <div>
         <dt>Demand</dt>
-        <dd>{digits(line.demand_mw)} MW</dd>
+        <dd>
+          <Value value={line.demand_mw} unit="MW" />
+        </dd>
       </div>
     </>
   );
@@ -165,7 +173,7 @@ export function PlantView({ id }: { id: string }) {
           <div>
             <dt>Mode</dt>
             <dd data-mode={p.mode}>
-              <Mark alarm={!modeNormal(p.mode)}>{p.mode}</Mark>
+              <Mark alarm={connected && !modeNormal(p.mode)}>{p.mode}</Mark>
             </dd>
           </div>
           <div>
@@ -176,13 +184,13 @@ export function PlantView({ id }: { id: string }) {
           </div>
           <Totals p={p} />
         </dl>
-        <Devices plant={p.id} devices={p.devices ?? []} />
+        <Devices plant={p.id} connected={connected} devices={p.devices ?? []} />
       </div>
       <div class="plant-body">
         <div class="tables">
-          {any(p.sources) && <Sources plant={p.id} sources={p.sources ?? []} />}
+          {any(p.sources) && <Sources plant={p.id} connected={connected} sources={p.sources ?? []} />}
           {any(p.consumers) && <Consumers plant={p.id} consumers={p.consumers ?? []} />}
-          {any(p.headers) && <Headers plant={p.id} headers={p.headers ?? []} />}
+          {any(p.headers) && <Headers plant={p.id} connected={connected} headers={p.headers ?? []} />}
           {any(p.storages) && <Storages plant={p.id} storages={p.storages ?? []} />}
           {any(p.mains) && <Mains mains={p.mains ?? []} />}
         </div>

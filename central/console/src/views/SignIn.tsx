@@ -1,7 +1,7 @@
 // The first thing anybody sees. It says why a sign-in failed and nothing about which half of it was wrong.
 
 import { useSignal } from "@preact/signals";
-import { signIn } from "../api";
+import { sessionEnd, signIn } from "../api";
 
 export function SignIn() {
   const failed = useSignal<string | null>(null);
@@ -23,6 +23,11 @@ export function SignIn() {
   return (
     <form id="sign-in" class="sign-in" onSubmit={submit}>
       <h1>Hypocaust</h1>
+      {sessionEnd.value && (
+        <p role="status" id="session-end">
+          {sessionEnd.value}
+        </p>
+      )}
       <label>
         User
         <input name="user" autocomplete="username" required autofocus />

@@ -4,56 +4,58 @@ import { anchorOf, sourceAlarm } from "../alarms";
 import { clock, digits, words } from "../format";
 import type { Source } from "../types";
 import { CommandForm } from "./CommandForm";
-import { FillBar, Mark } from "./parts";
+import { Figure, FillBar, Framed, local, Mark, Num } from "./parts";
 
 const SHAPE: Record<string, string> = { on: "●", off: "○", purge: "◔", "light-off": "◑", "warm-up": "◕" };
 
-export function Sources({ plant, sources }: { plant: string; sources: Source[] }) {
+export function Sources({ plant, connected, sources }: { plant: string; connected: boolean; sources: Source[] }) {
   return (
-    <table>
-      <caption>Sources</caption>
-      <thead>
-        <tr>
-          <th>Source</th>
-          <th>Header</th>
-          <th>State</th>
-          <th class="wide">Heat of capacity</th>
-          <th class="number">MW</th>
-          <th class="number">of</th>
-          <th class="number">Setpoint</th>
-          <th>Heat at</th>
-          <th>Set by hand</th>
-        </tr>
-      </thead>
-      <tbody>
-        {sources.map((s) => {
-          const alarm = sourceAlarm(s);
-          return (
-            <tr key={s.id} id={anchorOf(plant, "source", s.id)} tabIndex={-1} data-source={s.id} data-state={s.state ?? "unknown"}>
-              <th scope="row">
-                {s.id} <small>{words(s.kind)}</small>
-              </th>
-              <td>{s.header}</td>
-              <td>{alarm ? <Mark alarm>{alarm}</Mark> : `${SHAPE[s.state ?? ""] ?? "?"} ${s.state ?? "unknown"}`}</td>
-              <td>
-                <FillBar
-                  value={s.heat_mw}
-                  max={s.heat_max_mw}
-                  mark={s.setpoint_mw}
-                  label={`${digits(s.heat_mw)} of ${digits(s.heat_max_mw)} MW, setpoint ${digits(s.setpoint_mw)}`}
-                />
-              </td>
-              <td class="number">{digits(s.heat_mw)}</td>
-              <td class="number">{digits(s.heat_max_mw)}</td>
-              <td class="number">{digits(s.setpoint_mw)}</td>
-              <td>{s.prediction ? clock(s.prediction.heat_at) : ""}</td>
-              <td>
-                <CommandForm plant={plant} source={s} />
-              </td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    <Framed name="Sources">
+      <table>
+        <caption>Sources</caption>
+        <thead>
+          <tr>
+            <th>Source</th>
+            <th>Header</th>
+            <th>State</th>
+            <th class="wide">Heat of capacity</th>
+            <th class="number">MW</th>
+            <th class="number">of</th>
+            <th class="number">Setpoint</th>
+            <th>Heat at</th>
+            <th>Set by hand</th>
+          </tr>
+        </thead>
+        <tbody>
+          {sources.map((s) => {
+            const alarm = sourceAlarm(s);
+            return (
+              <tr key={s.id} id={anchorOf(plant, "source", s.id)} tabIndex={-1} data-source={s.id} data-state={s.state ?? "unknown"}>
+                <th scope="row">
+                  {s.id} <small>{words(s.kind)}</small>
+                </th>
+                <td>{local(plant, s.header)}</td>
+                <td>{alarm ? <Mark alarm>{alarm}</Mark> : `${SHAPE[s.state ?? ""] ?? "?"} ${s.state ?? "unknown"}`}</td>
+                <td>
+                  <FillBar
+                    value={s.heat_mw}
+                    max={s.heat_max_mw}
+                    mark={s.setpoint_mw}
+                    label={`${digits(s.heat_mw)} of ${digits(s.heat_max_mw)} MW, setpoint ${digits(s.setpoint_mw)}`}
+                  />
+                </td>
+                <Num value={s.heat_mw} />
+                <Figure value={s.heat_max_mw} />
+                <Num value={s.setpoint_mw} />
+                <td>{s.prediction ? clock(s.prediction.heat_at) : alarm ? "? not known yet" : ""}</td>
+                <td>
+                  <CommandForm plant={plant} connected={connected} source={s} />
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Framed>
   );
 }

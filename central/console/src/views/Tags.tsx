@@ -1,9 +1,11 @@
 // The raw signals of a plant. Each row reads the signal of its own tag, so a new value redraws one row. A value that is
-// bad, uncertain or too old carries a shape, a hatch and a word; it is never shown as if it were good.
+// bad, uncertain or too old carries a shape, a hatch and a word; it is never shown as if it were good. What is too old is the
+// centre's to say, by the limit that its decisions keep; the page knows besides whether it hears of the plant at all.
 
-import { anyValue, span } from "../format";
+import { anyValue, span, unitText } from "../format";
 import { live, tick } from "../live";
-import { dataAgeMs, tag, tagIds } from "../store";
+import { tag, tagIds } from "../store";
+import { local } from "./parts";
 
 /** Age in its own component: it moves every second, its row does not. */
 function Age({ id }: { id: string }) {
@@ -15,27 +17,25 @@ function Age({ id }: { id: string }) {
 function TagRow({ id, connected }: { id: string; connected: boolean }) {
   const t = tag(id)?.value;
   if (!t) return null;
-  const limit = dataAgeMs.value;
-  // Read coarsely: the row follows the clock only where a limit is known.
-  const old = limit !== null && t.age_ms !== null && t.age_ms + Math.max(0, tick.value - t.at) > limit;
-  const stale = old || !connected || !live.value;
-  const quality = stale && t.quality === "good" ? "stale" : t.quality;
-  const word = stale && t.quality !== "good" ? `${t.quality}, stale` : quality;
+  const unheard = !connected || !live.value;
+  const stale = t.reason === "stale";
+  const quality = stale || (unheard && t.quality === "good") ? "stale" : t.quality;
+  const word = !live.value && t.quality !== "good" ? `${t.quality}, stale` : t.quality === "good" ? quality : t.quality;
   return (
     <tr>
       <th scope="row">{t.id}</th>
       <td class={`number q-${quality}`} data-tag={t.id} data-quality={quality} data-value={t.value === null ? "" : String(t.value)}>
         {anyValue(t.value)}
       </td>
-      <td>{t.unit}</td>
+      <td>{unitText(t.unit)}</td>
+      <td class="number figure">
+        <Age id={id} />
+      </td>
       <td class="quality">
         {word}
         {t.reason ? `: ${t.reason}` : ""}
       </td>
-      <td class="number">
-        <Age id={id} />
-      </td>
-      <td>{t.device}</td>
+      <td>{local(t.plant, t.device)}</td>
     </tr>
   );
 }
@@ -45,15 +45,15 @@ export function Tags({ plant, connected }: { plant: string; connected: boolean }
   return (
     <details open class="tags">
       <summary>Tags ({ids.length})</summary>
-      <div class="tag-scroll">
+      <div class="tag-scroll" role="region" aria-label="Tags" tabIndex={0}>
         <table>
           <thead>
             <tr>
               <th>Tag</th>
               <th class="number">Value</th>
               <th>Unit</th>
-              <th>Quality</th>
               <th class="number">Age</th>
+              <th>Quality</th>
               <th>Device</th>
             </tr>
           </thead>

@@ -1,7 +1,7 @@
 // The small drawings that every view shares: an analog bar, and a mark that turns into an alarm.
 
 import type { ComponentChildren } from "preact";
-import { percent } from "../format";
+import { digits, percent, unitText } from "../format";
 
 /** Text that is plain in normal running and an alarm (shape, text and only then colour) when it is not. */
 export function Mark(props: { alarm: boolean; children: ComponentChildren }) {
@@ -12,6 +12,34 @@ export function Mark(props: { alarm: boolean; children: ComponentChildren }) {
     </span>
   );
 }
+
+/** A cell with a measured number. One that is not known carries a shape and a hatch, so that a dash cannot be taken for "none". */
+export function Num(props: { value: number | null | undefined; unit?: string; alarm?: boolean }) {
+  const known = typeof props.value === "number" && Number.isFinite(props.value);
+  const text = props.unit ? `${digits(props.value)} ${unitText(props.unit)}` : digits(props.value);
+  return <td class={known ? "number" : "number q-bad"}>{props.alarm ? <Mark alarm>{text}</Mark> : text}</td>;
+}
+
+/** A cell with a figure of the fleet's file, which is true whether or not anything is heard. */
+export const Figure = (props: { value: number }) => <td class="number figure">{digits(props.value)}</td>;
+
+/** A measured number in running text. */
+export function Value(props: { value: number | null | undefined; unit: string }) {
+  const known = typeof props.value === "number" && Number.isFinite(props.value);
+  return <span class={known ? "value" : "value q-bad"}>{`${digits(props.value)} ${props.unit}`}</span>;
+}
+
+/** A table in a frame of its own: what does not fit is scrolled there and never lies over its neighbour. */
+export function Framed(props: { name: string; children: ComponentChildren }) {
+  return (
+    <div class="framed" role="region" aria-label={props.name} tabIndex={0}>
+      {props.children}
+    </div>
+  );
+}
+
+/** An id within its own plant, where the plant's name says nothing new. */
+export const local = (plant: string, id: string): string => (id.startsWith(`${plant}.`) ? id.slice(plant.length + 1) : id);
 
 /** A moving pointer against the band of normal running. */
 export function BandBar(props: { value: number | null; low: number; high: number; nominal: number; label: string }) {
