@@ -10,7 +10,7 @@ SPEED ?= 1
 DATA ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console build demo drills test fmt lint
+.PHONY: help setup console build demo drills test bench-loop soak fmt lint
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,13 @@ drills: ## run the drill of every runbook in the simulated world; lines in runbo
 test: setup build ## set up and run every test, those against real servers included
 	cd central/console && npm run --silent typecheck && npm test --silent
 	cargo test --workspace
+
+bench-loop: build ## figures of the running programs: cycle, values a second, memory and CPU of each; two minutes
+	cargo bench --profile dev -p hypocaust-tests --bench loop
+
+SEEDS ?= 201..1200
+soak: ## more random worlds than the tests run; SEEDS=201..1200, some two seconds each and core
+	HYPOCAUST_SEEDS='$(SEEDS)' cargo test -p hypocaust-tests --test worlds -- --nocapture in_every_world
 
 fmt: ## format
 	cargo fmt --all

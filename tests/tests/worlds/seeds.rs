@@ -7,16 +7,25 @@ use hypocaust_sim::world::{Makers, World};
 use hypocaust_tests::checks;
 use hypocaust_tests::faults::schedule;
 use hypocaust_tests::heat::{Look, Watch};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 const LENGTH_MS: i64 = 600_000;
 const LOOK_MS: i64 = 500;
-const SEEDS: u64 = 200;
+/// What the tests run; `HYPOCAUST_SEED=7` runs one, `HYPOCAUST_SEEDS=201..1200` more of them.
+const SEEDS: RangeInclusive<u64> = 1..=200;
 
 fn seeds() -> Vec<u64> {
-    match std::env::var("HYPOCAUST_SEED") {
-        Ok(seed) => vec![seed.parse().expect("HYPOCAUST_SEED is a whole number")],
-        Err(_) => (1..=SEEDS).collect(),
+    let named = |name| std::env::var(name).ok();
+    let whole =
+        |text: &str| text.trim().parse().unwrap_or_else(|_| panic!("{text:?} is no seed: write a whole number"));
+    match (named("HYPOCAUST_SEED"), named("HYPOCAUST_SEEDS")) {
+        (Some(seed), _) => vec![whole(&seed)],
+        (None, Some(range)) => {
+            let (first, last) = range.split_once("..").expect("HYPOCAUST_SEEDS is FIRST..LAST, such as 201..1200");
+            (whole(first)..=whole(last)).collect()
+        }
+        (None, None) => SEEDS.collect(),
     }
 }
 
