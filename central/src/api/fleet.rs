@@ -1,10 +1,10 @@
 //! Routes that ask the domain: fleet, plants, tags, dispatch, commands.
 
-use super::live::{self, Look};
+use super::live;
 use super::problem::ProblemView;
-use super::{NoQuery, Problem, asked};
+use super::{NoQuery, Problem, asked, plain};
 use crate::domain::view::{CommandView, DispatchView, FleetView, PlantView, TagView};
-use crate::domain::{Domain, Rejection, Request};
+use crate::domain::{Rejection, Request};
 use crate::shell::leader::{Gone, Handle};
 use crate::users::Session;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -12,7 +12,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use hypocaust_protocols::model::{Millis, PlantId, TagId};
+use hypocaust_protocols::model::{PlantId, TagId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -31,24 +31,9 @@ pub fn routes(leader: Handle) -> Router {
         .merge(live)
 }
 
-fn plain<T: Serialize>(value: T) -> Value {
-    serde_json::to_value(value).expect("a view is plain data and always has a JSON form")
-}
-
 impl From<Gone> for Problem {
     fn from(gone: Gone) -> Problem {
         Problem::unavailable(&gone)
-    }
-}
-
-/// Everything at one moment, for the console.
-pub(super) fn look(domain: &Domain, now: Millis) -> Look {
-    let plants = domain.fleet().plants.iter();
-    Look {
-        fleet: plain(domain.fleet_view(now)),
-        plants: plants.map(|p| (p.id.to_string(), plain(domain.plant_view(p.id.as_str(), now)))).collect(),
-        tags: domain.tag_views(None, "", now).into_iter().map(|tag| (tag.id.clone(), tag)).collect(),
-        dispatch: plain(domain.dispatch_view()),
     }
 }
 

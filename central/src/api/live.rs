@@ -4,14 +4,15 @@
 //! One look at the domain serves every open page ([`Looks`]), and nobody looks while none is open. A connection outlives
 //! the request that opened it, so each asks every second whether its session still holds, and ends with it.
 
-use super::fleet::look;
-use super::{Admitted, OVER};
+use super::{Admitted, OVER, plain};
+use crate::domain::Domain;
 use crate::domain::view::TagView;
 use crate::shell::leader::Handle;
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
+use hypocaust_protocols::model::Millis;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,7 +117,7 @@ impl Looks {
                 self.wanted.notified().await;
             }
             every.tick().await;
-            let seen = leader.ask(move |domain, now| (now.rfc3339(), look(domain, now))).await;
+            let seen = leader.ask(move |domain, now| (now.rfc3339(), Look::of(domain, now))).await;
             let Ok((time, look)) = seen else { break };
             self.moments.send_replace(Latest::Seen(Arc::new(Moment { number, time, look })));
         }
@@ -135,6 +136,17 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// Everything at one moment.
+    fn of(domain: &Domain, now: Millis) -> Look {
+        let plants = domain.fleet().plants.iter();
+        Look {
+            fleet: plain(domain.fleet_view(now)),
+            plants: plants.map(|p| (p.id.to_string(), plain(domain.plant_view(p.id.as_str(), now)))).collect(),
+            tags: domain.tag_views(None, "", now).into_iter().map(|tag| (tag.id.clone(), tag)).collect(),
+            dispatch: plain(domain.dispatch_view()),
+        }
+    }
+
     /// What is new since `before`, as a frame; all of it, as a snapshot, where there is no before.
     fn changes(&self, before: Option<&Look>) -> Option<Value> {
         let mut frame = serde_json::Map::new();

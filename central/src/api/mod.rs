@@ -112,6 +112,11 @@ fn health(gate: Gate) -> Router {
     Router::new().route("/health/live", get(live)).route("/health/ready", get(ready)).with_state(gate)
 }
 
+/// A view as it goes out.
+fn plain<T: Serialize>(value: T) -> serde_json::Value {
+    serde_json::to_value(value).expect("a view is plain data and always has a JSON form")
+}
+
 /// The query of a route that has parameters.
 fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     query.map(|q| q.0).map_err(|e| Problem::invalid(e.body_text()))

@@ -133,7 +133,9 @@ impl Guarded {
         }
         // A flag has no travel however short the time: infinity times nothing would not be a number.
         let reach = if velocity.is_finite() { velocity * dt_ms as f64 / 1000.0 } else { f64::INFINITY };
-        let next = if (target - from).abs() <= reach { target } else { from + reach.copysign(target - from) };
+        // A rest that the register cannot tell is gone with the step before it.
+        let last = (target - from).abs() <= reach + self.resolution();
+        let next = if last { target } else { from + reach.copysign(target - from) };
         // Where the plant stands outside of the bounds, the first step is onto the bound: what is written is always within.
         let next = next.clamp(self.setpoint.min, self.setpoint.max);
         (!fail_safe || self.is_safer(next, from)).then_some(next)
