@@ -226,6 +226,10 @@ fn start(
     }
     // A start is asked for by the change from 0 to 1, so a request that still stands is taken back first.
     if image.good(fleet, &setpoint, now) == Some(1.0) && r.phase != Phase::Requested {
+        // It may be taken back already and only not have been seen.
+        if state.wanted.get(&setpoint).is_some_and(|w| w.value == 0.0 && now.since(w.at) < REPEAT_MS) {
+            return r.phase.clone();
+        }
         *action = Some((Action::Set { setpoint, value: 0.0 }, "take the old start request back".into()));
         return r.phase.clone();
     }

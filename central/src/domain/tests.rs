@@ -351,6 +351,26 @@ fn a_tripped_source_is_brought_back_step_by_step() {
 }
 
 #[test]
+fn an_old_start_request_is_taken_back_once() {
+    let mut b = bench(Judges::ours());
+    b.seconds(30);
+    b.trip_b1();
+    b.seconds(30);
+    b.state_of("north.b1", SourceState::Off);
+    for t in ["a", "b", "c"] {
+        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
+    }
+    // The register shows the old request for some seconds after it was taken back.
+    b.seconds(8);
+    let back = Action::Set { setpoint: id("north.b1.start"), value: 0.0 };
+    assert_eq!(b.commands.iter().filter(|c| c.action == back).count(), 1);
+    b.tags.insert(id("north.b1.start"), 0.0);
+    b.seconds(3);
+    let start = Action::Set { setpoint: id("north.b1.start"), value: 1.0 };
+    assert_eq!(b.commands.iter().filter(|c| c.action == start).count(), 1);
+}
+
+#[test]
 fn what_is_not_heard_of_goes_stale_at_the_data_age_and_not_before() {
     let mut b = bench(Judges::ours());
     b.seconds(3);
