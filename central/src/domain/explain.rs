@@ -39,7 +39,9 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
         for limit in new.binding.iter().filter(|b| b.stage == class.name()).take(MOST) {
             say.push(format!(
                 "{} of {} holds {class} back; 1 MW more would save {:.2} MWh.",
-                limit.limit, limit.owner, limit.worth
+                in_words(&limit.limit),
+                limit.owner,
+                limit.worth
             ));
         }
     }
@@ -65,4 +67,20 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
         }
     }
     say
+}
+
+/// A limit of the case as an operator would call it.
+fn in_words(limit: &str) -> &str {
+    match limit {
+        "heat_max" => "The available heat",
+        "cap" | "cap_reverse" => "The capacity",
+        "ramp_up_per_h" => "The ramp up",
+        "ramp_down_per_h" => "The ramp down",
+        "charge_max" => "The charging rate",
+        "discharge_max" => "The discharging rate",
+        "capacity_mwh" => "The content",
+        "max_import" => "The import limit",
+        "max_export" => "The export limit",
+        other => other,
+    }
 }

@@ -160,6 +160,12 @@ pub fn shorts(fleet: &Fleet, now: Millis, built: &Built, solution: &Solution) ->
         .collect()
 }
 
+/// Is this limit worth telling people of? What dispatch keeps for itself is not, nor a main that runs one way only.
+fn tells(fleet: &Fleet, binding: &Binding) -> bool {
+    let one_way = |id: &str| fleet.mains.iter().any(|m| m.id.as_str() == id && m.cap_reverse_mw == 0.0);
+    !(is_inventory(&binding.owner) || binding.limit == "cap_reverse" && one_way(&binding.owner))
+}
+
 /// The schedule of a solution that has passed its check.
 pub fn from_solution(fleet: &Fleet, image: &Image, built: &Built, solution: &Solution, now: Millis) -> Schedule {
     let short = shorts(fleet, now, built, solution);
@@ -187,7 +193,7 @@ pub fn from_solution(fleet: &Fleet, image: &Image, built: &Built, solution: &Sol
             .iter()
             .filter_map(|(id, series)| Some((HeaderId::new(id).ok()?, *series.first()?)))
             .collect(),
-        binding: solution.binding.iter().filter(|b| !is_inventory(&b.owner)).take(12).cloned().collect(),
+        binding: solution.binding.iter().filter(|b| tells(fleet, b)).take(12).cloned().collect(),
         certificate: Some(solution.certificate),
         solve_ms: solution.solver.ms,
         proven: built.proven,
