@@ -51,5 +51,8 @@ golden! {
     missing_certificate_file: "plants/north.toml", "tries = 3\n" => "tries = 3\ncertificate = \"certs/plc1.pem\"\n";
     many_at_once: "plants/south.toml", "schema = \"plant/1\"\nid = \"south\"" => "schema = \"plant/2\"\nid = \"south\"\ncolour = \"grey\"\nnane = 3";
     silence_longer_than_data_age: "plants/north.toml", "deadband = 0.02, silence_s = 5" => "deadband = 0.02, silence_s = 30";
+    one_shed_setpoint_for_two: "plants/north.toml", "shed_setpoint = \"tracing.cap-sp\"" => "shed_setpoint = \"mill.cap-sp\"";
+    one_heat_for_two_sources: "plants/north.toml", "heat = \"b2.heat\"" => "heat = \"b1.heat\"";
+    two_devices_at_one_endpoint: "plants/north.toml", "endpoint = \"127.0.0.1:5021\"\nunit_id = 7" => "endpoint = \"127.0.0.1:5020\"\nunit_id = 1";
     not_toml: "fleet.toml", "co2_price = 70.0" => "co2_price = = 70.0";
 }

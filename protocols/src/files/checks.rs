@@ -54,7 +54,25 @@ struct Reference {
     kind: Kind,
     id: String,
     place: Place,
+    /// The field that it stands in, where the field makes the tag its own.
+    role: Option<&'static str>,
 }
+
+/// Fields that say what a tag *is*: a tag is the value of one thing. (Alarms, trips and interlocks only look at it.)
+const ROLES: [&str; 12] = [
+    "process_value",
+    "heat",
+    "state",
+    "setpoint",
+    "start_request",
+    "level",
+    "asked",
+    "served",
+    "shed_setpoint",
+    "flow",
+    "open",
+    "counter",
+];
 
 /// Every name that was given and every name that was used.
 #[derive(Default)]
@@ -111,7 +129,7 @@ impl Scope {
         new: fn(&str) -> Result<T, InvalidId>,
     ) -> Option<T> {
         let text = r.text(key)?;
-        self.refer_text(r, text, kind, plant, new)
+        self.refer_as(r, text, kind, plant, new, Some(key))
     }
 
     pub fn opt_refer<T>(
@@ -123,21 +141,35 @@ impl Scope {
         new: fn(&str) -> Result<T, InvalidId>,
     ) -> Option<T> {
         let text = r.opt_text(key)?;
-        self.refer_text(r, text, kind, plant, new)
+        self.refer_as(r, text, kind, plant, new, Some(key))
     }
 
     pub fn refer_text<T>(
+        &self,
+        r: &Reader<'_, '_>,
+        text: At<String>,
+        kind: Kind,
+        plant: Option<&str>,
+        new: fn(&str) -> Result<T, InvalidId>,
+    ) -> Option<T> {
+        self.refer_as(r, text, kind, plant, new, None)
+    }
+
+    fn refer_as<T>(
         &self,
         r: &Reader<'_, '_>,
         mut text: At<String>,
         kind: Kind,
         plant: Option<&str>,
         new: fn(&str) -> Result<T, InvalidId>,
+        key: Option<&'static str>,
     ) -> Option<T> {
         text.value = qualify(plant, &text.value);
         let place = Place { file: r.file, span: text.span.clone() };
         let id = self.id(r, text.clone(), new)?;
-        self.references.borrow_mut().push(Reference { kind, id: text.value, place });
+        let value = matches!(kind, Kind::Tag(_) | Kind::Setpoint(_));
+        let role = key.filter(|key| value && ROLES.contains(key));
+        self.references.borrow_mut().push(Reference { kind, id: text.value, place, role });
         Some(id)
     }
 
@@ -163,7 +195,9 @@ struct Checker<'c> {
 pub(super) fn check(fleet: &Fleet, scope: &Scope, report: &RefCell<Report>) {
     let checker = Checker { fleet, scope, report };
     checker.names();
+    checker.roles();
     checker.registers();
+    checker.devices();
     checker.headers();
     checker.mains();
 }
@@ -196,6 +230,42 @@ impl Checker<'_> {
                     &reference.place,
                     format!("the unit of `{}` does not fit: it is in {}", reference.id, tag.unit.symbol()),
                     format!("a tag in {}", wanted.join(" or ")),
+                );
+            }
+        }
+    }
+
+    /// No tag is the value of two things: what sheds one consumer must not shed another.
+    fn roles(&self) {
+        let mut taken: BTreeMap<&str, &'static str> = BTreeMap::new();
+        let references = self.scope.references.borrow();
+        for (reference, role) in references.iter().filter_map(|r| Some((r, r.role?))) {
+            if let Some(earlier) = taken.insert(&reference.id, role) {
+                let whose =
+                    if earlier == role { "something else".to_owned() } else { format!("something (`{earlier}`)") };
+                self.say(
+                    &reference.place,
+                    format!("`{}` is the `{role}` here and belongs to {whose} already", reference.id),
+                    "a tag of its own for each".into(),
+                );
+            }
+        }
+    }
+
+    /// No two devices answer at one endpoint under one unit.
+    fn devices(&self) {
+        let mut taken: BTreeMap<(&str, u8), &DeviceId> = BTreeMap::new();
+        for device in self.fleet.plants.iter().flat_map(|p| &p.devices) {
+            if let Some(other) = taken.insert((&device.endpoint, device.unit_id), &device.id)
+                && let Some(place) = self.scope.place(Kind::Device, device.id.as_str())
+            {
+                self.say(
+                    &place,
+                    format!(
+                        "`{}` and `{other}` both are unit {} at {}: one would get what is meant for the other",
+                        device.id, device.unit_id, device.endpoint
+                    ),
+                    "an `endpoint` or a `unit_id` of its own for each".into(),
                 );
             }
         }
@@ -251,6 +321,7 @@ impl Checker<'_> {
             .iter()
             .flat_map(|p| p.sources.iter().map(|s| s.header.as_str()))
             .chain(self.fleet.mains.iter().map(|m| m.to.as_str()))
+            .chain(self.fleet.mains.iter().filter(|m| m.cap_reverse_mw > 0.0).map(|m| m.from.as_str()))
             .collect();
         for plant in &self.fleet.plants {
             for header in &plant.headers {
@@ -278,40 +349,38 @@ impl Checker<'_> {
         }
     }
 
-    /// Mains form no circle: heat that can run in a ring has no price and no direction.
+    /// Mains form no circle, whichever way they run: heat that can run in a ring has no price and no direction.
     fn mains(&self) {
-        let mut out: BTreeMap<&str, Vec<&Main>> = BTreeMap::new();
-        for main in &self.fleet.mains {
-            out.entry(main.from.as_str()).or_default().push(main);
-        }
-        let mut told: BTreeSet<Vec<&str>> = BTreeSet::new();
-        for start in &self.fleet.mains {
-            let mut paths: Vec<Vec<&Main>> = vec![vec![start]];
-            while let Some(path) = paths.pop() {
-                let end = path[path.len() - 1].to.as_str();
-                if end == start.from.as_str() {
-                    let mut ring: Vec<&str> = path.iter().map(|m| m.id.as_str()).collect();
-                    let shown = ring.join(" -> ");
-                    ring.sort_unstable();
-                    if told.insert(ring)
-                        && let Some(place) = self.scope.place(Kind::Main, start.id.as_str())
-                    {
-                        self.say(
-                            &place,
-                            format!("the mains run in a circle: {shown} -> {}", start.id),
-                            "one main with `cap_reverse_mw` where heat may flow both ways".into(),
-                        );
-                    }
-                    continue;
-                }
-                for next in out.get(end).into_iter().flatten() {
-                    if !path.iter().any(|m| m.id == next.id) {
-                        let mut longer = path.clone();
-                        longer.push(next);
-                        paths.push(longer);
-                    }
-                }
-            }
+        for (i, main) in self.fleet.mains.iter().enumerate() {
+            let Some(path) = way(&self.fleet.mains[..i], main.to.as_str(), main.from.as_str()) else { continue };
+            let Some(place) = self.scope.place(Kind::Main, main.id.as_str()) else { continue };
+            let ring: Vec<&str> = path.iter().map(|m| m.id.as_str()).collect();
+            self.say(
+                &place,
+                format!("the mains run in a circle: {} -> {} -> {}", main.id, ring.join(" -> "), main.id),
+                "one main between two headers, with `cap_reverse_mw` where heat may flow both ways".into(),
+            );
         }
     }
+}
+
+/// The mains that lead from one header to another, in either direction.
+fn way<'m>(mains: &'m [Main], from: &str, to: &str) -> Option<Vec<&'m Main>> {
+    let mut paths: Vec<(String, Vec<&Main>)> = vec![(from.to_owned(), Vec::new())];
+    while let Some((end, path)) = paths.pop() {
+        if end == to {
+            return Some(path);
+        }
+        for next in mains.iter().filter(|m| !path.iter().any(|p| p.id == m.id)) {
+            let far = match end.as_str() {
+                end if end == next.from.as_str() => &next.to,
+                end if end == next.to.as_str() => &next.from,
+                _ => continue,
+            };
+            let mut longer = path.clone();
+            longer.push(next);
+            paths.push((far.to_string(), longer));
+        }
+    }
+    None
 }
