@@ -401,6 +401,32 @@ mod tests {
     }
 
     #[test]
+    fn on_local_control_the_plant_keeps_itself_warm() {
+        let mut p = plants();
+        p.physics.storages[0].setpoint = 2.0;
+        p.physics.consumers[3].cap = 1.5;
+        let source = |p: &Plants, id: &str| {
+            p.physics.sources.iter().position(|s| s.spec.id.as_str() == id).expect("a source of the sample fleet")
+        };
+        let (b1, b2) = (source(&p, "north.b1"), source(&p, "north.b2"));
+        (p.physics.sources[b1].setpoint, p.physics.sources[b2].setpoint) = (5.0, 3.0);
+        // Nobody counts.
+        p.step(5_001, 1_000);
+        assert!(p.has_fallen_back("north.plc1") && p.has_fallen_back("north.plc2"));
+        assert_eq!(p.physics.storages[0].setpoint, 0.0, "a store rests");
+        assert_eq!(
+            p.physics.sources[b1].setpoint, p.physics.sources[b1].spec.proven_mw,
+            "the swing source has its band"
+        );
+        assert_eq!(p.physics.sources[b2].setpoint, 3.0, "another holds what it had");
+        assert_eq!(p.physics.consumers[3].cap, 1.5, "caps stay");
+        let header = p.physics.sources[b2].header;
+        p.physics.headers[header].value = p.physics.headers[header].spec.low - 0.5;
+        p.step(1_000, 100);
+        assert_eq!(p.physics.sources[b2].setpoint, p.physics.sources[b2].spec.proven_mw, "a low header needs it");
+    }
+
+    #[test]
     fn the_high_limit_shuts_the_fuel_and_leaves_the_setpoint() {
         let mut p = plants();
         let b2 = p.physics.sources.iter().position(|s| s.spec.id.as_str() == "north.b2").expect("the source");

@@ -1,8 +1,11 @@
 //! What must hold of every world. Each check says in words what is wrong.
 
-use hypocaust_protocols::model::SetpointId;
-use hypocaust_protocols::wire::Verdict;
-use hypocaust_sim::world::{World, Wrote};
+use hypocaust_edge::core::Event;
+use hypocaust_edge::core::contingency::Origin;
+use hypocaust_protocols::model::{PlantId, SetpointId};
+use hypocaust_protocols::wire::{Loss, Table, Verdict};
+use hypocaust_sim::fault::Fault;
+use hypocaust_sim::world::{Happening, STEP_MS, World, Wrote};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The journal verifies, and its fold is the leader's state.
@@ -54,6 +57,74 @@ pub fn samples(world: &World) -> Result<(), String> {
         Some((plant, boot, seq)) => Err(format!("{plant}: {boot}:{seq} was never spooled")),
         None => Ok(()),
     }
+}
+
+/// Every trip of a source that a running, seeing edge had time to see was acted on within a scan and the trip's own delay:
+/// by the row of the table that the edge had, or by its own rules where it had none.
+pub fn trips(world: &World, happened: &[(i64, Happening)]) -> Result<(), String> {
+    let disturbed = |plant: &PlantId, at: i64| {
+        happened.iter().any(|(t, what)| match what {
+            Happening::EdgeCrash { plant: p, down_ms } => p == plant && (t - 2_000..t + down_ms + 5_000).contains(&at),
+            // What a plant shows may be wrong, or not be shown, until long after.
+            Happening::Plant(p, Fault::Stick { .. } | Fault::Drift { .. } | Fault::Silence { .. }) => {
+                p == plant && *t <= at
+            }
+            // A restore so soon takes the condition away, one within the last seconds leaves the trip latched.
+            Happening::Plant(p, Fault::Restore { .. }) => p == plant && (t - 3_000..t + 60_000).contains(&at),
+            // A second trip of a source that is tripped already is none.
+            Happening::Plant(p, Fault::Trip { .. }) => p == plant && *t < at,
+            _ => false,
+        })
+    };
+    let scan_ms = world.fleet.limits.scan.iter().map(|s| s.period_ms).min().unwrap_or(0) as i64;
+    for (at, what) in happened {
+        let Happening::Plant(plant, Fault::Trip { name }) = what else { continue };
+        if disturbed(plant, *at) {
+            continue;
+        }
+        let spec = world.fleet.plant(plant.as_str()).expect("a plant of the fleet");
+        let Some(trip) = spec.trips.iter().find(|t| t.source.as_str() == name) else { continue };
+        let within = scan_ms + trip.on_delay_ms as i64 + 2 * STEP_MS;
+        let found = world.events.iter().find_map(|(t, p, event)| match event {
+            Event::Acted { lost, origin, moves } if p == plant && lost.contains(trip.id.as_str()) && t >= at => {
+                Some((t - at, origin, moves))
+            }
+            _ => None,
+        });
+        let Some((late, origin, moves)) = found else {
+            return Err(format!("{plant}: nothing was done about {}, which tripped at {at} ms", trip.id));
+        };
+        if late > within {
+            return Err(format!("{plant}: {} was acted on {late} ms after the trip; {within} ms are allowed", trip.id));
+        }
+        let lost = Loss::Source(trip.source.clone());
+        let row =
+            table_at(world, happened, plant, *at).and_then(|t| t.contingencies.into_iter().find(|c| c.lost == lost));
+        match row {
+            Some(row) if *origin != Origin::Table || row.moves != *moves => {
+                return Err(format!(
+                    "{plant}: about {} it did {moves:?}, where its table says {:?}",
+                    trip.id, row.moves
+                ));
+            }
+            None if *origin == Origin::Table => {
+                return Err(format!("{plant}: what was done about {} stood in no table that came", trip.id));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The table that this edge had then: the newest that came since it was last started.
+fn table_at(world: &World, happened: &[(i64, Happening)], plant: &PlantId, at: i64) -> Option<Table> {
+    let crashed = happened.iter().filter_map(|(t, what)| match what {
+        Happening::EdgeCrash { plant: p, .. } if p == plant && *t <= at => Some(*t),
+        _ => None,
+    });
+    let since = crashed.max().unwrap_or(0);
+    let came = world.tables.iter().filter(|(t, p, _)| p == plant && (since..=at).contains(t));
+    came.filter_map(|(_, _, signed)| serde_json::from_str::<Table>(&signed.body).ok()).max_by_key(|t| (t.epoch, t.tick))
 }
 
 /// No leader stepped down: each had an epoch above all that any edge knew, and nobody else wrote to its journal.

@@ -40,6 +40,8 @@ pub struct Guarded {
     /// Units per second in normal running; infinite for flags, which have no travel.
     velocity: f64,
     fail_safe_velocity: f64,
+    /// The most that one unit is loaded with in normal running, where this is a source's setpoint.
+    unit_load: Option<f64>,
 }
 
 impl Guarded {
@@ -52,7 +54,9 @@ impl Guarded {
         let velocity =
             if flag { f64::INFINITY } else { setpoint.velocity_per_s.min(unit_velocity(&fleet.limits, tag.unit)) };
         let fail_safe_velocity = if flag { f64::INFINITY } else { setpoint.fail_safe_velocity_per_s };
-        let mut guarded = Self { setpoint, tag, span, forbidden: None, velocity, fail_safe_velocity };
+        let source = plant.sources.iter().find(|s| s.setpoint == *id);
+        let unit_load = source.map(|s| fleet.limits.unit_load_max * s.heat_max_mw);
+        let mut guarded = Self { setpoint, tag, span, forbidden: None, velocity, fail_safe_velocity, unit_load };
         guarded.forbidden = guarded.forbids(plant);
         Some(guarded)
     }
@@ -117,6 +121,18 @@ impl Guarded {
         self.absolute(value, image)?;
         if writer == Writer::FailSafe {
             return Ok(());
+        }
+        // Beyond it only dispatch goes (and its procedures), when the upper classes would be short otherwise.
+        if let (Writer::Operator | Writer::SubAgent, Some(most)) = (writer, self.unit_load)
+            && value > most + self.resolution()
+        {
+            return Err(refusal(
+                "bounds",
+                format!(
+                    "{value} MW is beyond {most} MW, the most that one unit is loaded with in normal running; when the upper \
+                     classes would be short otherwise, dispatch goes to the proven rating by itself"
+                ),
+            ));
         }
         match alarms.blocking(&self.setpoint.tag) {
             Some(alarm) => Err(refusal("alarm", format!("the alarm {alarm} stands and blocks {}", self.setpoint.tag))),

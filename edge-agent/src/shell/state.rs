@@ -114,6 +114,15 @@ impl State {
 mod tests {
     use super::*;
 
+    /// `kill -9` leaves the kernel's cache alone, so no test of a crash can see this.
+    #[tokio::test]
+    async fn what_is_promised_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = pool(&folder.path().join("a.db"), false).await.unwrap();
+        let full: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(&pool).await.unwrap();
+        assert_eq!(full, 2, "FULL");
+    }
+
     #[tokio::test]
     async fn boots_rise_over_a_clock_that_falls_and_the_memory_comes_back() {
         let folder = tempfile::tempdir().unwrap();

@@ -34,6 +34,8 @@ use rand_core::{Rng, SeedableRng};
 /// Energy that went through the plants since the beginning, MWh: what a conservation check adds up.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Ledger {
+    /// Fuel and power that the sources took in for it.
+    pub intake: f64,
     pub made: f64,
     pub drawn: f64,
     pub lost: f64,
@@ -155,6 +157,7 @@ impl Enterprise {
             }
             source.step(dt_s, &self.headers[source.header]);
             balance[source.header] += source.heat;
+            self.ledger.intake += source.intake() * dt_h;
             self.ledger.made += source.heat * dt_h;
         }
         for (header, balance) in self.headers.iter_mut().zip(balance) {

@@ -145,3 +145,22 @@ fn lightings_that_always_fail_lock_out_and_none_fail_by_default() {
         assert_eq!(source(&mut e, "north.b2").state, end);
     }
 }
+
+#[test]
+fn what_is_taken_in_follows_the_curves_of_efficiency() {
+    let mut e = small();
+    // A boiler at 40 and 80 % of its load, a heat pump, an engine, waste heat: 0.905, 0.918, COP 3.2, 0.44, nothing.
+    for (load, efficiency) in [(3.2, 0.905), (6.4, 0.918)] {
+        source(&mut e, "north.b2").setpoint = load;
+        run(&mut e, 900);
+        let b2 = source(&mut e, "north.b2");
+        assert!((b2.intake() - load / efficiency).abs() < 1e-6, "{} MW for {load} MW", b2.intake());
+    }
+    for (id, factor) in [("north.hp1", 1.0 / 3.2), ("north.chp1", 1.0 / 0.44), ("south.wh1", 0.0)] {
+        let s = source(&mut e, id);
+        assert!(s.heat > 0.0 && (s.intake() - s.heat * factor).abs() < 0.02 * s.heat, "{id}: {} MW", s.intake());
+    }
+    let (before, now) = (e.ledger.intake, e.sources.iter().map(Source::intake).sum::<f64>());
+    run(&mut e, 36);
+    assert!((e.ledger.intake - before - now * 0.01).abs() < 0.001, "36 s are a hundredth of an hour");
+}

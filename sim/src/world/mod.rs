@@ -108,6 +108,8 @@ pub struct World {
     /// Commands as they left the centre.
     pub commands: Vec<(i64, PlantId, Signed)>,
     pub stepped_down: Vec<String>,
+    /// Contingency tables as they came to the edges.
+    pub tables: Vec<(i64, PlantId, Signed)>,
     /// What the edges told.
     pub events: Vec<(i64, PlantId, hypocaust_edge::core::Event)>,
     make_edge: MakeEdge,
@@ -138,6 +140,7 @@ impl World {
             outcomes: Vec::new(),
             commands: Vec::new(),
             stepped_down: Vec::new(),
+            tables: Vec::new(),
             events: Vec::new(),
             solve_ms: SOLVE_MS,
             make_edge: makers.edge,

@@ -70,6 +70,9 @@ impl World {
         match message {
             Message::ToEdge(plant, input) => {
                 if let Some(i) = self.sites.iter().position(|s| s.plant == plant && s.link) {
+                    if let Input::Table(signed) = &input {
+                        self.tables.push((self.now, plant, signed.clone()));
+                    }
                     self.tell_edge(i, input);
                 }
             }

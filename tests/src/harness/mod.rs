@@ -15,6 +15,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{LazyLock, mpsc};
@@ -184,6 +185,8 @@ impl Demo {
             .arg("--data")
             .arg(&data)
             .stdin(Stdio::null())
+            // A group of its own, as a terminal gives it.
+            .process_group(0)
             .stdout(output(folder.path(), "stdout"))
             .stderr(output(folder.path(), "stderr"));
         // The death signal follows the thread that forked; this one ends with the demo or with the test binary.
@@ -414,12 +417,14 @@ impl Demo {
         self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv_timeout(limit).is_ok()
     }
 
-    /// Asks the supervisor to stop and waits for it; gives the exit within which nothing may be left.
+    /// Ctrl-C, which a terminal sends to the whole group, the children too; waits for the end.
     pub fn stop(&self) {
-        signal(self.pid, nix::sys::signal::Signal::SIGTERM);
+        let group = nix::unistd::Pid::from_raw(i32::try_from(self.pid).expect("a process id"));
+        // It may have ended by itself, which is what is wanted.
+        let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGINT);
         if !self.ends_within(Duration::from_secs(30)) && runs(self.pid) {
             signal(self.pid, nix::sys::signal::Signal::SIGKILL);
-            panic!("the demo did not stop within 30 s of SIGTERM:\n{}", self.said());
+            panic!("the demo did not stop within 30 s of SIGINT:\n{}", self.said());
         }
     }
 }

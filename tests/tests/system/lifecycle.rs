@@ -20,7 +20,7 @@ fn a_demo_is_ready_in_time_and_leaves_nothing_behind() {
     let _turn = turn();
     let demo = Demo::start(Options::default());
     say(&format!("ready after {:.1} s", demo.ready_after.as_secs_f64()));
-    assert!(demo.ready_after < Duration::from_secs(20), "ready only after {:?}", demo.ready_after);
+    assert!(demo.ready_after < Duration::from_secs(10), "ready only after {:?}", demo.ready_after);
     let said = demo.said();
     let pids = all_pids(&demo);
     assert_eq!(pids.len(), 5, "broker, plants, centre and two edges: {:?}", demo.processes());

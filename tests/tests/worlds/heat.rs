@@ -10,6 +10,7 @@ use hypocaust_protocols::model::{Class, Fleet, Millis, PlantId, TagId};
 use hypocaust_protocols::wire::{VerifyingKey, metric};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Centre, EdgeNode, Happening, Makers, World};
+use hypocaust_tests::checks;
 use hypocaust_tests::heat::{Look, Watch, unforced};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -159,6 +160,51 @@ fn a_trip_is_met_from_the_table_within_a_scan_and_its_delay_even_early() {
     let (origin, after) = acted(10_000, Makers { centre, ..Makers::default() });
     assert_eq!(origin, Some(Origin::LocalRules), "without a table it acts on its own, as fast");
     assert!(after <= 1_100, "{after} ms");
+}
+
+/// An edge that takes no notice of trips: their flags never read as set.
+struct Unmoved(Core, BTreeSet<TagId>);
+
+impl EdgeNode for Unmoved {
+    fn handle(&mut self, now: Now, mut input: core::Input) -> Vec<core::Effect> {
+        if let core::Input::Reads { values, .. } = &mut input {
+            values.iter_mut().filter(|(tag, _)| self.1.contains(tag)).for_each(|(_, value)| *value = Ok(0.0));
+        }
+        self.0.handle(now, input)
+    }
+    fn birth(&self, now: Now) -> Birth {
+        self.0.birth(now)
+    }
+}
+
+/// An edge that has thrown its table away.
+struct Forgot(Core);
+
+impl EdgeNode for Forgot {
+    fn handle(&mut self, now: Now, input: core::Input) -> Vec<core::Effect> {
+        if matches!(input, core::Input::Table(_)) { Vec::new() } else { self.0.handle(now, input) }
+    }
+    fn birth(&self, now: Now) -> Birth {
+        self.0.birth(now)
+    }
+}
+
+#[test]
+fn an_edge_that_does_nothing_about_a_trip_or_not_what_its_table_says_is_found() {
+    let south = PlantId::new("south").expect("an id");
+    let happened = [(60_000, Happening::Plant(south, Fault::Trip { name: "south.b1".into() }))];
+    let judged = |makers| checks::trips(&lost_boiler(makers).0, &happened);
+    judged(Makers::default()).expect("the real edge does what its table says");
+    let edge = |fleet: Arc<Fleet>, plant: &PlantId, key: VerifyingKey, boot: u64, memory: Memory, now: Now| {
+        let flags = fleet.plants.iter().flat_map(|p| &p.trips).flat_map(|t| t.tags.clone()).collect();
+        let core = Core::new(fleet, plant, key, boot, memory, now)?;
+        Some(Box::new(Unmoved(core, flags)) as Box<dyn EdgeNode>)
+    };
+    assert!(judged(Makers { edge, ..Makers::default() }).unwrap_err().contains("nothing was done"));
+    let edge = |fleet: Arc<Fleet>, plant: &PlantId, key: VerifyingKey, boot: u64, memory: Memory, now: Now| {
+        Some(Box::new(Forgot(Core::new(fleet, plant, key, boot, memory, now)?)) as Box<dyn EdgeNode>)
+    };
+    assert!(judged(Makers { edge, ..Makers::default() }).unwrap_err().contains("its table says"));
 }
 
 /// The north's boiler trips this long after its edge was killed (before: negative), and the edge is away for 5 s.

@@ -60,16 +60,16 @@ fn lived(seed: u64, length_ms: i64) -> Lived {
 /// What is wrong with this world, and what happened in it.
 fn verdict(seed: u64) -> Option<String> {
     let Lived { world, looks, attacker } = lived(seed, LENGTH_MS);
+    let happened = schedule(&world.fleet, seed, LENGTH_MS);
     let wrong = checks::journal(&world)
         .and_then(|()| checks::leaders(&world))
         .and_then(|()| checks::samples(&world))
         .and_then(|()| checks::commands(&world, &attacker.forged))
+        .and_then(|()| checks::trips(&world, &happened))
         .and_then(|()| heat(&world, &looks))
         .err()?;
-    let story: Vec<String> = schedule(&world.fleet, seed, LENGTH_MS)
-        .iter()
-        .map(|(at, what)| format!("    {:>6.1} s {what:?}", *at as f64 / 1e3))
-        .collect();
+    let story: Vec<String> =
+        happened.iter().map(|(at, what)| format!("    {:>6.1} s {what:?}", *at as f64 / 1e3)).collect();
     Some(format!("HYPOCAUST_SEED={seed}: {wrong}\n{}", story.join("\n")))
 }
 
