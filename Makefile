@@ -5,6 +5,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 
 CLEAN ?=
 PORT ?= 8080
+PORTS ?= fixed
 FLEET ?= deploy/fleets/small
 SPEED ?= 1
 DATA ?= .demo
@@ -24,13 +25,13 @@ console: ## build the console's bundle, which the centre embeds
 build: console ## build every program
 	cargo build --workspace --bins
 
-demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 FLEET=folder SPEED=1 DATA=.demo
+demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 PORTS=auto FLEET=folder SPEED=1 DATA=.demo
 	@deploy/setup.sh build
 	@$(MAKE) --no-print-directory build
-	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --speed '$(SPEED)' $(if $(filter-out 0,$(CLEAN)),--clean)
+	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --ports '$(PORTS)' --speed '$(SPEED)' $(if $(filter-out 0,$(CLEAN)),--clean)
 
 drills: ## run the drill of every runbook in the simulated world; lines in runbooks/log/
-	cargo build -p hypocaust-sim --bins
+	cargo build --workspace --bins
 	@missed=; for page in runbooks/*.md; do $(BIN)/hypocaust-sim drill "$$page" || missed="$$missed $$page"; echo; done; \
 	if [ -n "$$missed" ]; then echo "not met:$$missed" >&2; exit 1; fi
 

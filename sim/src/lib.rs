@@ -30,3 +30,9 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// How much faster than real time physics may run, from the word of a command line.
+pub fn speed(word: &str) -> Result<f64, String> {
+    let fits = word.parse().ok().filter(|speed| (1.0..=1000.0).contains(speed));
+    fits.ok_or_else(|| "write a number from 1 to 1000".to_owned())
+}

@@ -1,7 +1,7 @@
 //! Why the schedule is what it is, in sentences for an operator.
 
 use super::schedule::{NOTHING_MW, Origin, Schedule};
-use hypocaust_protocols::model::{Fleet, Millis};
+use hypocaust_protocols::model::{ConsumerId, Fleet, Millis};
 
 /// How many limits and changes are named; more would not be read.
 const MOST: usize = 3;
@@ -33,7 +33,7 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
             .short
             .iter()
             .filter(|s| s.class == class)
-            .map(|s| format!("{} {:.1} of {:.1}", s.consumer, s.served_mw, s.asked_mw))
+            .map(|s| format!("{} {:.1} of {:.1}", name(fleet, &s.consumer), s.served_mw, s.asked_mw))
             .collect();
         say.push(format!("{missing:.1} MW short in {class}: {} MW.", who.join(", ")));
         for limit in new.binding.iter().filter(|b| b.stage == class.name()).take(MOST) {
@@ -67,6 +67,11 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
         }
     }
     say
+}
+
+/// A consumer by the name that people know it by.
+fn name<'f>(fleet: &'f Fleet, id: &'f ConsumerId) -> &'f str {
+    fleet.consumers().find(|(_, c)| c.id == *id).map_or(id.as_str(), |(_, c)| &c.name)
 }
 
 /// A limit of the case as an operator would call it.

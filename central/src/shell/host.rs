@@ -65,6 +65,7 @@ pub async fn run<H: History + 'static>(
     tokio::spawn(store(arrived, acknowledge, history, metrics.clone()));
     let mut translator = Translator::default();
     let mut session: Option<Session> = None;
+    let mut unreached = false;
     let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
         let publishes: Vec<Publish> = tokio::select! {
@@ -77,12 +78,16 @@ pub async fn run<H: History + 'static>(
                         let _ = fresh.subscribe(&filter, qos).await;
                     }
                     tracing::info!("connected to the broker");
+                    unreached = false;
                     session = Some(fresh);
                     vec![held(&host).connected(token, now().0)]
                 }
                 Some(mqtt::Event::Disconnected { reason }) => {
                     if session.take().is_some() {
                         tracing::warn!(%reason, "the broker is lost");
+                    } else if !std::mem::replace(&mut unreached, true) {
+                        // Once: it is tried again and again.
+                        tracing::warn!(%reason, "the broker cannot be reached; trying on");
                     }
                     held(&host).disconnected();
                     Vec::new()

@@ -12,7 +12,7 @@ use crate::users::Users;
 use crate::{ambient, telemetry};
 use hypocaust_protocols::files;
 use hypocaust_protocols::mqtt::{self, Settings};
-use hypocaust_protocols::process::stop_signal;
+use hypocaust_protocols::process::{self, stop_signal};
 use hypocaust_protocols::wire::{PRIMARY_HOST, SigningKey, key_from_hex};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -69,6 +69,9 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let fleet = Arc::new(files::load(&options.fleet)?);
     let (host, port) = mqtt::broker(&options.mqtt)?;
     std::fs::create_dir_all(&options.data).map_err(explained(format!("cannot make {}", options.data.display())))?;
+    // Two centres on one journal would unseat each other, one epoch after the other.
+    let _alone = process::lock(&options.data.join("centre.lock"))
+        .map_err(explained(format!("{} is in use", options.data.display())))?;
     let key = signing_key(&options.data)?;
     let journal = options.data.join("journal.db");
     let store = Sqlite::open(&journal, &fleet.id).await?;

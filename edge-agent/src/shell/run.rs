@@ -10,7 +10,7 @@ use super::uplink::{self, ToUplink, Uplink};
 use crate::core::{Core, Effect, Input};
 use hypocaust_protocols::model::{DeviceId, Fleet, PlantId};
 use hypocaust_protocols::mqtt::Settings;
-use hypocaust_protocols::process::stop_signal;
+use hypocaust_protocols::process::{self, stop_signal};
 use hypocaust_protocols::wire::{Entry, Range, VerifyingKey};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -65,6 +65,9 @@ struct Hands {
 pub async fn run(options: Options) -> Result<(), String> {
     let clock = Clock::start();
     std::fs::create_dir_all(&options.data).map_err(|e| format!("cannot make {}: {e}", options.data.display()))?;
+    // Two edges on one spool would forget each other's entries.
+    let _alone = process::lock(&options.data.join("edge.lock"))
+        .map_err(|e| format!("{} is in use: {e}", options.data.display()))?;
     let state = State::open(&options.data).await.map_err(|e| e.to_string())?;
     let memory = state.memory().await.map_err(|e| e.to_string())?;
     let boot = state.next_boot(clock::wall()).await.map_err(|e| e.to_string())?;

@@ -52,8 +52,8 @@ pub struct Options {
     /// Port of the console.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
-    /// How much faster than real time the physics runs.
-    #[arg(long, default_value_t = 1.0)]
+    /// How much faster than real time the physics runs, 1 to 1000.
+    #[arg(long, default_value = "1", value_parser = crate::speed, allow_negative_numbers = true)]
     pub speed: f64,
     /// Seed of the consumers' noise.
     #[arg(long, default_value_t = 1)]
@@ -79,7 +79,7 @@ pub enum Error {
     )]
     Endpoint { device: String, endpoint: String },
     #[error(
-        "ports are taken:\n  {0}\nend what holds them, or choose others (--port for the console, --ports auto for all)"
+        "ports are taken:\n  {0}\nend what holds them, or choose others (PORT= for the console, PORTS=auto for all of them with make; --port, --ports auto without)"
     )]
     Taken(String),
     #[error("{0} holds files but no demo made it; choose another folder with --data (DATA= with make)")]
@@ -384,6 +384,9 @@ impl Demo {
             lines.push(format!("  {pid:<16}{}, log {}", spec.label(), spec.log.display()));
         }
         lines.push(format!("  data      {}", self.files.data.display()));
+        if let Some(folder) = programs {
+            lines.push(format!("  programs  {}", folder.display()));
+        }
         if let Some(folder) = programs {
             let control = self.layout.control;
             lines.push(String::new());

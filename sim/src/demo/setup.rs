@@ -2,6 +2,7 @@
 
 use super::layout::{Files, Layout, broker_configuration};
 use super::{Error, Options};
+use hypocaust_protocols::process::{self, Lock, Unlocked};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,11 +11,6 @@ use std::process::Command;
 
 const LOCK: &str = "demo.lock";
 pub const USER: &str = "demo";
-
-/// Held as long as the demo runs; the kernel lets it go however the demo ends.
-pub struct Lock {
-    _file: File,
-}
 
 /// Takes the folder for this process, making it when it is missing.
 pub fn lock(data: &Path) -> Result<Lock, Error> {
@@ -25,27 +21,10 @@ pub fn lock(data: &Path) -> Result<Lock, Error> {
     if !empty && !path.exists() {
         return Err(Error::Foreign(data.to_owned()));
     }
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .map_err(|e| Error::io(format!("cannot open {}", path.display()), e))?;
-    if let Err(error) = file.try_lock() {
-        let mut holder = String::new();
-        let _ = file.read_to_string(&mut holder);
-        return Err(match error {
-            std::fs::TryLockError::WouldBlock => {
-                Error::Locked { data: data.to_owned(), holder: holder.trim().to_owned() }
-            }
-            std::fs::TryLockError::Error(e) => Error::io(format!("cannot lock {}", path.display()), e),
-        });
-    }
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(|e| Error::io(format!("cannot write {}", path.display()), e))?;
-    Ok(Lock { _file: file })
+    process::lock(&path).map_err(|error| match error {
+        Unlocked::Held(holder) => Error::Locked { data: data.to_owned(), holder },
+        Unlocked::Io(e) => Error::io(format!("cannot lock {}", path.display()), e),
+    })
 }
 
 /// Removes everything in the locked folder but the lock. [`lock`] has refused every folder that is not a demo's.

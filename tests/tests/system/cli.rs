@@ -54,6 +54,9 @@ fn wrong_usage_is_2_and_names_what_is_wrong() {
     says(&call("hypocaust-sim", &["plants", "x", "--spede", "3"]), 2, &["--spede"]);
     says(&call("hypocaust-edge", &["run"]), 2, &["--plant"]);
     says(&call("hypocaust-sim", &["demo", "--port", "99999"]), 2, &["99999"]);
+    for speed in ["0", "nan", "-3", "fast", "1001"] {
+        says(&call("hypocaust-sim", &["demo", "--speed", speed]), 2, &[speed, "1 to 1000"]);
+    }
 }
 
 #[test]

@@ -35,6 +35,15 @@ fn a_demo_is_ready_in_time_and_leaves_nothing_behind() {
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
     assert!(text(&refused).contains(&format!("process {}", demo.pid)), "{}", text(&refused));
 
+    // A second centre on the journal of the first.
+    let (host, port) = demo.mqtt();
+    let mut second = program("hypocaust-central");
+    second.args(["run", "--listen", "127.0.0.1:0", "--mqtt", &format!("mqtt://{host}:{port}"), "--fleet"]);
+    let refused = run(second.arg(small_fleet()).arg("--data").arg(demo.data.join("central")), Duration::from_secs(10));
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    let centre = demo.pid_of("hypocaust-central");
+    assert!(text(&refused).contains(&format!("process {centre} works on it")), "{}", text(&refused));
+
     demo.stop();
     all_gone(&pids).unwrap();
     assert!(!demo.data.join("endpoints.json").exists(), "endpoints.json outlived the demo");
