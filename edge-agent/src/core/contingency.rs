@@ -7,7 +7,7 @@
 use super::balance::{self, View};
 use super::image::Image;
 use super::trips::Trips;
-use hypocaust_protocols::model::{Fleet, HeaderId, MainId, Plant, SourceId, Tick};
+use hypocaust_protocols::model::{Fleet, HeaderId, MainId, Plant, SourceId, SourceState, Tick};
 use hypocaust_protocols::wire::{Contingency, Loss, Move, Table};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,6 +25,9 @@ pub enum Origin {
 #[derive(Debug, Clone)]
 pub struct Contingencies {
     table: Option<Table>,
+    /// Rows of an earlier table that the present one lacks, of sources that have just gone: the centre sees that a source
+    /// no longer runs, and drops its row, before the trip's own delay is over here. With the end of their life.
+    kept: Vec<(Contingency, Tick)>,
     ttl_ms: u64,
     /// Heat of each source before anything was wrong with it, MW.
     before: BTreeMap<SourceId, f64>,
@@ -34,13 +37,33 @@ pub struct Contingencies {
 
 impl Contingencies {
     pub fn new(table_ttl_s: f64) -> Self {
-        Self { table: None, ttl_ms: (table_ttl_s * 1000.0) as u64, before: BTreeMap::new(), mains: BTreeMap::new() }
+        Self {
+            table: None,
+            kept: Vec::new(),
+            ttl_ms: (table_ttl_s * 1000.0) as u64,
+            before: BTreeMap::new(),
+            mains: BTreeMap::new(),
+        }
     }
 
     /// A table that the door let in. The newest epoch and tick win; false: an older one came late.
-    pub fn take(&mut self, table: Table) -> bool {
+    pub fn take(&mut self, now: Tick, view: View<'_>, table: Table) -> bool {
         let newer = self.table.as_ref().is_none_or(|held| (table.epoch, table.tick) >= (held.epoch, held.tick));
         if newer {
+            if let Some(held) = self.valid(now) {
+                let until = Tick(held.tick.0.saturating_add(held.ttl_ms.min(self.ttl_ms)));
+                let rows: Vec<_> = held.contingencies.iter().map(|row| (row.clone(), until)).collect();
+                self.kept.extend(rows);
+            }
+            let gone = |lost: &Loss| match lost {
+                Loss::Source(id) => view.plant.source(id.as_str()).is_some_and(|source| {
+                    let state = view.image.good(&source.state).and_then(SourceState::from_word);
+                    view.trips.suspects(id) || state != Some(SourceState::On)
+                }),
+                _ => false,
+            };
+            let told = |lost: &Loss| table.contingencies.iter().any(|c| c.lost == *lost);
+            self.kept.retain(|(row, until)| now <= *until && gone(&row.lost) && !told(&row.lost));
             self.table = Some(table);
         }
         newer
@@ -52,7 +75,10 @@ impl Contingencies {
     }
 
     fn row(&self, now: Tick, lost: &Loss) -> Option<&Contingency> {
-        self.valid(now)?.contingencies.iter().find(|c| c.lost == *lost)
+        let present = self.valid(now).and_then(|t| t.contingencies.iter().find(|c| c.lost == *lost));
+        // The latest that was kept.
+        let kept = || self.kept.iter().rev().find(|(c, until)| c.lost == *lost && now <= *until).map(|(c, _)| c);
+        present.or_else(kept)
     }
 
     /// Remembers what healthy sources make and mains carry; returns the mains that have just closed and just opened.

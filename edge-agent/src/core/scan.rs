@@ -183,7 +183,8 @@ impl Core {
         match self.door.table(signed, now.tick) {
             Ok(table) => {
                 self.remember |= self.door.epoch() != epoch;
-                self.contingencies.take(table);
+                let view = View { fleet: &self.fleet, plant: &self.plant, image: &self.image, trips: &self.trips };
+                self.contingencies.take(now.tick, view, table);
             }
             Err(refusal) => self.not_admitted("table", refusal),
         }

@@ -387,6 +387,18 @@ fn who_takes_over_a_shed_says_where_it_ends() {
 }
 
 #[test]
+fn a_row_that_is_dropped_between_the_loss_and_its_trip_is_kept() {
+    let mut bench = Bench::new();
+    bench.remote();
+    bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+    bench.trip_b1();
+    bench.scan();
+    // The centre has seen that b1 no longer runs; its next table has no row for it.
+    bench.table(hypocaust_protocols::wire::Loss::Source("north.b2".parse().unwrap()), &[("halls.cap-sp", 0.0)]);
+    assert_eq!(writes(&bench.scan()), [("mill.cap-sp".to_owned(), 10.5)]);
+}
+
+#[test]
 fn without_a_table_heat_is_taken_from_the_lowest_class_first() {
     let mut bench = Bench::new();
     bench.set("x1.flow", 2.0);
