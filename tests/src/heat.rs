@@ -16,7 +16,7 @@
 use crate::clairvoyant::{Instant, Pipe, forced_unserved};
 use hypocaust_protocols::model::{Class, Plant, SetpointId, SourceState};
 use hypocaust_sim::physics::Source;
-use hypocaust_sim::world::World;
+use hypocaust_sim::world::{Happening, World};
 
 /// One look at a world, MW; index 0 is class 1 alone, index 4 all classes together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,6 +31,8 @@ pub struct Look {
     /// Does the centre reach every plant, and see it as it is?
     pub led: bool,
 }
+
+const LOOK_MS: i64 = 500;
 
 /// A shortage smaller than this is the wandering of demands and the lag of valves, MW.
 pub const NOTHING_MW: f64 = 0.1;
@@ -47,8 +49,8 @@ enum Able {
     Starting(f64, u32),
 }
 
-/// Watches a world. Its looks are to be taken in equal steps.
-pub struct Watch {
+/// Watches a world.
+struct Watch {
     able: Vec<Able>,
     /// Headers that were joined to a shortage at the last look.
     short_before: Vec<bool>,
@@ -56,7 +58,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new(world: &World) -> Self {
+    fn new(world: &World) -> Self {
         let physics = &world.plants.physics;
         Self {
             able: physics.sources.iter().map(present).collect(),
@@ -65,7 +67,7 @@ impl Watch {
         }
     }
 
-    pub fn look(&mut self, world: &World) -> Look {
+    fn look(&mut self, world: &World) -> Look {
         let physics = &world.plants.physics;
         let dt_s = (world.now - self.last) as f64 / 1e3;
         self.last = world.now;
@@ -108,6 +110,29 @@ impl Watch {
     }
 }
 
+/// Lives through a world up to `until`: what happens, in its order, and a look twice a second. `also` is called before each.
+pub fn watched(
+    world: &mut World,
+    happened: &[(i64, Happening)],
+    until: i64,
+    mut also: impl FnMut(&mut World),
+) -> Vec<Look> {
+    let (mut watch, mut looks) = (Watch::new(world), Vec::new());
+    let mut run = |world: &mut World, until: i64| {
+        while world.now < until {
+            also(world);
+            world.run(LOOK_MS.min(until - world.now));
+            looks.push(watch.look(world));
+        }
+    };
+    for (at, happening) in happened {
+        run(world, *at);
+        world.happen(happening);
+    }
+    run(world, until);
+    looks
+}
+
 /// The headers where heat is missing, and those that free mains join to them: only there is there a reason to make more.
 fn joined_to_shortage(world: &World) -> Vec<bool> {
     let physics = &world.plants.physics;
@@ -137,7 +162,7 @@ fn plant_of<'w>(world: &'w World, id: &str) -> &'w Plant {
 }
 
 fn moved(world: &World, id: &str) -> bool {
-    world.fleet.plant_of(id).is_some_and(|p| is_governed(world, p))
+    is_governed(world, plant_of(world, id))
 }
 
 /// Does its edge run, and see the plant as it is?
@@ -152,8 +177,7 @@ fn present(source: &Source) -> Able {
 }
 
 fn driven(able: Able, source: &Source, dt_s: f64) -> Able {
-    let start = source.spec.start;
-    let lasts = start.total_s();
+    let lasts = source.spec.start.total_s();
     if source.fault || source.state == SourceState::Lockout {
         return Able::Starting(0.0, source.failed_starts);
     }

@@ -46,27 +46,28 @@ impl Contingencies {
         }
     }
 
-    /// A table that the door let in. The newest epoch and tick win; false: an older one came late.
-    pub fn take(&mut self, now: Tick, view: View<'_>, table: Table) -> bool {
-        let newer = self.table.as_ref().is_none_or(|held| (table.epoch, table.tick) >= (held.epoch, held.tick));
-        if newer {
-            if let Some(held) = self.valid(now) {
-                let until = Tick(held.tick.0.saturating_add(held.ttl_ms.min(self.ttl_ms)));
-                let rows: Vec<_> = held.contingencies.iter().map(|row| (row.clone(), until)).collect();
-                self.kept.extend(rows);
-            }
-            let gone = |lost: &Loss| match lost {
-                Loss::Source(id) => view.plant.source(id.as_str()).is_some_and(|source| {
-                    let state = view.image.good(&source.state).and_then(SourceState::from_word);
-                    view.trips.suspects(id) || state != Some(SourceState::On)
-                }),
-                _ => false,
-            };
-            let told = |lost: &Loss| table.contingencies.iter().any(|c| c.lost == *lost);
-            self.kept.retain(|(row, until)| now <= *until && gone(&row.lost) && !told(&row.lost));
-            self.table = Some(table);
+    /// A table that the door let in. The newest epoch and tick win; one that came late is nothing.
+    pub fn take(&mut self, now: Tick, view: View<'_>, table: Table) {
+        if self.table.as_ref().is_some_and(|held| (table.epoch, table.tick) < (held.epoch, held.tick)) {
+            return;
         }
-        newer
+        let gone = |lost: &Loss| match lost {
+            Loss::Source(id) => view.plant.source(id.as_str()).is_some_and(|source| {
+                let state = view.image.good(&source.state).and_then(SourceState::from_word);
+                view.trips.suspects(id) || state != Some(SourceState::On)
+            }),
+            _ => false,
+        };
+        let told = |lost: &Loss| table.contingencies.iter().any(|c| c.lost == *lost);
+        let keep = |row: &Contingency| gone(&row.lost) && !told(&row.lost);
+        self.kept.retain(|(row, until)| now <= *until && keep(row));
+        if self.valid(now).is_some()
+            && let Some(held) = self.table.take()
+        {
+            let until = Tick(held.tick.0.saturating_add(held.ttl_ms.min(self.ttl_ms)));
+            self.kept.extend(held.contingencies.into_iter().filter(keep).map(|row| (row, until)));
+        }
+        self.table = Some(table);
     }
 
     /// The table, while it may be acted from.

@@ -208,6 +208,14 @@ impl Bench {
         self.give(Input::Table(Signed::seal(metric::TABLE, &table, &key())));
     }
 
+    /// Led, with a table that takes the mill to 1 MW when b1 is lost.
+    fn with_row() -> Self {
+        let mut bench = Self::new();
+        bench.remote();
+        bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+        bench
+    }
+
     fn trip_b1(&mut self) {
         for flag in ["a", "b", "c"] {
             self.set(&format!("b1.flame-lost-{flag}"), 1.0);
@@ -325,9 +333,7 @@ fn a_trip_is_acted_on_from_the_table_in_the_scan_that_latches_it() {
 
 #[test]
 fn a_shed_that_the_centre_takes_over_half_way_is_finished_at_its_own_pace() {
-    let mut bench = Bench::new();
-    bench.remote();
-    bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+    let mut bench = Bench::with_row();
     bench.command("early", Writer::Dispatch, "mill.cap-sp", 1.0);
     bench.scan();
     bench.trip_b1();
@@ -353,9 +359,7 @@ fn a_shed_that_the_centre_takes_over_half_way_is_finished_at_its_own_pace() {
 
 #[test]
 fn a_shed_that_the_centre_does_not_want_stops_where_it_is_taken_over() {
-    let mut bench = Bench::new();
-    bench.remote();
-    bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+    let mut bench = Bench::with_row();
     bench.trip_b1();
     bench.scan();
     bench.scan();
@@ -370,9 +374,7 @@ fn a_shed_that_the_centre_does_not_want_stops_where_it_is_taken_over() {
 
 #[test]
 fn who_takes_over_a_shed_says_where_it_ends() {
-    let mut bench = Bench::new();
-    bench.remote();
-    bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+    let mut bench = Bench::with_row();
     bench.trip_b1();
     bench.scan();
     bench.scan();
@@ -388,9 +390,7 @@ fn who_takes_over_a_shed_says_where_it_ends() {
 
 #[test]
 fn a_row_that_is_dropped_between_the_loss_and_its_trip_is_kept() {
-    let mut bench = Bench::new();
-    bench.remote();
-    bench.table(hypocaust_protocols::wire::Loss::Source("north.b1".parse().unwrap()), &[("mill.cap-sp", 1.0)]);
+    let mut bench = Bench::with_row();
     bench.trip_b1();
     bench.scan();
     // The centre has seen that b1 no longer runs; its next table has no row for it.

@@ -189,11 +189,6 @@ impl World {
         self.centre.is_some() && self.sites.iter().any(|s| s.plant == *plant && s.node.is_some() && s.link)
     }
 
-    /// Entries that the edges still keep.
-    pub fn kept(&self) -> usize {
-        self.sites.iter().map(|s| s.spool.len()).sum()
-    }
-
     pub fn happen(&mut self, happening: &Happening) {
         match happening {
             Happening::Plant(plant, fault) => {

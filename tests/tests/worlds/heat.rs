@@ -11,7 +11,7 @@ use hypocaust_protocols::wire::{VerifyingKey, metric};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Centre, EdgeNode, Happening, Makers, World};
 use hypocaust_tests::checks;
-use hypocaust_tests::heat::{Look, Watch, unforced};
+use hypocaust_tests::heat::{Look, unforced, watched};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -24,16 +24,13 @@ pub fn heat(world: &World, looks: &[Look]) -> Result<(), String> {
 /// The south loses its boiler, and with it more than production and comfort.
 fn lost_boiler(makers: Makers) -> (World, Vec<Look>) {
     let mut world = World::new(fleet(), 2, 10.0, makers);
-    let (mut watch, mut looks) = (Watch::new(&world), Vec::new());
-    for second in 0..300 {
-        if second == 60 {
-            let south = PlantId::new("south").expect("an id");
-            world.happen(&Happening::Plant(south, Fault::Trip { name: "b1".into() }));
-        }
-        world.run(1_000);
-        looks.push(watch.look(&world));
-    }
+    let looks = watched(&mut world, &[lost_boiler_of_south()], 300_000, |_| ());
     (world, looks)
+}
+
+fn lost_boiler_of_south() -> (i64, Happening) {
+    let south = PlantId::new("south").expect("an id");
+    (60_000, Happening::Plant(south, Fault::Trip { name: "south.b1".into() }))
 }
 
 /// An edge whose shed setpoints do nothing: the write seems done, the register is as it was.
@@ -191,8 +188,7 @@ impl EdgeNode for Forgot {
 
 #[test]
 fn an_edge_that_does_nothing_about_a_trip_or_not_what_its_table_says_is_found() {
-    let south = PlantId::new("south").expect("an id");
-    let happened = [(60_000, Happening::Plant(south, Fault::Trip { name: "south.b1".into() }))];
+    let happened = [lost_boiler_of_south()];
     let judged = |makers| checks::trips(&lost_boiler(makers).0, &happened);
     judged(Makers::default()).expect("the real edge does what its table says");
     let edge = |fleet: Arc<Fleet>, plant: &PlantId, key: VerifyingKey, boot: u64, memory: Memory, now: Now| {
@@ -210,19 +206,12 @@ fn an_edge_that_does_nothing_about_a_trip_or_not_what_its_table_says_is_found() 
 /// The north's boiler trips this long after its edge was killed (before: negative), and the edge is away for 5 s.
 fn trip_at_restart(after_ms: i64) -> (World, Vec<Look>) {
     let mut world = World::new(fleet(), 3, 10.0, Makers::default());
-    let (mut watch, mut looks) = (Watch::new(&world), Vec::new());
     let north = PlantId::new("north").expect("an id");
     let crash = Happening::EdgeCrash { plant: north.clone(), down_ms: 5_000 };
     let trip = Happening::Plant(north, Fault::Trip { name: "b1".into() });
-    let mut due = vec![(60_000, crash), (60_000 + after_ms, trip)];
-    due.sort_by_key(|d| d.0);
-    while world.now < 300_000 {
-        while due.first().is_some_and(|d| d.0 <= world.now) {
-            world.happen(&due.remove(0).1);
-        }
-        world.run(500);
-        looks.push(watch.look(&world));
-    }
+    let mut happened = [(60_000, crash), (60_000 + after_ms, trip)];
+    happened.sort_by_key(|(at, _)| *at);
+    let looks = watched(&mut world, &happened, 300_000, |_| ());
     (world, looks)
 }
 

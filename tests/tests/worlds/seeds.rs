@@ -3,15 +3,14 @@
 use crate::fleet;
 use crate::worlds::commands::Attacker;
 use crate::worlds::heat::heat;
-use hypocaust_sim::world::{Makers, World};
+use hypocaust_sim::world::{Happening, Makers, World};
 use hypocaust_tests::checks;
 use hypocaust_tests::faults::schedule;
-use hypocaust_tests::heat::{Look, Watch};
+use hypocaust_tests::heat::{Look, watched};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 const LENGTH_MS: i64 = 600_000;
-const LOOK_MS: i64 = 500;
 /// What the tests run; `HYPOCAUST_SEED=7` runs one, `HYPOCAUST_SEEDS=201..1200` more of them.
 const SEEDS: RangeInclusive<u64> = 1..=200;
 
@@ -29,9 +28,10 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// A world at its end, and what was seen in it.
+/// A world at its end, what happened and what was seen in it.
 struct Lived {
     world: World,
+    happened: Vec<(i64, Happening)>,
     looks: Vec<Look>,
     attacker: Attacker,
 }
@@ -40,27 +40,15 @@ struct Lived {
 fn lived(seed: u64, length_ms: i64) -> Lived {
     let fleet = fleet();
     let mut world = World::new(Arc::clone(&fleet), seed, (seed % 24) as f64, Makers::default());
-    let (mut watch, mut looks) = (Watch::new(&world), Vec::new());
     let mut attacker = Attacker::new(seed);
-    let mut run = |world: &mut World, until: i64| {
-        while world.now < until {
-            attacker.try_one(world);
-            world.run(LOOK_MS.min(until - world.now));
-            looks.push(watch.look(world));
-        }
-    };
-    for (at, happening) in schedule(&fleet, seed, length_ms) {
-        run(&mut world, at);
-        world.happen(&happening);
-    }
-    run(&mut world, length_ms);
-    Lived { world, looks, attacker }
+    let happened = schedule(&fleet, seed, length_ms);
+    let looks = watched(&mut world, &happened, length_ms, |world| attacker.try_one(world));
+    Lived { world, happened, looks, attacker }
 }
 
 /// What is wrong with this world, and what happened in it.
 fn verdict(seed: u64) -> Option<String> {
-    let Lived { world, looks, attacker } = lived(seed, LENGTH_MS);
-    let happened = schedule(&world.fleet, seed, LENGTH_MS);
+    let Lived { world, happened, looks, attacker } = lived(seed, LENGTH_MS);
     let wrong = checks::journal(&world)
         .and_then(|()| checks::leaders(&world))
         .and_then(|()| checks::samples(&world))
