@@ -5,8 +5,8 @@
 #   setup.sh test    that, and what the tests need
 set -euo pipefail
 what=${1:-test}
-packages=(build-essential cmake clang libclang-dev pkg-config mosquitto)
-[ "$what" = test ] && packages+=(mosquitto-clients mbpoll chromium python3-venv python3-pip)
+packages=(build-essential cmake clang libclang-dev libssl-dev pkg-config zlib1g-dev mosquitto)
+[ "$what" = test ] && packages+=(mosquitto-clients mbpoll kcat openjdk-17-jre-headless maven chromium python3-venv python3-pip)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 missing=()
@@ -33,8 +33,13 @@ fi
 command -v cargo >/dev/null || { echo "no Rust toolchain: install rustup, then run this again" >&2; exit 1; }
 if [ "$what" = test ]; then
     venv=${HYPOCAUST_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/hypocaust/venv}
-    if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pymodbus' 2>/dev/null; then
+    judges=$(dirname "$0")/../tests/judges
+    if ! cmp -s "$judges/requirements.txt" "$venv/installed.txt"; then
         python3 -m venv "$venv"
-        "$venv/bin/pip" install -q 'pymodbus>=3.6,<4'
+        "$venv/bin/pip" install -q --disable-pip-version-check -r "$judges/requirements.txt"
+        cp "$judges/requirements.txt" "$venv/installed.txt"
+    fi
+    if ! [ "$judges/node_modules/.package-lock.json" -nt "$judges/package-lock.json" ]; then
+        (cd "$judges" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error)
     fi
 fi
