@@ -4,9 +4,11 @@
 //! 2: wrong usage; 3: could not be tried.
 
 use clap::{Parser, Subcommand, ValueEnum};
-use hypocaust_edge::shell::{Endpoints, inquire, run};
+use hypocaust_edge::shell::inquire::{self, Found, Reach, Unbrowsed};
+use hypocaust_edge::shell::{Endpoints, opcua, run};
 use hypocaust_protocols::files::{self, nearest};
 use hypocaust_protocols::model::{Fleet, Plant};
+use hypocaust_protocols::opcua::pki;
 use hypocaust_protocols::wire::{VerifyingKey, Writer, public_key_from_hex};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -71,6 +73,42 @@ enum Verb {
         device: String,
         #[arg(long, env = "HYPOCAUST_ENDPOINTS")]
         endpoints: Option<PathBuf>,
+        /// The edge's folder, whose certificates an OPC UA device is asked with.
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: Option<PathBuf>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists the variables of an OPC UA device, and which tags they are.
+    Browse {
+        #[command(flatten)]
+        place: Place,
+        device: String,
+        #[arg(long, env = "HYPOCAUST_ENDPOINTS")]
+        endpoints: Option<PathBuf>,
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: Option<PathBuf>,
+        /// No more than so many.
+        #[arg(long, default_value_t = 10_000)]
+        most: usize,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Certificates of OPC UA servers: lists them, trusts one (by the beginning of its thumbprint), or trusts it no more.
+    Trust {
+        #[arg(long, env = "HYPOCAUST_DATA")]
+        data: PathBuf,
+        /// The plant of this edge, in whose name its own certificate is made.
+        #[arg(long, env = "HYPOCAUST_PLANT")]
+        plant: String,
+        /// Trust this one, which has come from a server.
+        thumbprint: Option<String>,
+        /// Trust the certificate in this file (DER or PEM).
+        #[arg(long, conflicts_with = "thumbprint")]
+        file: Option<PathBuf>,
+        /// Trust it no longer.
+        #[arg(long, requires = "thumbprint")]
+        revoke: bool,
         #[arg(long)]
         json: bool,
     },
@@ -169,10 +207,33 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
             run::run(options).await.map_err(Failure::Untried)
         }
         Verb::Check { fleet, json } => check(&fleet, json),
-        Verb::Probe { place, device, endpoints, json } => {
+        Verb::Browse { place, device, endpoints, data, most, json } => {
             let (fleet, plant) = read(&place)?;
             let endpoints = overrides(endpoints.as_deref(), &plant)?;
-            let all = inquire::probe(&fleet, &plant, &device, &endpoints).await.map_err(Failure::Usage)?;
+            let data = data.as_deref();
+            let reach = Reach { fleet: &fleet, plant: &plant, device: &device, endpoints: &endpoints, data };
+            let all = inquire::browse(&reach, most).await.map_err(|why| match why {
+                Unbrowsed::Usage(why) => Failure::Usage(why),
+                Unbrowsed::Untried(why) => Failure::Untried(why),
+            })?;
+            show(&all, json, || {
+                for Found { tag, variable: v } in &all {
+                    let tag = tag.as_ref().map_or("-", |t| t.as_str());
+                    let writable = if v.writable { "rw" } else { "r" };
+                    println!("{:32} {:8} {writable:2} {:14} {:40} {tag}", v.node, v.kind, v.value, v.namespace);
+                }
+            });
+            Ok(())
+        }
+        Verb::Trust { data, plant, thumbprint, file, revoke, json } => {
+            trust(&data, &plant, thumbprint.as_deref(), file.as_deref(), revoke, json)
+        }
+        Verb::Probe { place, device, endpoints, data, json } => {
+            let (fleet, plant) = read(&place)?;
+            let endpoints = overrides(endpoints.as_deref(), &plant)?;
+            let data = data.as_deref();
+            let reach = Reach { fleet: &fleet, plant: &plant, device: &device, endpoints: &endpoints, data };
+            let all = inquire::probe(&reach).await.map_err(Failure::Usage)?;
             show(&all, json, || {
                 for p in &all {
                     match (&p.value, &p.error) {
@@ -239,6 +300,46 @@ fn show(value: &impl Serialize, json: bool, text: impl FnOnce()) {
     } else {
         text();
     }
+}
+
+fn trust(
+    data: &Path,
+    plant: &str,
+    thumbprint: Option<&str>,
+    file: Option<&Path>,
+    revoke: bool,
+    json: bool,
+) -> Result<(), Failure> {
+    let failed = |e: pki::Error| match e {
+        pki::Error::Io { .. } | pki::Error::Make(_) => Failure::Untried(e.to_string()),
+        _ => Failure::No(e.to_string()),
+    };
+    let pki = opcua::certificates(data, plant).map_err(failed)?;
+    match (thumbprint, file) {
+        (Some(thumbprint), _) if revoke => {
+            let whole = pki.distrust(thumbprint).map_err(failed)?;
+            eprintln!("{whole} is trusted no more, from the next connection on");
+        }
+        (Some(thumbprint), _) => {
+            let whole = pki.trust(thumbprint).map_err(failed)?;
+            eprintln!("{whole} is trusted");
+        }
+        (None, Some(file)) => {
+            let whole = pki.import(file).map_err(failed)?;
+            eprintln!("{whole} is trusted");
+        }
+        (None, None) => {
+            eprintln!("this edge's own certificate, to be trusted by servers: {}", pki.own_certificate().display())
+        }
+    }
+    let list = pki.list().map_err(failed)?;
+    show(&list, json, || {
+        for c in &list {
+            let state = if c.trusted { "trusted" } else { "rejected" };
+            println!("{} {state:8} until {} {}", c.thumbprint, c.valid_to, c.subject);
+        }
+    });
+    Ok(())
 }
 
 fn check(folder: &Path, json: bool) -> Result<(), Failure> {

@@ -5,7 +5,8 @@
 //! * [`wire`]: what travels between centre and edge (signed commands, contingency tables, telemetry entries, ranges).
 //! * [`sparkplug`]: Sparkplug B as two pure session machines; `mqtt` (feature) carries it.
 //! * [`modbus`]: read planning and register codecs, pure; the client (feature `modbus`) adds the sockets.
-//!
+//! * [`opcua`]: when an OPC UA session is trusted and what a status means, pure; feature `opcua` adds sessions, values and
+//!   certificates.
 //! * `metrics` (feature): the names of what programs measure, and how they show it.
 //! * `process` (feature): how a program is asked to end.
 //!
@@ -18,6 +19,7 @@ pub mod modbus;
 pub mod model;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
+pub mod opcua;
 #[cfg(feature = "process")]
 pub mod process;
 pub mod sparkplug;

@@ -1,10 +1,10 @@
-//! The PLCs of the simulated plants: registers in front of the physics, and the little logic that keeps a plant safe
+//! The PLCs of the simulated plants: registers and nodes in front of the physics, and the little logic that keeps a plant safe
 //! when nobody supervises it.
 //!
 //! Promises
 //! * A read shows the physics as it is now, through the faults that were injected (stuck or drifting sensors).
-//! * A write is taken only to a writable tag, whole, within the tag's limits; anything else is a Modbus exception and
-//!   changes nothing.
+//! * A write is taken only to a writable tag, whole, within the tag's limits; anything else is refused and changes
+//!   nothing.
 //! * The supervisor is watched: a device whose counter has not changed for its watchdog's time falls back to local
 //!   control. Until the counter moves again its mains close to zero flow, its stores rest, and its sources hold the load
 //!   they have, or what their own header needs when it falls below its low limit. Caps stay where they are: opening them
@@ -14,7 +14,7 @@
 use crate::physics::Enterprise;
 use crate::signal::{Signal, signals};
 use hypocaust_protocols::modbus::codec::Layout;
-use hypocaust_protocols::model::{DataType, Device, DeviceId, Fleet, Table, Tag, TagId};
+use hypocaust_protocols::model::{DataType, Device, DeviceId, Fleet, Register, Table, Tag, TagId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -190,6 +190,10 @@ impl Plants {
         self.fleet.plants.iter().flat_map(|p| &p.tags).filter(move |t| t.device == *device)
     }
 
+    fn registers_of<'p>(&'p self, device: &'p DeviceId) -> impl Iterator<Item = (&'p Tag, &'p Register)> {
+        self.tags_of(device).filter_map(|t| Some((t, t.address.register()?)))
+    }
+
     fn device(&self, device: &str) -> Option<&Device> {
         self.fleet.plants.iter().flat_map(|p| &p.devices).find(|d| d.id.as_str() == device)
     }
@@ -242,14 +246,14 @@ impl Plants {
         let end = usize::from(offset) + usize::from(count);
         let mut words = vec![0u16; usize::from(count)];
         let mut last = 0;
-        for tag in self.tags_of(&device.id).filter(|t| t.table == table) {
-            let first = usize::from(tag.offset);
+        for (tag, at) in self.registers_of(&device.id).filter(|(_, at)| at.table == table) {
+            let first = usize::from(at.offset);
             let length = usize::from(tag.data_type.registers());
             last = last.max(first + length);
             if first >= end || first + length <= usize::from(offset) {
                 continue;
             }
-            for (i, word) in self.encoded(tag).into_iter().enumerate() {
+            for (i, word) in self.encoded(tag, at).into_iter().enumerate() {
                 if let Some(slot) = (first + i).checked_sub(usize::from(offset)).and_then(|at| words.get_mut(at)) {
                     // Bits of one status word come from several tags.
                     *slot |= word;
@@ -259,16 +263,27 @@ impl Plants {
         if end > last { Err(Exception::IllegalAddress) } else { Ok(words) }
     }
 
-    /// The raw words of a tag; a number that its type cannot hold is shown as the nearest that it can.
-    fn encoded(&self, tag: &Tag) -> Vec<u16> {
+    /// What a client reads of a node, before scale and shift.
+    pub fn read_node(&self, device: &str, node: &str) -> Result<f64, Exception> {
+        let device = self.device(device).ok_or(Exception::IllegalAddress)?;
+        let tag = self.tags_of(&device.id).find(|t| t.address.node() == Some(node)).ok_or(Exception::IllegalAddress)?;
+        let raw = if tag.data_type == DataType::Bool { f64::from(self.raw(tag) != 0.0) } else { self.raw(tag) };
+        Ok(Layout::new(tag.data_type).nearest(raw).unwrap_or(0.0))
+    }
+
+    /// The raw number of a tag; one that its type cannot hold is shown as the nearest that it can.
+    fn raw(&self, tag: &Tag) -> f64 {
         let raw = (self.shown(tag) - tag.shift) / tag.scale;
-        if let Some(bit) = tag.bit {
-            return vec![u16::from(raw != 0.0) << bit];
-        }
         let (low, high) = raw_range(tag.data_type);
-        let fits =
-            if matches!(tag.data_type, DataType::F32 | DataType::F64) { raw } else { raw.round().clamp(low, high) };
-        Layout::from(tag).encode(fits).unwrap_or_else(|_| vec![0; usize::from(tag.data_type.registers())])
+        if matches!(tag.data_type, DataType::F32 | DataType::F64) { raw } else { raw.round().clamp(low, high) }
+    }
+
+    fn encoded(&self, tag: &Tag, at: &Register) -> Vec<u16> {
+        if let Some(bit) = at.bit {
+            return vec![u16::from(self.raw(tag) != 0.0) << bit];
+        }
+        let words = Layout::of(tag, at).encode(self.raw(tag));
+        words.unwrap_or_else(|_| vec![0; usize::from(tag.data_type.registers())])
     }
 
     /// A write of whole tags, starting at `offset`. Nothing is changed unless all of it can be.
@@ -278,30 +293,35 @@ impl Plants {
         let mut at = usize::from(offset);
         let end = at + words.len();
         while at < end {
-            let tag = self
-                .tags_of(&device)
-                .find(|t| t.table == table && usize::from(t.offset) == at && t.writable)
+            let (tag, register) = self
+                .registers_of(&device)
+                .find(|(t, r)| r.table == table && usize::from(r.offset) == at && t.writable)
                 .ok_or(Exception::IllegalAddress)?;
             let length = usize::from(tag.data_type.registers());
             let from = at - usize::from(offset);
             let raw = words.get(from..from + length).ok_or(Exception::IllegalAddress)?;
-            let value = Layout::from(tag).decode(raw).map_err(|_| Exception::IllegalValue)? * tag.scale + tag.shift;
-            // A bound that a 32-bit float cannot hold exactly must still be reachable.
-            let slack = 1e-6 * (tag.max - tag.min);
-            if !(tag.min - slack..=tag.max + slack).contains(&value) {
-                return Err(Exception::IllegalValue);
-            }
+            let raw = Layout::of(tag, register).decode(raw).map_err(|_| Exception::IllegalValue)?;
+            let value = accepted(tag, raw)?;
             moves.push((tag.id.clone(), value));
             at += length;
         }
-        let clock = self.clock_ms;
-        Ok(moves
-            .into_iter()
-            .map(|(tag, value)| {
-                self.set(&tag, value);
-                Written { elapsed_ms: clock, tag, value }
-            })
-            .collect())
+        Ok(moves.into_iter().map(|(tag, value)| self.written(tag, value)).collect())
+    }
+
+    /// A write of one node, before scale and shift.
+    pub fn write_node(&mut self, device: &str, node: &str, raw: f64) -> Result<Written, Exception> {
+        let device = self.device(device).ok_or(Exception::IllegalAddress)?;
+        let tag = self
+            .tags_of(&device.id)
+            .find(|t| t.address.node() == Some(node) && t.writable)
+            .ok_or(Exception::IllegalAddress)?;
+        let (id, value) = (tag.id.clone(), accepted(tag, raw)?);
+        Ok(self.written(id, value))
+    }
+
+    fn written(&mut self, tag: TagId, value: f64) -> Written {
+        self.set(&tag, value);
+        Written { elapsed_ms: self.clock_ms, tag, value }
     }
 
     fn set(&mut self, tag: &TagId, value: f64) {
@@ -324,6 +344,14 @@ impl Plants {
     }
 }
 
+/// The value of a raw number that a master wants to write.
+fn accepted(tag: &Tag, raw: f64) -> Result<f64, Exception> {
+    let value = raw * tag.scale + tag.shift;
+    // A bound that a 32-bit float cannot hold exactly must still be reachable.
+    let slack = 1e-6 * (tag.max - tag.min);
+    if (tag.min - slack..=tag.max + slack).contains(&value) { Ok(value) } else { Err(Exception::IllegalValue) }
+}
+
 fn raw_range(data_type: DataType) -> (f64, f64) {
     match data_type {
         DataType::Bool => (0.0, 1.0),
@@ -341,6 +369,7 @@ fn raw_range(data_type: DataType) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hypocaust_protocols::model::Address;
     use std::path::Path;
 
     fn plants() -> Plants {
@@ -356,10 +385,15 @@ mod tests {
         p.step(1000, 60_000);
         let fleet = Arc::clone(&p.fleet);
         for tag in fleet.plants.iter().flat_map(|x| &x.tags) {
-            let words = p
-                .read(tag.device.as_str(), tag.table, tag.offset, tag.data_type.registers())
-                .expect("a tag's registers");
-            let value = Layout::from(tag).decode(&words).expect("a number") * tag.scale + tag.shift;
+            let device = tag.device.as_str();
+            let raw = match &tag.address {
+                Address::Register(at) => {
+                    let words = p.read(device, at.table, at.offset, tag.data_type.registers()).expect("its registers");
+                    Layout::of(tag, at).decode(&words).expect("a number")
+                }
+                Address::Node(node) => p.read_node(device, node).expect("a tag's node"),
+            };
+            let value = raw * tag.scale + tag.shift;
             let step = if matches!(tag.data_type, DataType::F32 | DataType::F64) { 1e-5 } else { tag.scale };
             assert!((value - p.shown(tag)).abs() <= step, "{}: {value} for {}", tag.id, p.shown(tag));
         }
@@ -369,15 +403,16 @@ mod tests {
     fn a_write_moves_the_physics_or_is_refused_whole() {
         let mut p = plants();
         let tag = p.fleet.tag("north.mill.cap-sp").expect("the tag").1.clone();
-        let words = Layout::from(&tag).encode(2.5).expect("encodes");
-        let written = p.write("north.plc1", Table::Holding, tag.offset, &words).expect("accepted");
+        let at = *tag.address.register().expect("plc1 speaks Modbus");
+        let words = Layout::of(&tag, &at).encode(2.5).expect("encodes");
+        let written = p.write("north.plc1", Table::Holding, at.offset, &words).expect("accepted");
         assert_eq!(written.len(), 1);
         p.step(0, 60_000);
         assert!((p.truth(&TagId::new("north.mill.served").expect("an id")) - 2.5).abs() < 0.01);
         assert_eq!(p.write("north.plc1", Table::Holding, 900, &[1]), Err(Exception::IllegalAddress));
-        let beyond = Layout::from(&tag).encode(99.0).expect("encodes");
-        assert_eq!(p.write("north.plc1", Table::Holding, tag.offset, &beyond), Err(Exception::IllegalValue));
-        assert_eq!(p.write("north.plc1", Table::Holding, tag.offset, &words[..1]), Err(Exception::IllegalAddress));
+        let beyond = Layout::of(&tag, &at).encode(99.0).expect("encodes");
+        assert_eq!(p.write("north.plc1", Table::Holding, at.offset, &beyond), Err(Exception::IllegalValue));
+        assert_eq!(p.write("north.plc1", Table::Holding, at.offset, &words[..1]), Err(Exception::IllegalAddress));
         assert!((p.truth(&tag.id) - 2.5).abs() < 1e-6, "refused writes change nothing");
         assert_eq!(p.read("north.plc1", Table::Input, 2000, 1), Err(Exception::IllegalAddress));
     }

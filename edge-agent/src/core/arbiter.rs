@@ -123,7 +123,7 @@ impl Arbiter {
         let denied = plant
             .tags
             .iter()
-            .filter_map(|t| Some((t.id.clone(), gate::denied(plant.device(t.device.as_str())?, t, gate::span(t))?)))
+            .filter_map(|t| Some((t.id.clone(), gate::denied(plant.device(t.device.as_str())?, t)?)))
             .collect();
         // A step per fastest scan: each is seen in the image before the next.
         let step_ms = scan.iter().map(|c| c.period_ms).min().unwrap_or(*write_spacing_ms).max(*write_spacing_ms);

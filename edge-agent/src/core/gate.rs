@@ -1,4 +1,4 @@
-//! The write gate: nothing reaches a register without it.
+//! The write gate: nothing reaches a device without it.
 //!
 //! For every writer, the first refusal stands: SIS deny-list, then allow-list and absolute bounds (refused, never
 //! clamped), then interlock. For every writer but fail-safe, then: an active alarm on the setpoint, velocity (which
@@ -8,24 +8,29 @@
 use super::admit::refusal;
 use super::alarms::Alarms;
 use super::image::Image;
-use hypocaust_protocols::model::{DataType, Device, Direction, Fleet, Limits, Plant, Setpoint, SetpointId, Tag, Unit};
+use hypocaust_protocols::model::{
+    Address, DataType, Device, Direction, Fleet, Limits, Link, Plant, Setpoint, SetpointId, Tag, Unit,
+};
 use hypocaust_protocols::wire::{Refusal, Writer};
 
-/// The registers of a tag, first and last.
-pub(super) fn span(tag: &Tag) -> (u16, u16) {
-    (tag.offset, tag.offset.saturating_add(tag.data_type.registers() - 1))
-}
-
 /// The deny-list's word on a tag; it goes before any other, also for tags that are no setpoints.
-pub(super) fn denied(device: &Device, tag: &Tag, (first, last): (u16, u16)) -> Option<Refusal> {
-    let d = device.sis_deny.iter().find(|d| d.table == tag.table && first <= d.last && d.first <= last)?;
-    Some(refusal(
-        "deny-list",
-        format!(
-            "{} lies at {}:{first}, within {}:{}-{}, which belongs to safety and is never written",
-            tag.id, tag.table, d.table, d.first, d.last
-        ),
-    ))
+pub(super) fn denied(device: &Device, tag: &Tag) -> Option<Refusal> {
+    let within = match (&device.link, &tag.address) {
+        (Link::ModbusTcp(link), Address::Register(at)) => {
+            let (first, last) = (at.offset, at.offset.saturating_add(tag.data_type.registers() - 1));
+            let denied = link.sis_deny.iter().find(|d| d.table == at.table && first <= d.last && d.first <= last)?;
+            format!("{}:{}-{}", denied.table, denied.first, denied.last)
+        }
+        (Link::OpcUa(link), Address::Node(node)) => {
+            let prefix = link.sis_deny.iter().find(|prefix| node.starts_with(prefix.as_str()))?;
+            format!("node:{prefix}*")
+        }
+        // No fleet that passed its check has such a tag; nobody knows what a write to it would move.
+        _ => format!("what {} cannot have", device.id),
+    };
+    let reason =
+        format!("{} lies at {}, within {within}, which belongs to safety and is never written", tag.id, tag.address);
+    Some(refusal("deny-list", reason))
 }
 
 /// Everything that the gate needs to know of one setpoint, looked up once.
@@ -33,8 +38,6 @@ pub(super) fn denied(device: &Device, tag: &Tag, (first, last): (u16, u16)) -> O
 pub struct Guarded {
     pub setpoint: Setpoint,
     pub tag: Tag,
-    /// The registers that it takes, first and last.
-    span: (u16, u16),
     /// Why the deny-list or the allow-list forbids any write, if one does.
     forbidden: Option<Refusal>,
     /// Units per second in normal running; infinite for flags, which have no travel.
@@ -49,27 +52,26 @@ impl Guarded {
     pub fn new(fleet: &Fleet, plant: &Plant, id: &SetpointId) -> Option<Self> {
         let setpoint = plant.setpoint(id.as_str())?.clone();
         let tag = plant.tag(id.as_str())?.clone();
-        let span = span(&tag);
         let flag = tag.data_type == DataType::Bool;
         let velocity =
             if flag { f64::INFINITY } else { setpoint.velocity_per_s.min(unit_velocity(&fleet.limits, tag.unit)) };
         let fail_safe_velocity = if flag { f64::INFINITY } else { setpoint.fail_safe_velocity_per_s };
         let source = plant.sources.iter().find(|s| s.setpoint == *id);
         let unit_load = source.map(|s| fleet.limits.unit_load_max * s.heat_max_mw);
-        let mut guarded = Self { setpoint, tag, span, forbidden: None, velocity, fail_safe_velocity, unit_load };
+        let mut guarded = Self { setpoint, tag, forbidden: None, velocity, fail_safe_velocity, unit_load };
         guarded.forbidden = guarded.forbids(plant);
         Some(guarded)
     }
 
     fn forbids(&self, plant: &Plant) -> Option<Refusal> {
-        let (tag, (first, last)) = (&self.tag, self.span);
+        let tag = &self.tag;
         let Some(device) = plant.device(tag.device.as_str()) else {
             return Some(refusal(
                 "allow-list",
                 format!("{} is on {}, which this plant does not have", tag.id, tag.device),
             ));
         };
-        if let Some(denied) = denied(device, tag, (first, last)) {
+        if let Some(denied) = denied(device, tag) {
             return Some(denied);
         }
         if !tag.writable {
@@ -229,8 +231,10 @@ mod tests {
 
     #[test]
     fn the_first_refusal_stands() {
-        let deny =
-            |p: &mut Plant| p.devices[0].sis_deny.push(Registers { table: Table::Holding, first: 101, last: 101 });
+        let deny = |p: &mut Plant| {
+            let Link::ModbusTcp(link) = &mut p.devices[0].link else { panic!("plc1 speaks Modbus") };
+            link.sis_deny.push(Registers { table: Table::Holding, first: 101, last: 101 });
+        };
         let lock = |p: &mut Plant| {
             let sp = p.setpoints.iter_mut().find(|s| s.tag.as_str() == "north.b1.load-sp").unwrap();
             sp.interlock = Some(Interlock { tag: tag("north.x1.open"), equals: 1.0 });

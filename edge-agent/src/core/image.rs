@@ -5,7 +5,7 @@
 //! number stays apart ([`Image::last_good`]): only the fail-safe lane looks at it, to know which way is safe.
 
 use hypocaust_protocols::model::{
-    BadReason, Device, DeviceId, Millis, Plant, Quality, Sample, ScanClass, TagId, Tick, Value,
+    BadReason, Device, DeviceId, Millis, Plant, Quality, Reading, Sample, ScanClass, TagId, Tick, Value,
 };
 use std::collections::BTreeMap;
 
@@ -24,6 +24,16 @@ struct Point {
     time: Millis,
     seen: Tick,
     last_good: Option<f64>,
+}
+
+impl Point {
+    /// The time of a sample. Of a change, what the device's own clock says, if that can be: after everything that is
+    /// known of the tag, and not in the future. A clock that is wrong would put the value before the loss of its device
+    /// or after its next change, and whoever keeps the latest would keep the wrong one. That something still is as it
+    /// was, is so at the time of the scan.
+    fn when(&self, wall: Millis, source: Option<Millis>) -> Millis {
+        source.filter(|source| self.time < *source && *source <= wall).unwrap_or(wall)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -65,19 +75,25 @@ impl Image {
     }
 
     /// Takes what a scan (or the read-back of a write) saw of one tag. Tags that the plant does not have are ignored.
-    pub fn read(&mut self, wall: Millis, tick: Tick, tag: &TagId, result: Result<f64, BadReason>) {
+    pub fn read(&mut self, wall: Millis, tick: Tick, tag: &TagId, reading: impl Into<Reading>) {
         let Some(point) = self.index.get(tag).and_then(|at| self.points.get_mut(*at)) else { return };
-        point.time = wall;
-        point.seen = tick;
-        (point.value, point.quality) = match result {
-            Ok(value) if !value.is_finite() => (None, Quality::Bad(BadReason::NotANumber)),
-            Ok(value) if value < point.min || value > point.max => (Some(value), Quality::Bad(BadReason::OutOfRange)),
-            Ok(value) => {
-                point.last_good = Some(value);
-                (Some(value), Quality::Good)
+        let Reading { value, quality, source } = reading.into();
+        let (value, quality) = match (value, quality) {
+            (_, Quality::Bad(reason)) => (None, Quality::Bad(reason)),
+            (Some(value), _) if !value.is_finite() => (None, Quality::Bad(BadReason::NotANumber)),
+            (Some(value), _) if value < point.min || value > point.max => {
+                (Some(value), Quality::Bad(BadReason::OutOfRange))
             }
-            Err(reason) => (None, Quality::Bad(reason)),
+            (Some(value), quality) => (Some(value), quality),
+            (None, _) => (None, Quality::Bad(BadReason::NotANumber)),
         };
+        if let (Some(value), Quality::Good) = (value, &quality) {
+            point.last_good = Some(value);
+        }
+        let changed = (value, &quality) != (point.value, &point.quality);
+        point.time = point.when(wall, source.filter(|_| changed));
+        point.seen = tick;
+        (point.value, point.quality) = (value, quality);
     }
 
     /// Nothing of this device can be trusted any more.
@@ -91,10 +107,10 @@ impl Image {
         }
     }
 
-    /// Lets good values go stale.
+    /// Lets good and uncertain values go stale.
     pub fn age(&mut self, wall: Millis, tick: Tick) {
         for point in &mut self.points {
-            if point.quality.is_good() && tick.since(point.seen) > point.stale_after_ms {
+            if !matches!(point.quality, Quality::Bad(_)) && tick.since(point.seen) > point.stale_after_ms {
                 point.quality = Quality::Bad(BadReason::Stale);
                 point.time = wall;
             }
@@ -152,6 +168,47 @@ impl Image {
 mod tests {
     use super::*;
     use crate::core::tests::{north, tag, wall};
+
+    #[test]
+    fn a_change_has_the_devices_time_where_that_can_be() {
+        let (fleet, plant) = north();
+        let heat = tag("north.chp1.heat");
+        let mut image = Image::new(&plant, &fleet.limits.scan, wall(0));
+        let mut read = |at: i64, value: f64, source: Option<i64>| {
+            let source = source.map(|ms| wall(ms as u64));
+            let reading = Reading { value: Some(value), quality: Quality::Good, source };
+            image.read(wall(at as u64), Tick(at as u64), &heat, reading);
+            image.sample(image.index[&heat]).time
+        };
+        let table: [(i64, f64, Option<i64>, i64); 7] = [
+            (1_000, 1.0, Some(900), 900),      // the device's own time
+            (2_000, 1.0, Some(900), 2_000),    // still so: at the time of the scan
+            (3_000, 2.0, Some(2_900), 2_900),  // a change
+            (4_000, 3.0, Some(1_000), 4_000),  // before what is known: its clock is behind
+            (5_000, 4.0, Some(60_000), 5_000), // in the future: its clock is ahead
+            (6_000, 5.0, None, 6_000),         // no time
+            (7_000, 6.0, Some(6_000), 7_000),  // not after the last
+        ];
+        for (at, value, source, expected) in table {
+            assert_eq!(read(at, value, source), wall(expected as u64), "at {at}");
+        }
+    }
+
+    #[test]
+    fn what_the_device_calls_uncertain_decides_nothing() {
+        let (fleet, plant) = north();
+        let heat = tag("north.chp1.heat");
+        let mut image = Image::new(&plant, &fleet.limits.scan, wall(0));
+        image.read(wall(1), Tick(1), &heat, Ok(2.0));
+        let uncertain = Quality::Uncertain(BadReason::Stale);
+        let reading = |value, quality| Reading { value, quality, source: None };
+        image.read(wall(2), Tick(2), &heat, reading(Some(3.0), uncertain.clone()));
+        assert_eq!((image.good(&heat), image.quality(&heat), image.last_good(&heat)), (None, uncertain, Some(2.0)));
+        image.read(wall(3), Tick(3), &heat, reading(Some(99.0), Quality::Uncertain(BadReason::Stale)));
+        assert_eq!(image.quality(&heat), Quality::Bad(BadReason::OutOfRange), "the tag's own limits hold all the same");
+        image.read(wall(4), Tick(4), &heat, reading(None, Quality::Good));
+        assert_eq!((image.good(&heat), image.quality(&heat)), (None, Quality::Bad(BadReason::NotANumber)));
+    }
 
     #[test]
     fn a_value_at_its_bound_is_good_in_the_digits_of_its_register_and_one_beyond_it_is_not() {

@@ -35,7 +35,7 @@ use arbiter::Arbiter;
 use balance::View;
 use contingency::Contingencies;
 use hypocaust_protocols::model::{
-    BadReason, DeviceId, Fleet, Limits, Millis, Plant, PlantId, Sample, SetpointId, TagId, Tick, TripId,
+    BadReason, DeviceId, Fleet, Limits, Millis, Plant, PlantId, Reading, Sample, SetpointId, TagId, Tick, TripId,
 };
 use hypocaust_protocols::wire::{
     Action, Command, Entry, Outcome, Range, Signed, Verdict, VerifyingKey, Writer, metric,
@@ -62,7 +62,7 @@ pub enum Input {
     /// What one scan of one device saw.
     Reads {
         device: DeviceId,
-        values: Vec<(TagId, Result<f64, BadReason>)>,
+        values: Vec<(TagId, Reading)>,
     },
     /// The device gave no answer in all its tries.
     DeviceLost {

@@ -4,9 +4,9 @@ use super::trips::Change;
 use super::*;
 
 impl Core {
-    pub(super) fn reads(&mut self, now: Now, device: &DeviceId, values: Vec<(TagId, Result<f64, BadReason>)>) {
-        for (tag, result) in values {
-            self.image.read(now.wall, now.tick, &tag, result);
+    pub(super) fn reads(&mut self, now: Now, device: &DeviceId, values: Vec<(TagId, Reading)>) {
+        for (tag, reading) in values {
+            self.image.read(now.wall, now.tick, &tag, reading);
         }
         // The first answer after a start is no return: nothing was lost before it.
         if let Some(reason) = self.devices.get_mut(device).and_then(Option::take)

@@ -146,7 +146,7 @@ impl Bench {
                 .tags
                 .iter()
                 .filter(|t| t.device == device.id)
-                .map(|t| (t.id.clone(), Ok(self.registers[&t.id])))
+                .map(|t| (t.id.clone(), Ok(self.registers[&t.id]).into()))
                 .collect();
             all.extend(self.give(Input::Reads { device: device.id, values }));
         }

@@ -19,8 +19,9 @@ impl Endpoints {
         Ok(Self(map))
     }
 
+    /// `host:port` of this device.
     pub fn of<'a>(&'a self, device: &'a Device) -> &'a str {
-        self.0.get(device.id.as_str()).unwrap_or(&device.endpoint)
+        self.0.get(device.id.as_str()).map_or(device.address(), String::as_str)
     }
 
     /// An entry that names a device of this plant which does not exist is a mistake; other plants' are theirs.

@@ -9,6 +9,7 @@ use crate::core::gate::Guarded;
 use crate::core::image::Image;
 use hypocaust_protocols::files::nearest;
 use hypocaust_protocols::model::{Fleet, Plant, SetpointId, TagId, Tick};
+use hypocaust_protocols::opcua::session::Browsed;
 use hypocaust_protocols::wire::{Refusal, Writer};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -25,13 +26,31 @@ pub struct Probed {
     pub error: Option<String>,
 }
 
+/// A device and how it is reached.
+pub struct Reach<'a> {
+    pub fleet: &'a Fleet,
+    pub plant: &'a Plant,
+    pub device: &'a str,
+    pub endpoints: &'a Endpoints,
+    /// The edge's folder, where its certificates are.
+    pub data: Option<&'a Path>,
+}
+
+impl Reach<'_> {
+    fn driver(&self) -> Result<Driver, String> {
+        let Reach { fleet, plant, device, endpoints, data } = self;
+        let qualified = format!("{}.{device}", plant.id);
+        let Some(device) = plant.device(device).or_else(|| plant.device(&qualified)) else {
+            return Err(unknown("device", &qualified, plant.devices.iter().map(|d| d.id.as_str())));
+        };
+        Driver::new(plant, device, endpoints.of(device), &fleet.limits.scan, device::unset(), *data)
+    }
+}
+
 /// Reads a device once.
-pub async fn probe(fleet: &Fleet, plant: &Plant, id: &str, endpoints: &Endpoints) -> Result<Vec<Probed>, String> {
-    let qualified = format!("{}.{id}", plant.id);
-    let Some(device) = plant.device(id).or_else(|| plant.device(&qualified)) else {
-        return Err(unknown("device", &qualified, plant.devices.iter().map(|d| d.id.as_str())));
-    };
-    let mut driver = Driver::new(plant, device, endpoints.of(device), &fleet.limits.scan, device::unset())?;
+pub async fn probe(reach: &Reach<'_>) -> Result<Vec<Probed>, String> {
+    let plant = reach.plant;
+    let mut driver = reach.driver()?;
     let mut all: Vec<Probed> = driver
         .probe()
         .await
@@ -45,6 +64,29 @@ pub async fn probe(fleet: &Fleet, plant: &Plant, id: &str, endpoints: &Endpoints
         .collect();
     all.sort_by(|a, b| a.tag.cmp(&b.tag));
     Ok(all)
+}
+
+/// A variable that a server shows, and the tag that is it.
+#[derive(Debug, Serialize)]
+pub struct Found {
+    pub tag: Option<TagId>,
+    #[serde(flatten)]
+    pub variable: Browsed,
+}
+
+/// Why there is no list of variables.
+pub enum Unbrowsed {
+    Usage(String),
+    Untried(String),
+}
+
+/// The variables of an OPC UA device, at most so many. A Modbus device cannot tell what it has.
+pub async fn browse(reach: &Reach<'_>, most: usize) -> Result<Vec<Found>, Unbrowsed> {
+    let Driver::OpcUa(driver) = reach.driver().map_err(Unbrowsed::Usage)? else {
+        return Err(Unbrowsed::Usage(format!("{} speaks Modbus, whose registers have no names", reach.device)));
+    };
+    let found = driver.browse(most).await.map_err(Unbrowsed::Untried)?;
+    Ok(found.into_iter().map(|variable| Found { tag: driver.tag_at(&variable), variable }).collect())
 }
 
 fn unknown<'a>(what: &str, id: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> String {

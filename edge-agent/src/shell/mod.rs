@@ -15,6 +15,8 @@ mod device;
 mod endpoints;
 pub mod inquire;
 mod metrics;
+mod modbus;
+pub mod opcua;
 pub mod run;
 pub mod spool;
 pub mod state;

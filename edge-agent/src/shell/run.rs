@@ -89,7 +89,9 @@ pub async fn run(options: Options) -> Result<(), String> {
     for device in &plant.devices {
         let counter = device::unset();
         let (jobs, receiver) = mpsc::channel(64);
-        let driver = Driver::new(&plant, device, options.endpoints.of(device), &fleet.limits.scan, counter.clone())?;
+        let address = options.endpoints.of(device);
+        let data = Some(options.data.as_path());
+        let driver = Driver::new(&plant, device, address, &fleet.limits.scan, counter.clone(), data)?;
         tokio::spawn(driver.run(receiver, to_core.clone()));
         devices.insert(device.id.clone(), (jobs, counter));
     }
@@ -158,6 +160,8 @@ async fn decide(
     hands.up(ToUplink::Leave(done));
     // A broker that hangs shall not keep the edge from ending; its own time-out then publishes the will.
     let _ = tokio::time::timeout(Duration::from_secs(3), said).await;
+    // Device tasks end with their queues, and close what their devices keep for them.
+    hands.devices.clear();
     tokio::time::sleep(COMMIT).await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What no single table can tell: names that point nowhere, registers used twice, headers that nothing feeds.
+//! What no single table can tell: names that point nowhere, registers and nodes used twice, headers that nothing feeds.
 
 use super::reader::{At, Reader};
 use super::report::Report;
@@ -196,7 +196,7 @@ pub(super) fn check(fleet: &Fleet, scope: &Scope, report: &RefCell<Report>) {
     let checker = Checker { fleet, scope, report };
     checker.names();
     checker.roles();
-    checker.registers();
+    checker.addresses();
     checker.devices();
     checker.headers();
     checker.mains();
@@ -252,57 +252,69 @@ impl Checker<'_> {
         }
     }
 
-    /// No two devices answer at one endpoint under one unit.
+    /// No two devices answer at one endpoint under one unit or namespace; what a device watches is a counter of its own.
     fn devices(&self) {
-        let mut taken: BTreeMap<(&str, u8), &DeviceId> = BTreeMap::new();
-        for device in self.fleet.plants.iter().flat_map(|p| &p.devices) {
-            if let Some(other) = taken.insert((&device.endpoint, device.unit_id), &device.id)
-                && let Some(place) = self.scope.place(Kind::Device, device.id.as_str())
-            {
-                self.say(
-                    &place,
-                    format!(
-                        "`{}` and `{other}` both are unit {} at {}: one would get what is meant for the other",
-                        device.id, device.unit_id, device.endpoint
-                    ),
-                    "an `endpoint` or a `unit_id` of its own for each".into(),
-                );
+        let mut taken: BTreeMap<(&str, String), &DeviceId> = BTreeMap::new();
+        for plant in &self.fleet.plants {
+            for device in &plant.devices {
+                let Some(place) = self.scope.place(Kind::Device, device.id.as_str()) else { continue };
+                let (within, field) = match &device.link {
+                    Link::ModbusTcp(link) => (format!("unit {}", link.unit_id), "unit_id"),
+                    Link::OpcUa(link) => (format!("the namespace {}", link.namespace), "namespace"),
+                };
+                if let Some(other) = taken.insert((device.endpoint(), within.clone()), &device.id) {
+                    self.say(
+                        &place,
+                        format!(
+                            "`{}` and `{other}` both are {within} at {}: one would get what is meant for the other",
+                            device.id,
+                            device.endpoint()
+                        ),
+                        format!("an `endpoint` or a `{field}` of its own for each"),
+                    );
+                }
+                self.counter(plant, device, &place);
             }
         }
     }
 
-    /// No two tags share a register, except as different bits of one status word; nothing writable lies in a SIS range.
-    fn registers(&self) {
+    fn counter(&self, plant: &Plant, device: &Device, place: &Place) {
+        let Some(tag) = device.watchdog.as_ref().and_then(|w| plant.tag(w.counter.as_str())) else { return };
+        let held = tag.address.register().is_none_or(|r| r.table == Table::Holding);
+        if tag.device != device.id || tag.data_type != DataType::U16 || !held {
+            self.say(
+                place,
+                format!("the watchdog of `{}` counts in `{}`, which is no counter of its own", device.id, tag.id),
+                "a tag of this device, of `type = \"u16\"`, in a holding register or a node".into(),
+            );
+        }
+    }
+
+    /// No two tags share a register or a node, except as different bits of one status word; nothing writable belongs to
+    /// the safety system.
+    fn addresses(&self) {
         for plant in &self.fleet.plants {
-            let mut used: BTreeMap<(&str, Table, u32), (&Tag, Option<u8>)> = BTreeMap::new();
+            let mut registers = BTreeMap::new();
+            let mut nodes = BTreeMap::new();
             for tag in &plant.tags {
                 let Some(place) = self.scope.place(Kind::Tag(&[]), tag.id.as_str()) else { continue };
-                let first = u32::from(tag.offset);
-                for register in first..first + u32::from(tag.data_type.registers()) {
-                    if let Some((other, bit)) = used.insert((tag.device.as_str(), tag.table, register), (tag, tag.bit))
-                        && (bit.is_none() || tag.bit.is_none() || bit == tag.bit)
-                    {
-                        self.say(
-                            &place,
-                            format!(
-                                "`{}` and `{}` both lie on {}:{register} of {}",
-                                tag.id,
-                                other.id,
-                                tag.table.name(),
-                                tag.device
-                            ),
-                            "an address of its own for each tag".into(),
-                        );
-                        break;
+                let denied = match &tag.address {
+                    Address::Register(register) => {
+                        self.shared_register(&mut registers, tag, register, &place);
+                        self.denied_register(plant, tag, register)
                     }
-                }
-                let denied = plant.device(tag.device.as_str()).is_some_and(|d| {
-                    d.sis_deny.iter().any(|range| {
-                        range.table == tag.table
-                            && first <= u32::from(range.last)
-                            && u32::from(range.first) < first + u32::from(tag.data_type.registers())
-                    })
-                });
+                    Address::Node(node) => {
+                        if let Some(other) = nodes.insert((tag.device.as_str(), node.as_str()), &tag.id) {
+                            self.say(
+                                &place,
+                                format!("`{}` and `{other}` both are the node `{node}` of {}", tag.id, tag.device),
+                                "a node of its own for each tag".into(),
+                            );
+                        }
+                        let link = plant.device(tag.device.as_str()).and_then(Device::opc_ua);
+                        link.is_some_and(|l| l.sis_deny.iter().any(|prefix| node.starts_with(prefix)))
+                    }
+                };
                 if tag.writable && denied {
                     self.say(
                         &place,
@@ -312,6 +324,40 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+
+    fn shared_register<'t>(
+        &self,
+        used: &mut BTreeMap<(&'t str, Table, u32), (&'t TagId, Option<u8>)>,
+        tag: &'t Tag,
+        at: &Register,
+        place: &Place,
+    ) {
+        let first = u32::from(at.offset);
+        for register in first..first + u32::from(tag.data_type.registers()) {
+            if let Some((other, bit)) = used.insert((tag.device.as_str(), at.table, register), (&tag.id, at.bit))
+                && (bit.is_none() || at.bit.is_none() || bit == at.bit)
+            {
+                self.say(
+                    place,
+                    format!("`{}` and `{other}` both lie on {}:{register} of {}", tag.id, at.table.name(), tag.device),
+                    "an address of its own for each tag".into(),
+                );
+                break;
+            }
+        }
+    }
+
+    fn denied_register(&self, plant: &Plant, tag: &Tag, at: &Register) -> bool {
+        let first = u32::from(at.offset);
+        let link = plant.device(tag.device.as_str()).and_then(Device::modbus);
+        link.is_some_and(|link| {
+            link.sis_deny.iter().any(|range| {
+                range.table == at.table
+                    && first <= u32::from(range.last)
+                    && u32::from(range.first) < first + u32::from(tag.data_type.registers())
+            })
+        })
     }
 
     fn headers(&self) {

@@ -10,6 +10,7 @@
 
 mod check;
 mod checks;
+mod device;
 mod fleet;
 mod plant;
 mod reader;

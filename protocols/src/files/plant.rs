@@ -4,24 +4,23 @@ use super::checks::{Kind, Scope};
 use super::fleet::read_main;
 use super::reader::Reader;
 use crate::model::*;
-use std::ops::Range;
 use std::path::Path;
 
 const MW: &[Unit] = &[Unit::Megawatt];
 const MWH: &[Unit] = &[Unit::MegawattHour];
-const FLAG: &[Unit] = &[Unit::One];
-const ANY: &[Unit] = &[];
+pub(super) const FLAG: &[Unit] = &[Unit::One];
+pub(super) const ANY: &[Unit] = &[];
 
 const DIRECTIONS: [(&str, Direction); 2] = [("down", Direction::Down), ("up", Direction::Up)];
-const TABLES: [(&str, Table); 4] =
-    [("coil", Table::Coil), ("discrete", Table::Discrete), ("input", Table::Input), ("holding", Table::Holding)];
-struct Context<'s> {
-    scope: &'s Scope,
-    plant: &'s str,
-    limits: Option<&'s Limits>,
-    scans: &'s [String],
-    folder: &'s Path,
-    is_file: &'s dyn Fn(&Path) -> bool,
+
+/// What the tables of a plant's file are read against.
+pub(super) struct Context<'s> {
+    pub scope: &'s Scope,
+    pub plant: &'s str,
+    pub limits: Option<&'s Limits>,
+    pub scans: &'s [String],
+    pub folder: &'s Path,
+    pub is_file: &'s dyn Fn(&Path) -> bool,
 }
 
 pub(super) fn read(
@@ -77,7 +76,7 @@ pub(super) fn read(
 }
 
 impl Context<'_> {
-    fn refer<T>(
+    pub(super) fn refer<T>(
         &self,
         r: &Reader<'_, '_>,
         key: &'static str,
@@ -86,7 +85,7 @@ impl Context<'_> {
     ) -> Option<T> {
         self.scope.refer(r, key, kind, Some(self.plant), new)
     }
-    fn own<T>(&self, r: &Reader<'_, '_>, kind: Kind, new: fn(&str) -> Result<T, InvalidId>) -> Option<T> {
+    pub(super) fn own<T>(&self, r: &Reader<'_, '_>, kind: Kind, new: fn(&str) -> Result<T, InvalidId>) -> Option<T> {
         self.scope.own(r, kind, Some(self.plant), new)
     }
 
@@ -334,203 +333,6 @@ impl Context<'_> {
             max_export_mw: export?,
             base_load_mw: base?,
         })
-    }
-
-    fn device(&self, r: Reader<'_, '_>) -> Option<Device> {
-        let id = self.own(&r, Kind::Device, DeviceId::new);
-        r.choice("protocol", &[("modbus-tcp", ())]);
-        let endpoint = r.text("endpoint").and_then(|t| {
-            let fits =
-                t.value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-            if !fits {
-                r.mistake(t.span, format!("\"{}\" is no endpoint", t.value), "`host:port`, such as \"127.0.0.1:5020\"");
-                return None;
-            }
-            Some(t.value)
-        });
-        let unit_id = r.whole("unit_id", 0, 255);
-        let timeout = r.whole("timeout_ms", 10, 60_000);
-        let tries = r.whole("tries", 1, 10);
-        let watchdog = r.opt_table("watchdog", "watchdog").and_then(|w| {
-            let counter = self.refer(&w, "counter", Kind::Setpoint(FLAG), TagId::new);
-            let limit = w.number("timeout_ms");
-            if let (Some(limit), Some(timeout), Some(tries)) = (&limit, timeout, tries)
-                && (timeout * tries) as f64 >= limit.value
-            {
-                r.mistake(
-                    limit.span.clone(),
-                    format!("the watchdog ({} ms) is not longer than the device's worst transaction ({timeout} ms x {tries} tries)", limit.value),
-                    "a longer `timeout_ms` here, or fewer `tries` of the device: else a slow answer alone lets the PLC fall back",
-                );
-            }
-            w.finish();
-            Some(Watchdog { counter: counter?, timeout_ms: limit?.value as u64 })
-        });
-        let sis_deny = r
-            .tables("sis_deny", "denied range")
-            .into_iter()
-            .filter_map(|d| {
-                let table = d.choice("table", &TABLES);
-                let (first, last) = (d.whole("first", 0, 65_535), d.whole("last", 0, 65_535));
-                if let (Some(first), Some(last)) = (first, last)
-                    && first > last
-                {
-                    d.mistake(
-                        d.span.clone(),
-                        format!("the bounds are reversed: {first} to {last}"),
-                        "`first` not above `last`",
-                    );
-                }
-                d.finish();
-                Some(Registers { table: table?, first: first? as u16, last: last? as u16 })
-            })
-            .collect();
-        let certificate = r.opt_text("certificate").map(|t| {
-            let path = self.folder.join(&t.value);
-            if !(self.is_file)(&path) {
-                r.mistake(
-                    t.span,
-                    format!("there is no certificate file \"{}\"", t.value),
-                    "a path relative to the fleet's folder, of a PEM file that is there",
-                );
-            }
-            path
-        });
-        r.finish();
-        Some(Device {
-            id: id?,
-            endpoint: endpoint?,
-            unit_id: unit_id? as u8,
-            timeout_ms: timeout?,
-            tries: tries? as u32,
-            watchdog,
-            sis_deny,
-            certificate,
-        })
-    }
-
-    fn tag(&self, r: Reader<'_, '_>, devices: &[Device]) -> Option<Tag> {
-        let id = self.own(&r, Kind::Tag(ANY), TagId::new);
-        let device = self.refer(&r, "device", Kind::Device, DeviceId::new);
-        let at = r.text("at").and_then(|t| {
-            let parsed = t.value.split_once(':').and_then(|(table, offset)| {
-                let (_, table) = TABLES.iter().find(|(name, _)| *name == table)?;
-                Some((*table, offset.parse::<u16>().ok()?))
-            });
-            if parsed.is_none() {
-                r.mistake(t.span.clone(), format!("\"{}\" is no address", t.value), "`table:offset` with coil, discrete, input or holding, such as \"holding:100\" (offsets count from 0)");
-            }
-            parsed.map(|p| (p, t.span))
-        });
-        let data_type = r.choice("type", &DataType::ALL.map(|t| (t.name(), t)));
-        if let (Some(((table, offset), span)), Some(data_type)) = (&at, data_type) {
-            if table.is_bits() && data_type != DataType::Bool {
-                r.mistake(
-                    span.clone(),
-                    format!("a {} holds one bit", table.name()),
-                    "`type = \"bool\"`, or a register table",
-                );
-            }
-            if u32::from(*offset) + u32::from(data_type.registers()) > 65_536 {
-                r.mistake(span.clone(), "the value would end beyond register 65535", "a lower offset");
-            }
-        }
-        let bit = if r.has("bit") { r.whole("bit", 0, 15).map(|b| b as u8) } else { None };
-        if let (Some(_), Some(t)) = (bit, data_type)
-            && t != DataType::Bool
-        {
-            r.mistake(r.span.clone(), "`bit` picks a bit of a status word", "`type = \"bool\"`");
-        }
-        let word_order = if r.has("order") {
-            r.choice("order", &WordOrder::ALL.map(|o| (o.name(), o)))
-        } else {
-            Some(WordOrder::Abcd)
-        };
-        let scale = if r.has("scale") { r.number("scale").map(|n| n.value) } else { Some(1.0) };
-        if scale == Some(0.0) {
-            r.mistake(r.span.clone(), "`scale` is 0", "the factor from raw number to unit");
-        }
-        let shift = if r.has("shift") { r.number("shift").map(|n| n.value) } else { Some(0.0) };
-        let units = Unit::ALL.map(|u| (u.symbol(), u));
-        let unit = r.choice("unit", &units);
-        let (min, max) = (r.number("min"), r.number("max"));
-        if let (Some(min), Some(max)) = (&min, &max)
-            && min.value >= max.value
-        {
-            r.mistake(
-                min.span.clone(),
-                format!("the bounds are reversed: min {}, max {}", min.value, max.value),
-                "`min` below `max`",
-            );
-        }
-        let deadband = r.number_in("deadband", 0.0, f64::INFINITY);
-        let silence_span = r.span_of("silence_s");
-        let silence = r.number_in("silence_s", 0.1, 86_400.0);
-        let scans: Vec<(&str, usize)> = self.scans.iter().enumerate().map(|(i, s)| (s.as_str(), i)).collect();
-        // Without limits (`fleet.toml` does not parse) no scan class is known; complaining of each tag would bury the cause.
-        let scan = if scans.is_empty() { r.text("scan").map(|_| 0) } else { r.choice("scan", &scans) };
-        let found = device.as_ref().and_then(|id| devices.iter().find(|d| d.id == *id));
-        let class = self.limits.zip(scan).and_then(|(limits, at)| limits.scan.get(at));
-        if let (Some(device), Some(class), Some(silence)) = (found, class, silence) {
-            self.reported_in_time(&r, device, class, silence, silence_span);
-        }
-        let writable = r.opt_flag("writable").unwrap_or(false);
-        if let (true, Some(((table, _), span))) = (writable, &at)
-            && matches!(table, Table::Input | Table::Discrete)
-        {
-            r.mistake(
-                span.clone(),
-                format!("a {} register cannot be written", table.name()),
-                "a holding register or a coil, or `writable = false`",
-            );
-        }
-        r.finish();
-        let ((table, offset), _) = at?;
-        Some(Tag {
-            id: id?,
-            device: device?,
-            table,
-            offset,
-            data_type: data_type?,
-            bit,
-            word_order: word_order?,
-            scale: scale?,
-            shift: shift?,
-            unit: unit?,
-            min: min?.value,
-            max: max?.value,
-            deadband: deadband?,
-            max_silence_s: silence?,
-            scan: scan?,
-            writable,
-        })
-    }
-
-    /// What is quiet must be heard of before it would be called stale.
-    fn reported_in_time(
-        &self,
-        r: &Reader<'_, '_>,
-        device: &Device,
-        scan: &ScanClass,
-        silence_s: f64,
-        span: Range<usize>,
-    ) {
-        let Some(limit) = self.limits.map(|l| l.data_age_s) else { return };
-        let oldest = device.oldest_s(silence_s, scan);
-        if oldest <= limit {
-            return;
-        }
-        let most = limit - (oldest - silence_s);
-        let shorter = if most >= 0.1 { format!("at most {most:.1} here, or ") } else { String::new() };
-        r.mistake(
-            span,
-            format!(
-                "this value, when quiet, can be {oldest:.1} s old before it is reported again ({silence_s} s of silence, one \
-                 scan of {} ms, {} tries of {} ms at `{}`), and from {limit} s (`data_age_s`) on it is stale",
-                scan.period_ms, device.tries, device.timeout_ms, device.id
-            ),
-            format!("{shorter}a longer `data_age_s` in `[limits]`"),
-        );
     }
 
     fn setpoint(&self, r: Reader<'_, '_>, tags: &[Tag]) -> Option<Setpoint> {

@@ -282,6 +282,11 @@ impl<'a, 'b> Reader<'a, 'b> {
         self.table.contains_key(key)
     }
 
+    /// Keeps [`Reader::finish`] from complaining of a field about which enough was said.
+    pub fn known(&self, key: &'static str) {
+        self.used.borrow_mut().insert(key);
+    }
+
     /// Complains of every field that nobody asked for.
     pub fn finish(self) {
         let used = self.used.borrow();

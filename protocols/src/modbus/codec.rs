@@ -5,8 +5,8 @@
 //! bytes within words, `dcba` is little-endian throughout. 64-bit numbers follow the same rule over four words; a
 //! single word has only its bytes to swap (`badc`, `dcba`).
 
-use crate::model::Tag;
 pub use crate::model::{DataType, WordOrder};
+use crate::model::{Register, Tag};
 
 /// Arrived order to big-endian, and back: each of the four is its own inverse.
 fn arrange(order: WordOrder, words: &mut [u16]) {
@@ -17,12 +17,6 @@ fn arrange(order: WordOrder, words: &mut [u16]) {
         for word in words {
             *word = word.swap_bytes();
         }
-    }
-}
-
-impl From<&Tag> for Layout {
-    fn from(tag: &Tag) -> Self {
-        Self { data_type: tag.data_type, word_order: tag.word_order, bit: tag.bit }
     }
 }
 
@@ -59,6 +53,12 @@ impl Layout {
     #[must_use]
     pub fn new(data_type: DataType) -> Self {
         Self { data_type, word_order: WordOrder::Abcd, bit: None }
+    }
+
+    /// How this tag lies in these registers of its.
+    #[must_use]
+    pub fn of(tag: &Tag, register: &Register) -> Self {
+        Self { data_type: tag.data_type, word_order: register.word_order, bit: register.bit }
     }
 
     /// Refuses a bit that does not exist.
@@ -104,6 +104,11 @@ impl Layout {
         let mut words: Vec<u16> = (0..count).rev().map(|i| (raw >> (16 * u32::from(i))) as u16).collect();
         arrange(self.word_order, &mut words);
         Ok(words)
+    }
+
+    /// The number that is left of `value` where only this type holds it; refused like [`Layout::encode`].
+    pub fn nearest(self, value: f64) -> Result<f64, Error> {
+        self.decode(&self.encode(value)?)
     }
 
     fn raw(self, value: f64) -> Result<u64, Error> {

@@ -19,5 +19,5 @@ pub use id::*;
 pub use limits::{Limits, ScanClass, Velocity};
 pub use plant::*;
 pub use quantity::*;
-pub use sample::{BadReason, Quality, Sample, Value};
+pub use sample::{BadReason, Quality, Reading, Sample, Value};
 pub use time::{Millis, Tick};

@@ -248,19 +248,97 @@ pub struct Connection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Device {
     pub id: DeviceId,
-    /// `host:port` of a Modbus TCP server.
-    pub endpoint: String,
-    pub unit_id: u8,
+    pub link: Link,
+    /// One request, connecting included.
     pub timeout_ms: u64,
     pub tries: u32,
     pub watchdog: Option<Watchdog>,
+}
+
+/// How a device is spoken to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "protocol", rename_all = "kebab-case")]
+pub enum Link {
+    ModbusTcp(ModbusTcp),
+    OpcUa(OpcUa),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModbusTcp {
+    /// `host:port` of the server.
+    pub endpoint: String,
+    pub unit_id: u8,
     /// Registers that Hypocaust must never write.
     pub sis_deny: Vec<Registers>,
     /// Client certificate and key for Modbus over TLS.
     pub certificate: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OpcUa {
+    /// `opc.tcp://host:port[/path]` of the server.
+    pub endpoint: String,
+    /// The URI of the namespace in which all nodes of this device lie. Its index is the server's own and may change.
+    pub namespace: String,
+    pub security: Security,
+    /// The name under which the edge signs in; without one it is anonymous. Never with [`Security::None`], where a
+    /// password would go to anybody. The password stands in a file of the edge, never in the fleet's.
+    pub user: Option<String>,
+    /// Beginnings of names of nodes that Hypocaust must never write.
+    pub sis_deny: Vec<String>,
+}
+
+impl OpcUa {
+    /// `host:port` of the server.
+    pub fn address(&self) -> &str {
+        let rest = self.endpoint.strip_prefix("opc.tcp://").unwrap_or(&self.endpoint);
+        rest.split('/').next().unwrap_or(rest)
+    }
+    /// The endpoint with another `host:port`, its path kept.
+    pub fn endpoint_at(&self, address: &str) -> String {
+        self.endpoint.replacen(self.address(), address, 1)
+    }
+}
+
+/// Which end of an OPC UA server is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Security {
+    /// Basic256Sha256, every message signed and encrypted, both sides known by their certificates.
+    SignAndEncrypt,
+    /// Neither: whoever sits on the wire reads and forges. Somebody has said why it must be so.
+    None { because: String },
+}
+
 impl Device {
+    /// Where it answers, as its file writes it.
+    pub fn endpoint(&self) -> &str {
+        match &self.link {
+            Link::ModbusTcp(link) => &link.endpoint,
+            Link::OpcUa(link) => &link.endpoint,
+        }
+    }
+    /// `host:port` of its server.
+    pub fn address(&self) -> &str {
+        match &self.link {
+            Link::ModbusTcp(link) => &link.endpoint,
+            Link::OpcUa(link) => link.address(),
+        }
+    }
+    /// The Modbus link, when this device has one.
+    pub fn modbus(&self) -> Option<&ModbusTcp> {
+        match &self.link {
+            Link::ModbusTcp(link) => Some(link),
+            Link::OpcUa(_) => None,
+        }
+    }
+    /// The OPC UA link, when this device has one.
+    pub fn opc_ua(&self) -> Option<&OpcUa> {
+        match &self.link {
+            Link::OpcUa(link) => Some(link),
+            Link::ModbusTcp(_) => None,
+        }
+    }
     /// The longest that one transaction can take: every try, each to its end.
     pub fn worst_transaction_ms(&self) -> u64 {
         self.timeout_ms.saturating_mul(u64::from(self.tries))
@@ -272,7 +350,17 @@ impl Device {
     }
 }
 
-/// The device watches this register and falls back to local control when it stops changing.
+impl Link {
+    /// The protocol as files, maps and logs spell it.
+    pub fn protocol(&self) -> &'static str {
+        match self {
+            Link::ModbusTcp(_) => "modbus-tcp",
+            Link::OpcUa(_) => "opc-ua",
+        }
+    }
+}
+
+/// The device watches this value and falls back to local control when it stops changing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Watchdog {
     /// A writable `u16` tag that the edge counts up.
@@ -408,17 +496,59 @@ impl std::fmt::Display for WordOrder {
     }
 }
 
-/// A signal. The engineering value is `raw * scale + offset`, in `unit`.
+/// Where a number lies in its device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Address {
+    Register(Register),
+    /// A variable, by its string identifier in the device's namespace.
+    Node(String),
+}
+
+/// The registers (or the bit) of a tag in a Modbus device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Register {
+    pub table: Table,
+    /// As the protocol counts, from 0.
+    pub offset: u16,
+    /// One bit of a status word, for a `bool` in a register table.
+    pub bit: Option<u8>,
+    pub word_order: WordOrder,
+}
+
+impl Address {
+    pub fn register(&self) -> Option<&Register> {
+        match self {
+            Address::Register(register) => Some(register),
+            Address::Node(_) => None,
+        }
+    }
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Address::Node(node) => Some(node),
+            Address::Register(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Address {
+    /// As files write it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Address::Register(r) => write!(f, "{}:{}", r.table, r.offset),
+            Address::Node(node) => write!(f, "node:{node}"),
+        }
+    }
+}
+
+/// A signal. The engineering value is `raw * scale + shift`, in `unit`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tag {
     pub id: TagId,
     pub device: DeviceId,
-    pub table: Table,
-    pub offset: u16,
+    /// Of the kind that the device's link speaks.
+    pub address: Address,
     pub data_type: DataType,
-    /// One bit of a status word, for a `bool` in a register table.
-    pub bit: Option<u8>,
-    pub word_order: WordOrder,
     pub scale: f64,
     pub shift: f64,
     pub unit: Unit,

@@ -87,6 +87,26 @@ impl Quality {
 /// The number of a sample, in the tag's unit. State words and flags are numbers too; `None` where none could be read.
 pub type Value = Option<f64>;
 
+/// What a device said of a tag.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// In the tag's unit; `None` where there is no number.
+    pub value: Value,
+    pub quality: Quality,
+    /// When the device's own clock says that it was so, where the protocol carries that.
+    pub source: Option<Millis>,
+}
+
+/// A protocol without qualities and times has read a number, or not.
+impl From<Result<f64, BadReason>> for Reading {
+    fn from(read: Result<f64, BadReason>) -> Self {
+        match read {
+            Ok(value) => Self { value: Some(value), quality: Quality::Good, source: None },
+            Err(reason) => Self { value: None, quality: Quality::Bad(reason), source: None },
+        }
+    }
+}
+
 /// What a tag was at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {

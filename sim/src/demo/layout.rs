@@ -18,7 +18,7 @@ pub struct Layout {
     pub mqtt: SocketAddr,
     /// The simulator's control socket, for `inject`.
     pub control: SocketAddr,
-    /// Device id -> Modbus address.
+    /// Device id -> where its server listens.
     pub devices: BTreeMap<String, SocketAddr>,
     /// Plant id -> metrics of its edge.
     pub metrics: BTreeMap<String, SocketAddr>,
@@ -51,10 +51,10 @@ impl Layout {
             let address = if auto {
                 free.next()?
             } else {
-                let written = device.endpoint.parse::<SocketAddr>().ok().filter(|a| a.ip().is_loopback());
+                let written = device.address().parse::<SocketAddr>().ok().filter(|a| a.ip().is_loopback());
                 written.ok_or_else(|| Error::Endpoint {
                     device: device.id.to_string(),
-                    endpoint: device.endpoint.clone(),
+                    endpoint: device.endpoint().to_owned(),
                 })?
             };
             devices.insert(device.id.to_string(), address);

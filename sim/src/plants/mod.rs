@@ -43,6 +43,8 @@ pub enum Error {
         "the endpoint '{endpoint}' of {device} is no address of this machine; write host:port, or give --endpoints FILE"
     )]
     Endpoint { device: DeviceId, endpoint: String },
+    #[error("{device} speaks OPC UA, which the simulator does not serve yet")]
+    Protocol { device: DeviceId },
     #[error(
         "{device} and {other} share {endpoint} and unit id {unit}; a master could not tell them apart: change one unit_id"
     )]
@@ -128,17 +130,18 @@ fn bind(fleet: &Fleet, endpoints: &BTreeMap<String, String>) -> Result<Vec<Bound
     let mut bound: Vec<Bound> = Vec::new();
     let mut asked: Vec<SocketAddr> = Vec::new();
     for device in fleet.plants.iter().flat_map(|p| &p.devices) {
-        let endpoint = endpoints.get(device.id.as_str()).unwrap_or(&device.endpoint);
+        let link = device.modbus().ok_or_else(|| Error::Protocol { device: device.id.clone() })?;
+        let endpoint = endpoints.get(device.id.as_str()).map_or(device.address(), String::as_str);
         let addr = endpoint
             .to_socket_addrs()
             .ok()
             .and_then(|mut a| a.next())
-            .ok_or_else(|| Error::Endpoint { device: device.id.clone(), endpoint: endpoint.clone() })?;
-        let unit = (device.unit_id, device.id.clone());
+            .ok_or_else(|| Error::Endpoint { device: device.id.clone(), endpoint: endpoint.to_owned() })?;
+        let unit = (link.unit_id, device.id.clone());
         // Port 0 asks for any free port, never for the one that another device got.
         match asked.iter().position(|a| *a == addr && a.port() != 0) {
             Some(i) => {
-                if let Some((_, other)) = bound[i].units.iter().find(|(id, _)| *id == device.unit_id) {
+                if let Some((_, other)) = bound[i].units.iter().find(|(id, _)| *id == link.unit_id) {
                     let (device, other) = (device.id.clone(), other.clone());
                     return Err(Error::SameUnit { device, other, endpoint: addr, unit: unit.0 });
                 }

@@ -74,7 +74,7 @@ fn the_map_has_a_line_for_every_tag() {
     let fleet = fleet();
     let csv = map(&fleet);
     assert_eq!(csv.lines().count(), 1 + fleet.plants.iter().map(|p| p.tags.len()).sum::<usize>());
-    assert!(csv.lines().all(|line| line.matches(',').count() == 13), "{csv}");
+    assert!(csv.lines().all(|line| line.matches(',').count() == 14), "{csv}");
     let b2 = csv.lines().find(|l| l.contains(",north.b2.heat,")).expect("the tag");
     assert!(b2.starts_with("north,north.plc1,modbus-tcp,input:105,u32,cdab,MW,north.b2.heat,false,0.001,"), "{b2}");
 }

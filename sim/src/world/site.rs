@@ -4,7 +4,7 @@ use super::nodes::EdgeNode;
 use crate::plc::Plants;
 use hypocaust_edge::core::{Input, Memory};
 use hypocaust_protocols::modbus::codec::Layout;
-use hypocaust_protocols::model::{BadReason, DataType, DeviceId, Plant, PlantId, Tag, TagId};
+use hypocaust_protocols::model::{Address, BadReason, DeviceId, Plant, PlantId, Tag, TagId};
 use hypocaust_protocols::wire::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -58,18 +58,26 @@ pub fn scan(plants: &Plants, plant: &Plant, device: &DeviceId, classes: &[usize]
         return Input::DeviceLost { device: device.clone(), reason: BadReason::NoConnection, detail };
     }
     let tags = plant.tags.iter().filter(|t| t.device == *device && classes.contains(&t.scan));
-    let values = tags.map(|t| (t.id.clone(), Ok(plants.shown(t)))).collect();
+    let values = tags.map(|t| (t.id.clone(), Ok(plants.shown(t)).into())).collect();
     Input::Reads { device: device.clone(), values }
 }
 
-/// Writes a tag through its registers; the value read back.
+/// Writes a tag as its driver does; the value read back.
 pub fn write(plants: &mut Plants, tag: &Tag, value: f64) -> Result<f64, String> {
     if plants.is_silent(&tag.device) {
         return Err("the device does not answer".into());
     }
     let raw = (value - tag.shift) / tag.scale;
-    let float = matches!(tag.data_type, DataType::F32 | DataType::F64);
-    let words = Layout::from(tag).encode(if float { raw } else { raw.round() }).map_err(|e| e.to_string())?;
-    plants.write(tag.device.as_str(), tag.table, tag.offset, &words).map_err(|e| format!("{e:?}"))?;
+    let device = tag.device.as_str();
+    match &tag.address {
+        Address::Register(at) => {
+            let words = Layout::of(tag, at).encode(raw).map_err(|e| e.to_string())?;
+            plants.write(device, at.table, at.offset, &words).map_err(|e| format!("{e:?}"))?;
+        }
+        Address::Node(node) => {
+            let raw = Layout::new(tag.data_type).nearest(raw).map_err(|e| e.to_string())?;
+            plants.write_node(device, node, raw).map_err(|e| format!("{e:?}"))?;
+        }
+    }
     Ok(plants.shown(tag))
 }

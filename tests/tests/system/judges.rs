@@ -1,7 +1,7 @@
 //! Two Modbus clients by others, mbpoll and pymodbus, read the plants' registers and see what the API shows.
 
 use super::shared::{Shared, demo, say};
-use hypocaust_protocols::model::{Fleet, Tag};
+use hypocaust_protocols::model::{Device, Fleet, Tag};
 use hypocaust_tests::harness::{program, root, run, small_fleet, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -36,6 +36,7 @@ struct Row {
     offset: u16,
     kind: String,
     order: String,
+    bit: Option<u8>,
 }
 
 fn rows(demo: &Shared) -> Vec<Row> {
@@ -48,8 +49,9 @@ fn rows(demo: &Shared) -> Vec<Row> {
     let fleet: Fleet = hypocaust_protocols::files::load(&small_fleet()).unwrap();
     let devices = demo.devices();
     lines
-        .map(|line| {
-            let fields: Vec<&str> = line.split(',').collect();
+        .map(|line| line.split(',').collect::<Vec<&str>>())
+        .filter(|fields| fields[2] == "modbus-tcp")
+        .map(|fields| {
             let (table, offset) = fields[3].split_once(':').unwrap();
             // A bit of a status word is written `input:300.0`.
             let offset = offset.split('.').next().unwrap();
@@ -57,12 +59,13 @@ fn rows(demo: &Shared) -> Vec<Row> {
                 fleet.tag(fields[7]).unwrap_or_else(|| panic!("the map names {}, the fleet does not", fields[7]));
             Row {
                 tag: tag.clone(),
-                unit: plant.device(tag.device.as_str()).unwrap().unit_id,
+                unit: plant.device(tag.device.as_str()).and_then(Device::modbus).unwrap().unit_id,
                 address: devices[tag.device.as_str()].clone(),
                 table: table.into(),
                 offset: offset.parse().unwrap(),
                 kind: fields[4].into(),
                 order: fields[5].into(),
+                bit: tag.address.register().and_then(|r| r.bit),
             }
         })
         .collect()
@@ -110,7 +113,7 @@ fn pymodbus_reads_what_the_api_shows() {
         let (host, port) = row.address.rsplit_once(':').unwrap();
         let asked = json!([{
             "id": row.tag.id, "host": host, "port": port.parse::<u16>().unwrap(), "unit": row.unit,
-            "table": row.table, "offset": row.offset, "type": row.kind, "order": row.order, "bit": row.tag.bit,
+            "table": row.table, "offset": row.offset, "type": row.kind, "order": row.order, "bit": row.bit,
         }]);
         let judged = || {
             let mut child = Command::new(&python)

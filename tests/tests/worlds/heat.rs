@@ -165,7 +165,7 @@ struct Unmoved(Core, BTreeSet<TagId>);
 impl EdgeNode for Unmoved {
     fn handle(&mut self, now: Now, mut input: core::Input) -> Vec<core::Effect> {
         if let core::Input::Reads { values, .. } = &mut input {
-            values.iter_mut().filter(|(tag, _)| self.1.contains(tag)).for_each(|(_, value)| *value = Ok(0.0));
+            values.iter_mut().filter(|(tag, _)| self.1.contains(tag)).for_each(|(_, read)| *read = Ok(0.0).into());
         }
         self.0.handle(now, input)
     }
