@@ -3,14 +3,12 @@
 mod verbs;
 
 use clap::{Parser, Subcommand};
-use hypocaust_central::ambient;
 use hypocaust_central::capacity::capacity;
 use hypocaust_central::shell;
-use hypocaust_central::users::{self, Role, Users};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use verbs::{Failure, journal, say, untried};
+use verbs::{Failure, journal, say, untried, user};
 
 #[derive(Parser)]
 #[command(name = "hypocaust-central", version, about = "The centre of Hypocaust")]
@@ -44,7 +42,7 @@ enum Verb {
     /// Who may sign in. There is no default user.
     User {
         #[command(subcommand)]
-        verb: UserVerb,
+        verb: user::Verb,
     },
     /// What the older system of the field would need for a fleet of this size.
     Capacity {
@@ -59,33 +57,6 @@ enum Verb {
     Journal {
         #[command(subcommand)]
         verb: journal::Verb,
-    },
-}
-
-#[derive(Subcommand)]
-enum UserVerb {
-    /// Adds a user whose password is the first line of a file.
-    Add {
-        name: String,
-        #[arg(long)]
-        role: Role,
-        #[arg(long)]
-        password_file: PathBuf,
-        #[arg(long, env = "HYPOCAUST_DATA")]
-        data: PathBuf,
-    },
-    /// Prints names and roles.
-    List {
-        #[arg(long, env = "HYPOCAUST_DATA")]
-        data: PathBuf,
-        #[arg(long)]
-        json: bool,
-    },
-    /// Removes a user and ends the user's sessions.
-    Remove {
-        name: String,
-        #[arg(long, env = "HYPOCAUST_DATA")]
-        data: PathBuf,
     },
 }
 
@@ -104,7 +75,7 @@ async fn main() -> ExitCode {
             shell::run::run(shell::run::Options { fleet, data, mqtt, listen }).await.map_err(untried)
         }
         Verb::Check { fleet, json } => check(&fleet, json),
-        Verb::User { verb } => user(verb).await,
+        Verb::User { verb } => user::run(verb).await,
         Verb::Capacity { plants, agents, json } => size(plants, agents, json),
         Verb::Journal { verb } => journal::run(verb).await,
     };
@@ -119,41 +90,6 @@ async fn main() -> ExitCode {
             ExitCode::from(3)
         }
     }
-}
-
-async fn user(verb: UserVerb) -> Result<(), Failure> {
-    let refused = |error: users::Error| match error {
-        users::Error::Store { .. } | users::Error::Mode { .. } | users::Error::Hash(_) => untried(error),
-        error => Failure::No(error.to_string()),
-    };
-    let open = async |data: &Path| Users::open(&data.join("users.db")).await.map_err(untried);
-    match verb {
-        UserVerb::Add { name, role, password_file, data } => {
-            let text = std::fs::read_to_string(&password_file)
-                .map_err(|error| untried(format!("cannot read {}: {error}", password_file.display())))?;
-            std::fs::create_dir_all(&data)
-                .map_err(|error| untried(format!("cannot make {}: {error}", data.display())))?;
-            let salt = ambient::random().map_err(untried)?;
-            let password = text.lines().next().unwrap_or_default();
-            open(&data).await?.add(&name, role, password, salt).await.map_err(refused)?;
-            say(format_args!("user '{name}' may sign in as {role}"))?;
-        }
-        UserVerb::List { data, json } => {
-            let users = open(&data).await?.list().await.map_err(refused)?;
-            if json {
-                let all: Vec<_> =
-                    users.iter().map(|(name, role)| serde_json::json!({ "name": name, "role": role })).collect();
-                say(serde_json::Value::from(all))?;
-            } else {
-                users.iter().try_for_each(|(name, role)| say(format_args!("{name} {role}")))?;
-            }
-        }
-        UserVerb::Remove { name, data } => {
-            open(&data).await?.remove(&name).await.map_err(refused)?;
-            say(format_args!("user '{name}' is removed"))?;
-        }
-    }
-    Ok(())
 }
 
 fn size(plants: u32, agents: u32, json: bool) -> Result<(), Failure> {

@@ -1,34 +1,38 @@
 //! Routes that ask the domain: fleet, plants, tags, dispatch, commands.
 
-use super::live;
-use super::problem::ProblemView;
-use super::{NoQuery, Problem, asked, plain};
+use super::request::{Body, NoQuery, asked};
+use super::{Problem, live, matrix, plain, routes::Routes, scope};
 use crate::domain::view::{CommandView, DispatchView, FleetView, PlantView, TagView};
 use crate::domain::{Rejection, Request};
 use crate::shell::leader::{Gone, Handle};
 use crate::users::Session;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
+use hypocaust_protocols::files::nearest;
 use hypocaust_protocols::model::{PlantId, TagId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+/// Characters of a command's reason, which stands in the journal for ever.
+const LONGEST_REASON: usize = 1000;
+/// Characters of an idempotency key.
+const LONGEST_KEY: usize = 255;
+
 /// The routes below `/api/v1`. Needs a runtime, for the task that looks for the live pages.
 pub fn routes(leader: Handle) -> Router {
-    let live = Router::new().route("/live", get(live::open)).with_state(live::Looks::begin(leader.clone()));
-    Router::new()
-        .route("/fleet", get(fleet))
-        .route("/plants/{id}", get(plant))
-        .route("/tags", get(tags))
-        .route("/dispatch/latest", get(latest))
-        .route("/commands", post(command))
-        .route("/commands/{id}", get(outcome))
+    let looks = live::Looks::begin(leader.clone());
+    Routes::new()
+        .on(&matrix::FLEET, fleet)
+        .on(&matrix::PLANT, plant)
+        .on(&matrix::TAGS, tags)
+        .on(&matrix::DISPATCH_LATEST, latest)
+        .on(&matrix::COMMAND, command)
+        .on(&matrix::COMMAND_STATE, outcome)
         .with_state(leader)
-        .merge(live)
+        .merge(Routes::new().on(&matrix::LIVE, live::open).with_state(looks))
 }
 
 impl From<Gone> for Problem {
@@ -37,14 +41,24 @@ impl From<Gone> for Problem {
     }
 }
 
-#[utoipa::path(get, path = "/api/v1/fleet", responses((status = 200, body = FleetView), (status = "4XX", body = ProblemView)))]
-async fn fleet(State(leader): State<Handle>, _: NoQuery) -> Result<Json<Value>, Problem> {
-    Ok(Json(leader.ask(|domain, now| plain(domain.fleet_view(now))).await?))
+#[utoipa::path(get, path = "/api/v1/fleet", responses((status = 200, body = FleetView)))]
+async fn fleet(
+    State(leader): State<Handle>,
+    Extension(session): Extension<Session>,
+    _: NoQuery,
+) -> Result<Json<Value>, Problem> {
+    let view = leader.ask(|domain, now| domain.fleet_view(now)).await?;
+    Ok(Json(plain(scope::fleet(view, &session.plants))))
 }
 
-#[utoipa::path(get, path = "/api/v1/plants/{id}", params(("id" = String, Path)),
-    responses((status = 200, body = PlantView), (status = "4XX", body = ProblemView)))]
-async fn plant(State(leader): State<Handle>, Path(id): Path<String>, _: NoQuery) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/plants/{id}", params(("id" = String, Path)), responses((status = 200, body = PlantView)))]
+async fn plant(
+    State(leader): State<Handle>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    _: NoQuery,
+) -> Result<Json<Value>, Problem> {
+    scope::within(&session, &id)?;
     let wanted = id.clone();
     let view = leader.ask(move |domain, now| domain.plant_view(&wanted, now).map(plain)).await?;
     view.map(Json).ok_or_else(|| Problem::not_found(format!("There is no plant '{id}'; GET /api/v1/fleet lists them.")))
@@ -54,7 +68,9 @@ async fn plant(State(leader): State<Handle>, Path(id): Path<String>, _: NoQuery)
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Which {
+    /// Only the tags of this plant.
     plant: Option<String>,
+    /// Only tags whose id begins like this.
     prefix: Option<String>,
 }
 
@@ -64,25 +80,44 @@ struct TagsView {
     tags: Vec<TagView>,
 }
 
-#[utoipa::path(get, path = "/api/v1/tags", params(Which), responses((status = 200, body = TagsView), (status = "4XX", body = ProblemView)))]
+#[utoipa::path(get, path = "/api/v1/tags", params(Which), responses((status = 200, body = TagsView)))]
 async fn tags(
     State(leader): State<Handle>,
+    Extension(session): Extension<Session>,
     query: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let which = asked(query)?;
+    if let Some(plant) = &which.plant {
+        scope::within(&session, plant)?;
+    }
     let tags = leader
         .ask(move |domain, now| {
-            let prefix = which.prefix.unwrap_or_default();
-            plain(TagsView { tags: domain.tag_views(which.plant.as_deref(), &prefix, now) })
+            let plants = || domain.fleet().plants.iter().map(|p| p.id.as_str());
+            if let Some(plant) = &which.plant
+                && !plants().any(|id| id == plant)
+            {
+                let instead = nearest(plant, plants().filter(|id| session.plants.covers(id)));
+                let instead = instead.map_or_else(String::new, |near| format!(" Did you mean '{near}'?"));
+                let detail = format!("There is no plant '{plant}'; GET /api/v1/fleet lists them.{instead}");
+                return Err(Problem::not_found(detail));
+            }
+            let mut tags = domain.tag_views(which.plant.as_deref(), which.prefix.as_deref().unwrap_or_default(), now);
+            tags.retain(|tag| session.plants.covers(&tag.plant));
+            Ok(plain(TagsView { tags }))
         })
         .await?;
-    Ok(Json(tags))
+    tags.map(Json)
 }
 
-#[utoipa::path(get, path = "/api/v1/dispatch/latest", responses((status = 200, body = DispatchView), (status = "4XX", body = ProblemView)))]
-async fn latest(State(leader): State<Handle>, _: NoQuery) -> Result<Json<Value>, Problem> {
-    let view = leader.ask(|domain, _| domain.dispatch_view().map(plain)).await?;
-    view.map(Json).ok_or_else(|| Problem::not_found("Nothing has been dispatched yet."))
+#[utoipa::path(get, path = "/api/v1/dispatch/latest", responses((status = 200, body = DispatchView)))]
+async fn latest(
+    State(leader): State<Handle>,
+    Extension(session): Extension<Session>,
+    _: NoQuery,
+) -> Result<Json<Value>, Problem> {
+    let view = leader.ask(|domain, _| domain.dispatch_view()).await?;
+    let view = view.ok_or_else(|| Problem::not_found("Nothing has been dispatched yet."))?;
+    Ok(Json(plain(scope::dispatch(view, &session.plants))))
 }
 
 /// The command is journaled and on its way.
@@ -97,28 +132,44 @@ struct Wish {
     plant: String,
     setpoint: String,
     value: f64,
+    /// In words; it stands in the journal beside the command.
+    #[schema(min_length = 1, max_length = 1000)]
     reason: String,
 }
 
+/// The key of a command, as its header has it.
+fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let key = keys.next().and_then(|k| k.to_str().ok()).map(str::trim).filter(|k| !k.is_empty());
+    match key {
+        Some(key) if key.len() <= LONGEST_KEY && keys.next().is_none() => Ok(key.to_owned()),
+        Some(_) => Err(Problem::invalid(format!("Send one Idempotency-Key of {LONGEST_KEY} characters at most."))),
+        None => Err(Problem::invalid("Send an Idempotency-Key header of visible characters, new for each command.")),
+    }
+}
+
 #[utoipa::path(post, path = "/api/v1/commands", request_body = Wish,
-    params(("Idempotency-Key" = String, Header, description = "New for each command; the same for its repetition")),
-    responses((status = 202, body = Accepted), (status = "4XX", body = ProblemView)))]
+    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255,
+        description = "New for each command; the same for its repetition, which then is answered by the first one's id")),
+    responses((status = 202, body = Accepted)))]
 async fn command(
     State(leader): State<Handle>,
     Extension(session): Extension<Session>,
     headers: HeaderMap,
     _: NoQuery,
-    body: Result<Json<Wish>, JsonRejection>,
+    Body(wish): Body<Wish>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    if !session.role.may_command() {
-        return Err(Problem::forbidden("Commands need the role operator or one above it."));
+    let idempotency_key = idempotency_key(&headers)?;
+    scope::within(&session, &wish.plant)?;
+    let characters = wish.reason.trim().chars().count();
+    if characters == 0 || wish.reason.chars().count() > LONGEST_REASON {
+        let detail =
+            format!("'reason' has {characters} characters; write 1 to {LONGEST_REASON}, they go to the journal.");
+        return Err(Problem::invalid(detail));
     }
-    let key = headers.get("idempotency-key").and_then(|k| k.to_str().ok()).filter(|k| !k.is_empty());
-    let key = key.ok_or_else(|| Problem::invalid("Send an Idempotency-Key header, new for each command."))?;
-    let wish = body.map_err(|e| Problem::invalid(e.body_text()))?.0;
     let request = Request {
         user: session.user,
-        idempotency_key: key.to_owned(),
+        idempotency_key,
         plant: PlantId::new(&wish.plant).map_err(|e| Problem::invalid(e.to_string()))?,
         setpoint: TagId::new(&wish.setpoint).map_err(|e| Problem::invalid(e.to_string()))?,
         value: wish.value,
@@ -140,10 +191,17 @@ fn refused(rejection: &Rejection) -> Problem {
     Problem::new(status, rejection.code(), "The command is refused", rejection.to_string())
 }
 
-#[utoipa::path(get, path = "/api/v1/commands/{id}", params(("id" = String, Path)),
-    responses((status = 200, body = CommandView), (status = "4XX", body = ProblemView)))]
-async fn outcome(State(leader): State<Handle>, Path(id): Path<String>, _: NoQuery) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/commands/{id}", params(("id" = String, Path)), responses((status = 200, body = CommandView)))]
+async fn outcome(
+    State(leader): State<Handle>,
+    Extension(session): Extension<Session>,
+    Path(id): Path<String>,
+    _: NoQuery,
+) -> Result<Json<Value>, Problem> {
     let wanted = id.clone();
-    let view = leader.ask(move |domain, _| domain.command_view(&wanted).map(plain)).await?;
-    view.map(Json).ok_or_else(|| Problem::not_found(format!("There is no command '{id}'.")))
+    let found =
+        leader.ask(move |domain, _| Some((domain.command_plant(&wanted)?, domain.command_view(&wanted)?))).await?;
+    let (plant, view) = found.ok_or_else(|| Problem::not_found(format!("There is no command '{id}'.")))?;
+    scope::within(&session, plant.as_str())?;
+    Ok(Json(plain(view)))
 }

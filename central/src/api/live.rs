@@ -2,18 +2,23 @@
 //! every second a beat that comes from the domain's own task: a centre that is stuck does not beat.
 //!
 //! One look at the domain serves every open page ([`Looks`]), and nobody looks while none is open. A connection outlives
-//! the request that opened it, so each asks every second whether its session still holds, and ends with it.
+//! the request that opened it, so each asks every second whether its session still holds, and ends with it; whoever is
+//! limited to some plants sees their part, and anew from a snapshot when those plants change.
 
-use super::{Admitted, OVER, plain};
+use super::guard::{Admitted, OVER, Still};
+use super::request::NoQuery;
+use super::{plain, scope};
 use crate::domain::Domain;
-use crate::domain::view::TagView;
+use crate::domain::view::{DispatchView, FleetView, TagView};
 use crate::shell::leader::Handle;
+use crate::users::{Scope, Session};
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use hypocaust_protocols::model::Millis;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,18 +28,25 @@ use tokio::sync::{Notify, watch};
 const LOOK: Duration = Duration::from_millis(250);
 /// Looks between two beats.
 const BEAT: u64 = 4;
+/// Bytes of a message that a page may send.
+const LONGEST_MESSAGE: usize = 4096;
 /// The close code of a session that is over; from the range that RFC 6455 leaves to applications.
 const SESSION_OVER: u16 = 4401;
 
 pub(super) async fn open(
     State(looks): State<Looks>,
     Extension(admitted): Extension<Admitted>,
+    Extension(session): Extension<Session>,
+    _: NoQuery,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    upgrade.on_upgrade(move |socket| feed(socket, looks.listen(), admitted))
+    // A page has nothing to say; what it sends is read for the close alone.
+    upgrade
+        .max_message_size(LONGEST_MESSAGE)
+        .on_upgrade(move |socket| feed(socket, looks.listen(), admitted, session.plants))
 }
 
-async fn feed(mut socket: WebSocket, mut moments: watch::Receiver<Latest>, admitted: Admitted) {
+async fn feed(mut socket: WebSocket, mut moments: watch::Receiver<Latest>, admitted: Admitted, mut plants: Scope) {
     let mut last: Option<Arc<Moment>> = None;
     loop {
         tokio::select! {
@@ -50,15 +62,24 @@ async fn feed(mut socket: WebSocket, mut moments: watch::Receiver<Latest>, admit
             Latest::Seen(moment) => Arc::clone(moment),
             Latest::Gone => return,
         };
-        let mut frames: Vec<Value> = now.look.changes(last.as_ref().map(|m| &m.look)).into_iter().collect();
         // A slow page may miss a look; the beat belongs to the next one that it takes.
-        if last.as_ref().is_none_or(|before| before.number / BEAT != now.number / BEAT) {
-            if !admitted.holds().await {
-                let reason = OVER.into();
-                // The page may be gone already; its session is over in either case.
-                let _ = socket.send(Message::Close(Some(CloseFrame { code: SESSION_OVER, reason }))).await;
-                return;
+        let beat = last.as_ref().is_none_or(|before| before.number / BEAT != now.number / BEAT);
+        if beat {
+            match admitted.holds().await {
+                Still::Open(session) if session.plants != plants => (plants, last) = (session.plants, None),
+                Still::Open(_) | Still::Unknown => {}
+                Still::Over => {
+                    let reason = OVER.into();
+                    // The page may be gone already; its session is over in either case.
+                    let _ = socket.send(Message::Close(Some(CloseFrame { code: SESSION_OVER, reason }))).await;
+                    return;
+                }
             }
+        }
+        let before = last.as_ref().map(|m| m.look.within(&plants));
+        let changes = now.look.within(&plants).changes(before.as_deref());
+        let mut frames: Vec<Value> = changes.into_iter().collect();
+        if beat {
             frames.push(json!({ "type": "beat", "time": now.time, "seq": now.number }));
         }
         last = Some(now);
@@ -126,13 +147,13 @@ impl Looks {
 }
 
 /// Everything that a console shows, at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Look {
-    pub fleet: Value,
+    pub fleet: Option<FleetView>,
     pub plants: BTreeMap<String, Value>,
     /// In the order of their ids.
     pub tags: BTreeMap<String, TagView>,
-    pub dispatch: Value,
+    pub dispatch: Option<DispatchView>,
 }
 
 impl Look {
@@ -140,18 +161,31 @@ impl Look {
     fn of(domain: &Domain, now: Millis) -> Look {
         let plants = domain.fleet().plants.iter();
         Look {
-            fleet: plain(domain.fleet_view(now)),
+            fleet: Some(domain.fleet_view(now)),
             plants: plants.map(|p| (p.id.to_string(), plain(domain.plant_view(p.id.as_str(), now)))).collect(),
             tags: domain.tag_views(None, "", now).into_iter().map(|tag| (tag.id.clone(), tag)).collect(),
-            dispatch: plain(domain.dispatch_view()),
+            dispatch: domain.dispatch_view(),
         }
+    }
+
+    /// What of it somebody with these plants may see.
+    fn within(&self, plants: &Scope) -> Cow<'_, Look> {
+        if *plants == Scope::Every {
+            return Cow::Borrowed(self);
+        }
+        let mut part = self.clone();
+        part.fleet = part.fleet.map(|fleet| scope::fleet(fleet, plants));
+        part.plants.retain(|id, _| plants.covers(id));
+        part.tags.retain(|_, tag| plants.covers(&tag.plant));
+        part.dispatch = part.dispatch.map(|dispatch| scope::dispatch(dispatch, plants));
+        Cow::Owned(part)
     }
 
     /// What is new since `before`, as a frame; all of it, as a snapshot, where there is no before.
     fn changes(&self, before: Option<&Look>) -> Option<Value> {
         let mut frame = serde_json::Map::new();
         if before.is_none_or(|b| b.fleet != self.fleet) {
-            frame.insert("fleet".into(), self.fleet.clone());
+            frame.insert("fleet".into(), plain(&self.fleet));
         }
         let plants: BTreeMap<_, _> =
             self.plants.iter().filter(|(id, now)| before.is_none_or(|b| b.plants.get(*id) != Some(*now))).collect();
@@ -166,7 +200,7 @@ impl Look {
             frame.insert("tags".into(), json!(tags));
         }
         if before.is_none_or(|b| b.dispatch != self.dispatch) {
-            frame.insert("dispatch".into(), self.dispatch.clone());
+            frame.insert("dispatch".into(), plain(&self.dispatch));
         }
         if frame.is_empty() && before.is_some() {
             return None;

@@ -1,21 +1,37 @@
-//! `openapi.json`: what this API is, made from the very types and handlers that answer.
+//! `openapi.json`: what this API is, made from the very types and handlers that answer, and from the rows of the matrix:
+//! who may call, and which problems may come instead of an answer.
 
-use super::{fleet, stores};
-use axum::Json;
-use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{HttpMethod, OpenApi, RefOr, Required, ResponseBuilder, Schema};
+use super::guard::COOKIE;
+use super::matrix::{self, Plants, Rule, Verb, Who};
+use super::problem::{PROBLEM, ProblemView};
+use super::routes::Routes;
+use super::{fleet, health, request, session, stores};
+use axum::http::StatusCode;
+use axum::{Json, Router};
+use std::collections::BTreeSet;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{
+    ContentBuilder, HttpMethod, Object, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Type,
+};
 use utoipa::{Modify, OpenApi as _};
+
+pub fn routes() -> Router {
+    Routes::new().on(&matrix::OPENAPI, serve).with_state(())
+}
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Hypocaust", description = "The centre's API. Times are RFC 3339 in UTC with milliseconds."),
     paths(
-        super::sign_in,
-        super::sign_out,
-        super::live,
-        super::ready,
-        super::scrape,
+        session::sign_in,
+        session::sign_out,
+        health::live,
+        health::ready,
+        health::scrape,
         serve,
         fleet::fleet,
         fleet::plant,
@@ -28,6 +44,7 @@ use utoipa::{Modify, OpenApi as _};
         stores::read_head,
         stores::read_dispatch,
     ),
+    components(schemas(ProblemView)),
     modifiers(&Completed),
     security(("bearer" = []), ("cookie" = []))
 )]
@@ -48,7 +65,7 @@ impl Modify for Completed {
         }
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        let cookie = ApiKey::Cookie(ApiKeyValue::new(super::COOKIE));
+        let cookie = ApiKey::Cookie(ApiKeyValue::new(COOKIE));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
         // An upgrade is no answer with a body, so its handler has nothing to derive this from.
         let upgrade =
@@ -58,13 +75,88 @@ impl Modify for Completed {
             .parameter(upgrade)
             .response("101", ResponseBuilder::new().description("A WebSocket").build())
             .build();
-        document.paths.paths.insert("/api/v1/live".into(), PathItem::new(HttpMethod::Get, live));
+        let paths = &mut document.paths.paths;
+        paths.insert(matrix::LIVE.path.into(), PathItem::new(HttpMethod::Get, live));
+        for (root, same) in [(&matrix::ROOT_LIVE, &matrix::HEALTH_LIVE), (&matrix::ROOT_READY, &matrix::HEALTH_READY)] {
+            if let Some(item) = paths.get(same.path).cloned() {
+                paths.insert(root.path.into(), item);
+            }
+        }
+        for rule in matrix::ALL {
+            let item = paths.get_mut(rule.path);
+            if let Some(operation) = item.and_then(|item| of(item, rule.verb).as_mut()) {
+                complete(operation, rule);
+            }
+        }
     }
+}
+
+fn of(item: &mut PathItem, verb: Verb) -> &mut Option<Operation> {
+    match verb {
+        Verb::Get => &mut item.get,
+        Verb::Post => &mut item.post,
+        Verb::Put => &mut item.put,
+        Verb::Delete => &mut item.delete,
+    }
+}
+
+/// The statuses of problems that a route may answer with: what follows from its row, and what the row adds.
+fn problems(rule: &Rule, body: bool) -> BTreeSet<u16> {
+    // Every route refuses parameters that it does not know.
+    let mut all = BTreeSet::from([400]);
+    all.extend(rule.problems);
+    if body {
+        all.extend([413, 415]);
+    }
+    // The role, the plant, a foreign page; and the store of the users may not answer.
+    match rule.who {
+        Who::Anybody => {}
+        Who::Loopback | Who::Role(_) => all.extend([401, 403, 503]),
+    }
+    if rule.plants != Plants::None {
+        all.insert(403);
+    }
+    all
+}
+
+fn complete(operation: &mut Operation, rule: &Rule) {
+    let session = ["bearer", "cookie"].map(|scheme| SecurityRequirement::new::<_, [&str; 0], &str>(scheme, []));
+    operation.security = Some(match rule.who {
+        Who::Anybody => vec![SecurityRequirement::default()],
+        Who::Loopback => [SecurityRequirement::default()].into_iter().chain(session).collect(),
+        Who::Role(_) => session.into(),
+    });
+    if let Who::Role(least) = rule.who {
+        let needs = format!("Needs the role {least} or one above it.");
+        let said = operation.description.take().map_or(needs.clone(), |said| format!("{said}\n\n{needs}"));
+        operation.description = Some(said);
+    }
+    for status in problems(rule, operation.request_body.is_some()) {
+        operation.responses.responses.entry(status.to_string()).or_insert_with(|| RefOr::T(problem(status)));
+    }
+}
+
+fn problem(status: u16) -> Response {
+    let title = StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("A problem");
+    let schema = Ref::from_schema_name("ProblemView");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let answer = ResponseBuilder::new().description(title).content(PROBLEM, content);
+    let header = |kind, said: &str| {
+        let mut header = Header::new(Object::with_type(kind));
+        header.description = Some(said.into());
+        header
+    };
+    match status {
+        401 => answer.header("WWW-Authenticate", header(Type::String, "How a token is shown")),
+        429 => answer.header("Retry-After", header(Type::Integer, "Seconds until the next try may be made")),
+        _ => answer,
+    }
+    .build()
 }
 
 /// The document itself.
 #[utoipa::path(get, path = "/api/v1/openapi.json", responses((status = 200, body = serde_json::Value)))]
-pub async fn serve(_: super::NoQuery) -> Json<OpenApi> {
+pub async fn serve(_: request::NoQuery) -> Json<OpenApi> {
     Json(document())
 }
 
@@ -76,44 +168,38 @@ pub fn document() -> OpenApi {
 mod tests {
     use super::*;
 
-    /// Paths and methods of this crate's routes as the source has them: `.route("/x", get(…).delete(…))`.
-    fn routed() -> Vec<(String, String)> {
-        let mut found = Vec::new();
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
-        for file in std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()) {
-            if file.ends_with("tests.rs") || file.ends_with("openapi.rs") {
-                continue;
-            }
-            let text = std::fs::read_to_string(&file).unwrap();
-            for part in text.split(".route(\"").skip(1) {
-                let (path, rest) = part.split_once("\", ").unwrap();
-                // Up to the next route or the end of the statement.
-                let rest = rest.split(".route(").next().unwrap().split([';', '\n']).next().unwrap();
-                for method in ["get", "post", "put", "patch", "delete"] {
-                    if rest.contains(&format!("{method}(")) {
-                        found.push((path.to_owned(), method.to_owned()));
-                    }
+    #[test]
+    fn every_row_of_the_matrix_is_in_the_document_and_none_besides() {
+        let document = serde_json::to_value(document()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let mut told = BTreeSet::new();
+        for (path, item) in paths {
+            for method in ["get", "post", "put", "patch", "delete", "head", "options", "trace"] {
+                if item.get(method).is_some() {
+                    told.insert(format!("{} {path}", method.to_uppercase()));
                 }
             }
         }
-        found
+        let rows: BTreeSet<String> = matrix::ALL.iter().map(|r| format!("{} {}", r.verb.name(), r.path)).collect();
+        assert_eq!(told, rows);
     }
 
     #[test]
-    fn every_route_of_the_router_is_in_the_document_and_none_besides() {
+    fn problems_are_told_with_their_media_type_and_their_headers() {
         let document = serde_json::to_value(document()).unwrap();
-        let paths = document["paths"].as_object().unwrap();
-        let routed = routed();
-        assert!(routed.len() >= 16, "{routed:?}");
-        for (path, method) in &routed {
-            let known = |full: &str| paths.get(full).is_some_and(|p| p.get(method).is_some());
-            assert!(known(&format!("/api/v1{path}")) || known(path), "{method} {path} is not in the document");
-        }
-        for (path, item) in paths {
-            for method in item.as_object().unwrap().keys().filter(|k| k.chars().all(char::is_lowercase)) {
-                let short = path.strip_prefix("/api/v1").unwrap_or(path);
-                assert!(routed.iter().any(|(p, m)| p == short && m == method), "{method} {path} is no route");
-            }
-        }
+        let of = |path: &str, method: &str| document["paths"][path][method]["responses"].clone();
+        let statuses =
+            |path, method| -> Vec<String> { of(path, method).as_object().unwrap().keys().cloned().collect() };
+        assert_eq!(statuses("/api/v1/session", "post"), ["200", "400", "401", "413", "415", "429", "503"]);
+        assert_eq!(statuses("/api/v1/fleet", "get"), ["200", "400", "401", "403", "503"]);
+        assert_eq!(
+            statuses("/api/v1/commands", "post"),
+            ["202", "400", "401", "403", "404", "409", "413", "415", "422", "503"]
+        );
+        let session = of("/api/v1/session", "post");
+        assert!(session["401"]["content"][PROBLEM]["schema"]["$ref"].as_str().unwrap().ends_with("/ProblemView"));
+        assert!(session["429"]["headers"]["Retry-After"].is_object() && session["401"]["headers"].is_object());
+        assert_eq!(document["paths"]["/api/v1/session"]["post"]["security"], serde_json::json!([{}]));
+        assert!(document["components"]["schemas"]["ProblemView"]["properties"]["code"].is_object());
     }
 }

@@ -1,14 +1,15 @@
 //! Routes that read the stores: the history and the journal, former schedules with it.
 
-use super::{NoQuery, Problem, asked};
+use super::request::{NoQuery, asked, time};
+use super::{Problem, matrix, routes::Routes, scope};
 use crate::domain::{Event, view};
 use crate::journal::{Entry, Head, Store};
 use crate::telemetry::{History, thin};
+use crate::users::Session;
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use hypocaust_protocols::files::nearest;
-use hypocaust_protocols::model::{Fleet, Millis, TagId};
+use hypocaust_protocols::model::{Fleet, TagId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::ops::RangeInclusive;
@@ -17,22 +18,17 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Points or entries of one answer.
 const MANY: RangeInclusive<usize> = 1..=10_000;
+/// The highest number that an entry can have: what a database counts with.
+const LAST: u64 = i64::MAX as u64;
 
 pub fn routes<H: History + 'static, J: Store + 'static>(fleet: Arc<Fleet>, history: H, journal: J) -> Router {
-    let tags = Router::new().route("/history", get(read_history::<H>)).with_state((fleet, Arc::new(history)));
-    let entries = Router::new()
-        .route("/journal", get(read_journal::<J>))
-        .route("/journal/head", get(read_head::<J>))
-        .route("/dispatch/{seq}", get(read_dispatch::<J>))
+    let tags = Routes::new().on(&matrix::HISTORY, read_history::<H>).with_state((fleet, Arc::new(history)));
+    let entries = Routes::new()
+        .on(&matrix::JOURNAL, read_journal::<J>)
+        .on(&matrix::JOURNAL_HEAD, read_head::<J>)
+        .on(&matrix::DISPATCH, read_dispatch::<J>)
         .with_state(Arc::new(journal));
     tags.merge(entries)
-}
-
-fn time(name: &str, text: &str) -> Result<Millis, Problem> {
-    let at: jiff::Timestamp = text
-        .parse()
-        .map_err(|e| Problem::invalid(format!("'{name}' is no time: {e}; write it like 2026-01-31T12:00:00.000Z")))?;
-    Ok(Millis(at.as_millisecond()))
 }
 
 /// How many were asked for; more than there may be is said, not cut down.
@@ -50,11 +46,14 @@ fn many(name: &str, asked: usize) -> Result<usize, Problem> {
 pub struct Span {
     tag: String,
     /// RFC 3339; included.
+    #[param(format = DateTime)]
     from: String,
     /// RFC 3339; excluded.
+    #[param(format = DateTime)]
     to: String,
     /// At most so many samples, 10,000 unless said: of each slice of the span the lowest, the highest and the first that
     /// is not good.
+    #[param(minimum = 1, maximum = 10_000)]
     points: Option<usize>,
 }
 
@@ -68,13 +67,15 @@ pub struct HistoryView {
 }
 
 #[utoipa::path(get, path = "/api/v1/history", params(Span),
-    responses((status = 200, body = HistoryView), (status = "4XX", body = super::problem::ProblemView)))]
+    responses((status = 200, body = HistoryView)))]
 pub async fn read_history<H: History>(
     State((fleet, history)): State<(Arc<Fleet>, Arc<H>)>,
+    Extension(session): Extension<Session>,
     query: Result<Query<Span>, QueryRejection>,
 ) -> Result<Json<HistoryView>, Problem> {
     let span = asked(query)?;
     let tag = TagId::new(&span.tag).map_err(|e| Problem::invalid(e.to_string()))?;
+    scope::holds(&session, tag.as_str())?;
     let (from, to) = (time("from", &span.from)?, time("to", &span.to)?);
     if to < from {
         return Err(Problem::invalid("'from' lies after 'to'; write the earlier time as 'from'"));
@@ -84,7 +85,8 @@ pub async fn read_history<H: History>(
     let unit = fleet.tag(tag.as_str()).map(|(_, t)| t.unit.symbol());
     if unit.is_none() && points.is_empty() {
         // A tag that the fleet once had keeps its history; one that nobody knows is a slip of the pen.
-        let known = fleet.plants.iter().flat_map(|p| &p.tags).map(|t| t.id.as_str());
+        let own = fleet.plants.iter().filter(|p| session.plants.covers(p.id.as_str()));
+        let known = own.flat_map(|p| &p.tags).map(|t| t.id.as_str());
         let instead = nearest(tag.as_str(), known).map_or_else(
             || "GET /api/v1/tags lists those there are".to_owned(),
             |near| format!("did you mean '{near}'?"),
@@ -101,9 +103,11 @@ pub async fn read_history<H: History>(
 pub struct Page {
     /// The first entry's number; 1 unless said.
     #[serde(default = "first")]
+    #[param(minimum = 0)]
     from: u64,
     /// 100 unless said, 10,000 at most.
     #[serde(default = "hundred")]
+    #[param(minimum = 1, maximum = 10_000)]
     limit: usize,
 }
 fn first() -> u64 {
@@ -143,14 +147,14 @@ impl From<&Entry> for EntryView {
 }
 
 #[utoipa::path(get, path = "/api/v1/journal", params(Page),
-    responses((status = 200, body = Vec<EntryView>), (status = "4XX", body = super::problem::ProblemView)))]
+    responses((status = 200, body = Vec<EntryView>)))]
 pub async fn read_journal<J: Store>(
     State(journal): State<Arc<J>>,
     query: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Vec<EntryView>>, Problem> {
     let page = asked(query)?;
     let limit = many("limit", page.limit)?;
-    let entries = journal.read(page.from, limit).await.map_err(|e| Problem::unavailable(&e))?;
+    let entries = journal.read(page.from.min(LAST), limit).await.map_err(|e| Problem::unavailable(&e))?;
     Ok(Json(entries.iter().map(EntryView::from).collect()))
 }
 
@@ -162,22 +166,25 @@ pub struct HeadView {
 }
 
 #[utoipa::path(get, path = "/api/v1/journal/head",
-    responses((status = 200, body = HeadView), (status = "4XX", body = super::problem::ProblemView)))]
+    responses((status = 200, body = HeadView)))]
 pub async fn read_head<J: Store>(State(journal): State<Arc<J>>, _: NoQuery) -> Result<Json<HeadView>, Problem> {
     let Head { seq, hash } = journal.head().await.map_err(|e| Problem::unavailable(&e))?;
     Ok(Json(HeadView { seq, hash: hash.to_string() }))
 }
 
 #[utoipa::path(get, path = "/api/v1/dispatch/{seq}", params(("seq" = u64, Path, description = "Its entry in the journal")),
-    responses((status = 200, body = view::DispatchView), (status = "4XX", body = super::problem::ProblemView)))]
+    responses((status = 200, body = view::DispatchView)))]
 pub async fn read_dispatch<J: Store>(
     State(journal): State<Arc<J>>,
+    Extension(session): Extension<Session>,
     Path(wanted): Path<String>,
     _: NoQuery,
 ) -> Result<Json<view::DispatchView>, Problem> {
     let seq: u64 = wanted.parse().map_err(|_| {
         Problem::invalid(format!("'{wanted}' is no entry; write its number in the journal, or 'latest'"))
     })?;
+    // No journal is that long, and none could count so far.
+    let seq = seq.min(LAST);
     let found = journal.read(seq, 1).await.map_err(|e| Problem::unavailable(&e))?;
     let Some(entry) = found.first().filter(|e| e.seq == seq) else {
         return Err(Problem::not_found(format!(
@@ -186,7 +193,7 @@ pub async fn read_dispatch<J: Store>(
     };
     let recorded = Event::read(entry).map_err(|e| Problem::unavailable(&e))?;
     match &recorded.event {
-        Event::Scheduled { schedule } => Ok(Json(view::dispatch(seq, schedule))),
+        Event::Scheduled { schedule } => Ok(Json(scope::dispatch(view::dispatch(seq, schedule), &session.plants))),
         _ => Err(Problem::not_found(format!(
             "Entry {seq} is of the kind '{}', no schedule; GET /api/v1/dispatch/latest names the latest one.",
             entry.kind

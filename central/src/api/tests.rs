@@ -1,28 +1,44 @@
+use super::guard::COOKIE;
 use super::*;
-use crate::domain::{self, Domain, Judges};
+use crate::domain::{self, Domain, Input, Judges, Mode, Status};
 use crate::journal::Head;
-use crate::users::{Role, SESSION_MS, TRIES};
-use hypocaust_protocols::wire::SigningKey;
+use crate::users::{FIGURES, New, Role, SESSION_MS, Scope, SignIn, Token, Users};
+use crate::{ambient, journal, telemetry};
+use hypocaust_protocols::model::{Millis, PlantId, Quality, Sample, Tag, Tick};
+use hypocaust_protocols::wire::{Entry, SigningKey};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-const PASSWORD: &str = "correct horse";
+pub const PASSWORD: &str = "correct horse";
 
-struct Centre {
-    at: SocketAddr,
-    gate: Gate,
+pub struct Centre {
+    pub at: SocketAddr,
+    pub gate: Gate,
+    pub service: Router,
+    pub handle: Handle,
     now: Arc<AtomicI64>,
+    fleet: Arc<Fleet>,
     _folder: tempfile::TempDir,
 }
 
-/// A real service on a free loopback port, with a clock that stands still.
-async fn centre() -> Centre {
+/// Serves on a free loopback port, without the peer's address: every caller is treated as one from outside.
+pub async fn serve(service: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    at
+}
+
+/// A real service with a clock that stands still.
+pub async fn centre() -> Centre {
     let folder = tempfile::tempdir().unwrap();
     let users = Users::open(&folder.path().join("users.db")).await.unwrap();
-    users.add("ada", Role::Operator, PASSWORD, [1; 16]).await.unwrap();
-    let now = Arc::new(AtomicI64::new(1_000_000));
+    let ada = New { name: "ada", role: Role::Operator, plants: Scope::Every, password: Some(PASSWORD) };
+    users.add(ada, [1; 16]).await.unwrap();
+    let now = Arc::new(AtomicI64::new(2 * SESSION_MS));
     let clock = now.clone();
     let gate = Gate::new(users, Arc::new(move || Millis(clock.load(Ordering::SeqCst))));
     let history = telemetry::Sqlite::open(&folder.path().join("history.db")).await.unwrap();
@@ -39,27 +55,76 @@ async fn centre() -> Centre {
     while !handle.ask(|domain, _| domain.leads()).await.unwrap() {
         tokio::task::yield_now().await;
     }
-    let service = router(gate.clone(), fleet, history, journal, handle, metrics);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    // Without the peer's address: every caller is treated as one from outside.
-    tokio::spawn(async move { axum::serve(listener, service).await });
-    Centre { at, gate, now, _folder: folder }
+    let service = router(gate.clone(), Arc::clone(&fleet), history, journal, handle.clone(), metrics);
+    let at = serve(service.clone()).await;
+    Centre { at, gate, service, handle, now, fleet, _folder: folder }
+}
+
+/// The status and the whole answer. A body is JSON unless the headers say otherwise.
+pub async fn call(at: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let kind = match body.is_empty() || headers.to_lowercase().contains("content-type") {
+        true => "",
+        false => "Content-Type: application/json\r\n",
+    };
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\nContent-Length: {}\r\n{kind}{headers}\r\n{body}",
+        body.len()
+    );
+    // A body that is too long is not read to its end.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 "), "{method} {path}: {answer:?}");
+    (answer[9..12].parse().unwrap(), answer)
 }
 
 impl Centre {
-    /// The status and the whole answer.
-    async fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.at).await.unwrap();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        (answer[9..12].parse().unwrap(), answer)
+    pub async fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        call(self.at, method, path, headers, body).await
     }
+
+    pub fn time(&self) -> Millis {
+        Millis(self.now.load(Ordering::SeqCst))
+    }
+
+    /// A session of a new user, opened at `then`; the bearer's header.
+    pub async fn user(&self, name: &str, role: Role, plants: Scope, then: Millis) -> String {
+        let users = &self.gate.users;
+        users.add(New { name, role, plants, password: Some(PASSWORD) }, [2; 16]).await.unwrap();
+        let token = Token::new(ambient::random().unwrap());
+        let opened = users.sign_in(name, PASSWORD, then, &token).await.unwrap();
+        assert!(matches!(opened, SignIn::Open(_)), "{opened:?}");
+        format!("Authorization: Bearer {}\r\n", token.as_str())
+    }
+
+    /// Every edge comes with a value for each of its tags; returns when heat has been dispatched.
+    pub async fn alive(&self) {
+        for plant in &self.fleet.plants {
+            let status = Status {
+                boot: 1,
+                tick: Tick(1),
+                mode: Some(Mode::Remote),
+                trips: None,
+                devices: None,
+                spool: None,
+                anchor: None,
+            };
+            self.handle.give(Input::EdgeBirth { plant: plant.id.clone(), status }).await.unwrap();
+            for device in &plant.devices {
+                let time = ambient::now();
+                let sample = |t: &Tag| Sample { tag: t.id.clone(), time, value: Some(1.0), quality: Quality::Good };
+                let samples = plant.tags.iter().filter(|t| t.device == device.id).map(sample).collect();
+                let entry = Entry { boot: 1, seq: 0, device: device.id.clone(), samples };
+                self.handle.give(Input::Samples { plant: plant.id.clone(), entry }).await.unwrap();
+            }
+        }
+        while self.handle.ask(|domain, _| domain.dispatch_view()).await.unwrap().is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     async fn sign_in(&self, password: &str) -> (u16, String) {
         let body = format!(r#"{{"user":"ada","password":"{password}"}}"#);
         self.call("POST", "/api/v1/session", "", &body).await
@@ -123,16 +188,79 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
 }
 
 #[tokio::test]
-async fn wrong_passwords_run_into_the_limit_and_the_right_one_waits_too() {
+async fn wrong_passwords_run_into_the_lock_and_the_right_one_waits_too() {
     let centre = centre().await;
-    for _ in 0..TRIES {
-        assert_eq!(centre.sign_in("wrong horse").await.0, 401);
+    for _ in 0..FIGURES.failures {
+        let (status, answer) = centre.sign_in("wrong horse").await;
+        assert!(status == 401 && answer.contains("www-authenticate: Bearer"), "{answer}");
     }
     let (status, answer) = centre.sign_in(PASSWORD).await;
     assert_eq!(status, 429);
-    assert!(answer.contains("retry-after") && answer.contains("GL-E-API-RATE-LIMIT"));
-    centre.now.fetch_add(WINDOW_MS, Ordering::SeqCst);
+    assert!(answer.contains("retry-after: 31\r\n") && answer.contains("GL-E-API-RATE-LIMIT"), "{answer}");
+    // Under another name nothing is locked.
+    assert_eq!(centre.call("POST", "/api/v1/session", "", r#"{"user":"eve","password":"x"}"#).await.0, 401);
+    centre.now.fetch_add(FIGURES.lock_ms, Ordering::SeqCst);
     assert_eq!(centre.sign_in(PASSWORD).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_flood_of_sign_ins_from_one_address_is_cut_off_before_its_passwords_are_hashed() {
+    let centre = centre().await;
+    // Names that there are not cost a hash as well, so no more of these than the limit allows are made.
+    let mut answers = std::collections::BTreeMap::new();
+    for n in 0..FIGURES.by_source + 20 {
+        let body = format!(r#"{{"user":"n{n}","password":"x"}}"#);
+        *answers.entry(centre.call("POST", "/api/v1/session", "", &body).await.0).or_insert(0) += 1;
+    }
+    assert_eq!(answers, [(401, FIGURES.by_source), (429, 20)].into());
+}
+
+#[tokio::test]
+async fn the_store_and_the_socket_are_closed_to_pages_of_other_sites() {
+    let centre = centre().await;
+    let token = centre.token().await;
+    let cookie = format!("Cookie: {COOKIE}={token}\r\n");
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (path, shown, origin, wanted) in [
+        ("/api/v1/fleet", &cookie, "http://c", 200),
+        ("/api/v1/fleet", &cookie, "http://evil.example", 403),
+        ("/api/v1/fleet", &cookie, "null", 403),
+        ("/api/v1/fleet", &bearer, "http://evil.example", 200),
+        ("/api/v1/live", &cookie, "http://evil.example", 403),
+        ("/api/v1/live", &bearer, "http://evil.example", 403),
+    ] {
+        let headers = format!("{shown}Origin: {origin}\r\n{}", if path.ends_with("live") { upgrade } else { "" });
+        let (status, answer) = centre.call("GET", path, &headers, "").await;
+        assert_eq!(status, wanted, "{path} {headers}: {answer}");
+        assert!(status == 200 || answer.contains("GL-E-API-ORIGIN"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_is_for_nobody_else() {
+    let centre = centre().await;
+    let answer = centre.call("GET", "/api/v1/fleet", "", "").await.1;
+    for line in ["cache-control: no-store", "x-content-type-options: nosniff", "referrer-policy: no-referrer"] {
+        assert!(answer.contains(line), "{line}: {answer}");
+    }
+    let page = centre.call("GET", "/", "", "").await.1;
+    for line in ["default-src 'none'", "frame-ancestors 'none'", "x-frame-options: DENY", "nosniff"] {
+        assert!(page.contains(line), "{line}: {page}");
+    }
+    let script = page.lines().find(|l| l.starts_with("content-security-policy")).unwrap();
+    let script = script.split(';').find(|part| part.contains("script-src")).unwrap();
+    assert_eq!(script.trim(), "script-src 'self'");
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_tls_alone_where_a_proxy_says_that_the_browser_came_by_it() {
+    let centre = centre().await;
+    let body = format!(r#"{{"user":"ada","password":"{PASSWORD}"}}"#);
+    let plain = centre.call("POST", "/api/v1/session", "", &body).await.1;
+    let tls = centre.call("POST", "/api/v1/session", "X-Forwarded-Proto: https\r\n", &body).await.1;
+    assert!(!plain.contains("Secure") && tls.contains("Max-Age=43200; Secure"), "{tls}");
 }
 
 #[tokio::test]
@@ -172,10 +300,13 @@ async fn ready_needs_every_reported_part() {
 async fn errors_of_the_router_are_problems_too() {
     let centre = centre().await;
     let bearer = format!("Authorization: Bearer {}\r\n", centre.token().await);
-    let long = "x".repeat(3_000_000);
+    let long = "x".repeat(100_000);
     for (method, path, body, wanted) in [
         ("PUT", "/api/v1/fleet", "", 405),
         ("POST", "/api/v1/session", long.as_str(), 413),
+        ("OPTIONS", "/api/v1/fleet", "", 405),
+        ("GET", "/api/v1/plants/%FF", "", 400),
+        ("GET", "/api/v1/tags?plant=nort", "", 404),
         ("GET", "/api/v1/live", "", 400),
         ("GET", "/api/v1/nothing", "", 404),
         ("GET", "/api/v1/plants/east", "", 404),
@@ -218,6 +349,18 @@ async fn without_an_edge_the_metrics_show_no_heat_and_no_zero_for_it() {
     assert!(!text.contains("gl_001_heat_megawatts{") && !text.contains("gl_001_unserved_megawatts{"), "{text}");
 }
 
+/// Opens a live page.
+async fn page(centre: &Centre, headers: &[(&str, String)]) -> tokio_tungstenite::WebSocketStream<TcpStream> {
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    let mut request = format!("ws://{}/api/v1/live", centre.at).into_client_request().unwrap();
+    for (name, value) in headers {
+        let name: axum::http::HeaderName = name.parse().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let stream = TcpStream::connect(centre.at).await.unwrap();
+    tokio_tungstenite::client_async(request, stream).await.unwrap().0
+}
+
 /// The next frame of a live page that is no ping; `None` when the connection is over.
 async fn frame(
     socket: &mut tokio_tungstenite::WebSocketStream<TcpStream>,
@@ -226,32 +369,63 @@ async fn frame(
     tokio::time::timeout(std::time::Duration::from_secs(20), socket.next()).await.expect("a frame").and_then(Result::ok)
 }
 
+/// The close code of a page that ends.
+async fn ended(socket: &mut tokio_tungstenite::WebSocketStream<TcpStream>) -> Option<u16> {
+    use tokio_tungstenite::tungstenite::Message;
+    loop {
+        match frame(socket).await {
+            Some(Message::Close(close)) => break close.map(|c| u16::from(c.code)),
+            Some(_) => {}
+            None => break None,
+        }
+    }
+}
+
 #[tokio::test]
-async fn a_live_page_ends_with_its_session() {
-    use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+async fn a_live_page_ends_with_its_session_its_user_and_its_password() {
     let centre = centre().await;
-    for end in ["signed out", "expired"] {
+    for end in ["signed out", "expired", "another password", "removed"] {
         let token = centre.token().await;
-        let mut request = format!("ws://{}/api/v1/live", centre.at).into_client_request().unwrap();
-        request.headers_mut().insert("cookie", format!("{COOKIE}={token}").parse().unwrap());
-        let stream = TcpStream::connect(centre.at).await.unwrap();
-        let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        let origin = format!("http://{}", centre.at);
+        let mut socket = page(&centre, &[("cookie", format!("{COOKIE}={token}")), ("origin", origin)]).await;
         let first = frame(&mut socket).await.expect("a live page");
         assert!(first.to_text().unwrap().contains(r#""type":"snapshot""#), "{first}");
         match end {
             "expired" => _ = centre.now.fetch_add(SESSION_MS, Ordering::SeqCst),
+            "another password" => centre.gate.users.set_password("ada", PASSWORD, [9; 16]).await.unwrap(),
+            "removed" => centre.gate.users.remove("ada").await.unwrap(),
             _ => {
                 let bearer = format!("Authorization: Bearer {token}\r\n");
                 assert_eq!(centre.call("DELETE", "/api/v1/session", &bearer, "").await.0, 204);
             }
         }
-        let code = loop {
-            match frame(&mut socket).await {
-                Some(Message::Close(close)) => break close.map(|c| u16::from(c.code)),
-                Some(_) => {}
-                None => break None,
-            }
-        };
-        assert_eq!(code, Some(4401), "{end}");
+        assert_eq!(ended(&mut socket).await, Some(4401), "{end}");
     }
+}
+
+#[tokio::test]
+async fn a_live_page_shows_the_plants_of_its_user_and_follows_a_change_of_them() {
+    let centre = centre().await;
+    centre.alive().await;
+    let only = |id| Scope::Only([PlantId::new(id).unwrap()].into());
+    let bearer = centre.user("nora", Role::Viewer, only("north"), centre.time()).await;
+    let shown = bearer.trim_end().split_once(": ").unwrap().1.to_owned();
+    let mut socket = page(&centre, &[("authorization", shown)]).await;
+    let mut next = async |wanted: &str| loop {
+        let text = frame(&mut socket).await.expect("a live page").to_text().unwrap().to_owned();
+        if text.contains(&format!(r#""type":"{wanted}""#)) {
+            break serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        }
+    };
+    let first = next("snapshot").await;
+    assert!(first["plants"]["north"].is_object() && first["plants"]["south"].is_null(), "{first}");
+    let of = |frame: &serde_json::Value| -> std::collections::BTreeSet<String> {
+        let tags = frame["tags"].as_array().unwrap().iter();
+        tags.map(|t| t["plant"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((of(&first), first["fleet"]["plants"].as_array().unwrap().len()), (["north".to_owned()].into(), 1));
+    assert!(!first["dispatch"].to_string().contains("south"), "{}", first["dispatch"]);
+    centre.gate.users.set_plants("nora", &only("south")).await.unwrap();
+    let anew = next("snapshot").await;
+    assert_eq!(of(&anew), ["south".to_owned()].into());
 }

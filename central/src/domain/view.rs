@@ -8,7 +8,9 @@ use super::image::{Edge, Mode};
 use super::schedule::Short;
 use super::state::{OrderState, Tracked};
 use hypocaust_optimizer::solution::{Binding, Certificate};
-use hypocaust_protocols::model::{Class, Consumer, Fleet, Medium, Millis, PerClass, Plant, Source, SourceKind, TagId};
+use hypocaust_protocols::model::{
+    Class, Consumer, Fleet, Medium, Millis, PerClass, Plant, PlantId, Source, SourceKind, TagId,
+};
 use hypocaust_protocols::wire::Refusal;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -437,6 +439,11 @@ impl Domain {
 
     pub fn command_view(&self, id: &str) -> Option<CommandView> {
         self.state.orders.get(id).map(command)
+    }
+
+    /// The plant that a command is for.
+    pub fn command_plant(&self, id: &str) -> Option<PlantId> {
+        self.state.orders.get(id).map(|tracked| tracked.order.plant.clone())
     }
 
     pub fn alarm_views(&self) -> Vec<AlarmView> {

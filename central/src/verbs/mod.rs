@@ -1,6 +1,8 @@
 //! What the verbs share: how they end, and how they answer.
 
 pub mod journal;
+pub mod password;
+pub mod user;
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
