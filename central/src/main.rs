@@ -5,6 +5,7 @@ mod verbs;
 use clap::{Parser, Subcommand};
 use hypocaust_central::capacity::capacity;
 use hypocaust_central::shell;
+use hypocaust_protocols::files;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,10 +35,13 @@ enum Verb {
     },
     /// Reports every mistake in a fleet folder.
     Check {
-        #[arg(env = "HYPOCAUST_FLEET")]
-        fleet: PathBuf,
+        #[arg(env = "HYPOCAUST_FLEET", required_unless_present = "schema")]
+        fleet: Option<PathBuf>,
         #[arg(long)]
         json: bool,
+        /// Look at no fleet: print the JSON Schema of fleet.toml, of plants/*.toml, or of both in one.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "both", value_parser = ["fleet", "plant", "both"])]
+        schema: Option<String>,
     },
     /// Who may sign in. There is no default user.
     User {
@@ -74,7 +78,11 @@ async fn main() -> ExitCode {
         Verb::Run { fleet, data, mqtt, listen } => {
             shell::run::run(shell::run::Options { fleet, data, mqtt, listen }).await.map_err(untried)
         }
-        Verb::Check { fleet, json } => check(&fleet, json),
+        Verb::Check { schema: Some(schema), .. } => {
+            say(format_args!("{:#}", files::schema(files::Document::named(&schema))))
+        }
+        Verb::Check { fleet: Some(fleet), json, .. } => check(&fleet, json),
+        Verb::Check { fleet: None, .. } => unreachable!("a folder is asked for where no schema is"),
         Verb::User { verb } => user::run(verb).await,
         Verb::Capacity { plants, agents, json } => size(plants, agents, json),
         Verb::Journal { verb } => journal::run(verb).await,
@@ -105,7 +113,7 @@ fn size(plants: u32, agents: u32, json: bool) -> Result<(), Failure> {
 }
 
 fn check(folder: &Path, json: bool) -> Result<(), Failure> {
-    let checked = hypocaust_protocols::files::check(folder).map_err(untried)?;
+    let checked = files::check(folder).map_err(untried)?;
     say(checked.answer(json))?;
     match checked.mistakes.len() {
         0 => Ok(()),

@@ -61,10 +61,13 @@ enum Verb {
     },
     /// Reports every mistake in a fleet folder.
     Check {
-        #[arg(env = "HYPOCAUST_FLEET")]
-        fleet: PathBuf,
+        #[arg(env = "HYPOCAUST_FLEET", required_unless_present = "schema")]
+        fleet: Option<PathBuf>,
         #[arg(long)]
         json: bool,
+        /// Look at no fleet: print the JSON Schema of fleet.toml, of plants/*.toml, or of both in one.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "both", value_parser = ["fleet", "plant", "both"])]
+        schema: Option<String>,
     },
     /// Reads one device once and prints what it shows.
     Probe {
@@ -206,7 +209,12 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
             let options = run::Options { fleet, plant, data, broker, endpoints, key, metrics, spool_limit_bytes };
             run::run(options).await.map_err(Failure::Untried)
         }
-        Verb::Check { fleet, json } => check(&fleet, json),
+        Verb::Check { schema: Some(schema), .. } => {
+            println!("{:#}", files::schema(files::Document::named(&schema)));
+            Ok(())
+        }
+        Verb::Check { fleet: Some(fleet), json, .. } => check(&fleet, json),
+        Verb::Check { fleet: None, .. } => unreachable!("a folder is asked for where no schema is"),
         Verb::Browse { place, device, endpoints, data, most, json } => {
             let (fleet, plant) = read(&place)?;
             let endpoints = overrides(endpoints.as_deref(), &plant)?;

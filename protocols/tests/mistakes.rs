@@ -16,8 +16,8 @@ fn check_opc_ua(file: &str, from: &str, to: &str) -> String {
 }
 
 fn with_opc_ua(text: &str) -> String {
-    let Some(south) = text.strip_prefix("# South works") else { return text.to_owned() };
-    let mut out = "# South works".to_owned();
+    let Some((head, south)) = text.split_once("# South works") else { return text.to_owned() };
+    let mut out = format!("{head}# South works");
     for line in south.lines() {
         match line.split_once(", device = \"plc2\", at = \"") {
             Some((id, rest)) => {

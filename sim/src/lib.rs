@@ -3,6 +3,7 @@
 //! * [`demo`]: a whole fleet on one machine, as supervised processes.
 //! * [`drill`]: a runbook's drill, run in the world and judged.
 //! * [`fault`]: what can be done to them.
+//! * [`generate`]: fleets of any size.
 //! * [`physics`]: the heat of all plants, pure, seeded and repeatable.
 //! * [`signal`]: which physical thing a tag shows or moves.
 //! * [`plc`]: registers, watchdog and protection in front of the physics, pure.
@@ -13,6 +14,7 @@
 pub mod demo;
 pub mod drill;
 pub mod fault;
+pub mod generate;
 pub mod physics;
 pub mod plants;
 pub mod plc;

@@ -7,7 +7,7 @@ use hypocaust_protocols::model::Fleet;
 use hypocaust_protocols::process::stop_signal;
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::plants::{self, Reply};
-use hypocaust_sim::{chain, demo, drill};
+use hypocaust_sim::{chain, demo, drill, generate};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -68,11 +68,17 @@ enum Verb {
     Demo(demo::Options),
     /// Run a runbook's drill in the simulated world, and say what was met: seconds of yours, an hour of the plants'.
     Drill(drill::cli::Options),
+    /// Write a fleet of any size: plants of several kinds, joined by mains.
+    Generate(generate::cli::Options),
     /// Check a fleet's files and tell every mistake.
     Check {
-        fleet: PathBuf,
+        #[arg(required_unless_present = "schema")]
+        fleet: Option<PathBuf>,
         #[arg(long)]
         json: bool,
+        /// Look at no fleet: print the JSON Schema of fleet.toml, of plants/*.toml, or of both in one.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "both", value_parser = ["fleet", "plant", "both"])]
+        schema: Option<String>,
     },
 }
 
@@ -103,7 +109,13 @@ fn main() -> ExitCode {
         Verb::Inject { plant, control, fault, json } => inject(&plant, control, &fault, json),
         Verb::Demo(options) => demo::run(&options),
         Verb::Drill(options) => drill::cli::run(&options),
-        Verb::Check { fleet, json } => check(&fleet, json),
+        Verb::Generate(options) => generate::cli::run(&options),
+        Verb::Check { schema: Some(schema), .. } => {
+            println!("{:#}", files::schema(files::Document::named(&schema)));
+            ExitCode::SUCCESS
+        }
+        Verb::Check { fleet: Some(fleet), json, .. } => check(&fleet, json),
+        Verb::Check { fleet: None, .. } => unreachable!("a folder is asked for where no schema is"),
     }
 }
 

@@ -1,12 +1,15 @@
 //! What no single table can tell: names that point nowhere, registers and nodes used twice, headers that nothing feeds.
 
-use super::reader::{At, Reader};
+use super::reader::{At, Form, Reader};
 use super::report::Report;
 use super::suggest::nearest;
 use crate::model::*;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+/// An id of this fleet, its own or another's.
+pub(super) const ID: Form = Form { pattern: ID_PATTERN, example: "a" };
 
 /// What a name is the name of. Tags and setpoints say which units fit.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +116,7 @@ impl Scope {
         plant: Option<&str>,
         new: fn(&str) -> Result<T, InvalidId>,
     ) -> Option<T> {
-        let mut text = r.text("id")?;
+        let mut text = r.text_like("id", &ID)?;
         text.value = qualify(plant, &text.value);
         self.define(r, kind, &text.value, &text.span);
         self.id(r, text, new)
@@ -128,7 +131,7 @@ impl Scope {
         plant: Option<&str>,
         new: fn(&str) -> Result<T, InvalidId>,
     ) -> Option<T> {
-        let text = r.text(key)?;
+        let text = r.text_like(key, &ID)?;
         self.refer_as(r, text, kind, plant, new, Some(key))
     }
 
@@ -140,7 +143,7 @@ impl Scope {
         plant: Option<&str>,
         new: fn(&str) -> Result<T, InvalidId>,
     ) -> Option<T> {
-        let text = r.opt_text(key)?;
+        let text = r.opt_text_like(key, &ID)?;
         self.refer_as(r, text, kind, plant, new, Some(key))
     }
 

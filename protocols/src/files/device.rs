@@ -2,12 +2,19 @@
 
 use super::checks::Kind;
 use super::plant::{ANY, Context, FLAG};
-use super::reader::{At, Reader};
+use super::reader::{At, Form, Reader};
 use crate::model::*;
 use std::ops::Range;
 
 const TABLES: [(&str, Table); 4] =
     [("coil", Table::Coil), ("discrete", Table::Discrete), ("input", Table::Input), ("holding", Table::Holding)];
+
+const MODBUS_ENDPOINT: Form = Form { pattern: r"^.+:\+?[0-9]+$", example: "127.0.0.1:5020" };
+const OPC_UA_ENDPOINT: Form =
+    Form { pattern: r"^opc\.tcp://[^/]+:\+?[0-9]+(/.*)?$", example: "opc.tcp://127.0.0.1:4840" };
+const NAMESPACE: Form = Form { pattern: r"^[A-Za-z][^\s:]*:\S+$", example: "urn:example:plc2" };
+const REGISTER: Form = Form { pattern: r"^(coil|discrete|input|holding):\+?[0-9]+$", example: "holding:0" };
+const NODE: Form = Form { pattern: r"^node:.+$", example: "node:a" };
 
 /// The standard's own namespace: its nodes have numbers and are no tags.
 const STANDARD: &str = "http://opcfoundation.org/UA/";
@@ -18,6 +25,8 @@ enum Protocol {
     OpcUa,
 }
 
+const PROTOCOLS: [(&str, Protocol); 2] = [("modbus-tcp", Protocol::ModbusTcp), ("opc-ua", Protocol::OpcUa)];
+
 fn has_port(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
@@ -25,7 +34,6 @@ fn has_port(text: &str) -> bool {
 impl Context<'_> {
     pub(super) fn device(&self, r: Reader<'_, '_>) -> Option<Device> {
         let id = self.own(&r, Kind::Device, DeviceId::new);
-        let protocol = r.choice("protocol", &[("modbus-tcp", Protocol::ModbusTcp), ("opc-ua", Protocol::OpcUa)]);
         let timeout = r.whole("timeout_ms", 10, 60_000);
         let tries = r.whole("tries", 1, 10);
         let watchdog = r.opt_table("watchdog", "watchdog").and_then(|w| {
@@ -43,17 +51,16 @@ impl Context<'_> {
             w.finish();
             Some(Watchdog { counter: counter?, timeout_ms: limit?.value as u64 })
         });
-        // Without a protocol it is not known which fields are right, and complaining of each would bury the cause.
-        let link = match protocol? {
+        let link = r.by_word("protocol", &PROTOCOLS, |protocol| match protocol {
             Protocol::ModbusTcp => self.modbus_tcp(&r).map(Link::ModbusTcp),
             Protocol::OpcUa => opc_ua(&r).map(Link::OpcUa),
-        };
+        });
         r.finish();
         Some(Device { id: id?, link: link?, timeout_ms: timeout?, tries: tries? as u32, watchdog })
     }
 
     fn modbus_tcp(&self, r: &Reader<'_, '_>) -> Option<ModbusTcp> {
-        let endpoint = r.text("endpoint").and_then(|t| {
+        let endpoint = r.text_like("endpoint", &MODBUS_ENDPOINT).and_then(|t| {
             if !has_port(&t.value) || t.value.contains("://") {
                 r.mistake(t.span, format!("\"{}\" is no endpoint", t.value), "`host:port`, such as \"127.0.0.1:5020\"");
                 return None;
@@ -100,12 +107,13 @@ impl Context<'_> {
         let found = device.as_ref().and_then(|id| devices.iter().find(|d| d.id == *id));
         let data_type = r.choice("type", &DataType::ALL.map(|t| (t.name(), t)));
         let writable = r.opt_flag("writable").unwrap_or(false);
-        let address = address(&r, found, data_type, writable);
-        let scale = if r.has("scale") { r.number("scale").map(|n| n.value) } else { Some(1.0) };
-        if scale == Some(0.0) {
+        let address = r.by_form("at", &[REGISTER, NODE], |at| address(&r, at, found, data_type, writable));
+        // A wrong one is in the report, and then there is no fleet.
+        let scale = r.opt_number("scale").map_or(1.0, |n| n.value);
+        if scale == 0.0 {
             r.mistake(r.span.clone(), "`scale` is 0", "the factor from raw number to unit");
         }
-        let shift = if r.has("shift") { r.number("shift").map(|n| n.value) } else { Some(0.0) };
+        let shift = r.opt_number("shift").map_or(0.0, |n| n.value);
         let units = Unit::ALL.map(|u| (u.symbol(), u));
         let unit = r.choice("unit", &units);
         let (min, max) = (r.number("min"), r.number("max"));
@@ -134,8 +142,8 @@ impl Context<'_> {
             device: device?,
             address: address?,
             data_type: data_type?,
-            scale: scale?,
-            shift: shift?,
+            scale,
+            shift,
             unit: unit?,
             min: min?.value,
             max: max?.value,
@@ -175,7 +183,7 @@ impl Context<'_> {
 }
 
 fn opc_ua(r: &Reader<'_, '_>) -> Option<OpcUa> {
-    let endpoint = r.text("endpoint").and_then(|t| {
+    let endpoint = r.text_like("endpoint", &OPC_UA_ENDPOINT).and_then(|t| {
         let rest = t.value.strip_prefix("opc.tcp://");
         if rest.is_some_and(|rest| has_port(rest.split('/').next().unwrap_or(rest))) {
             return Some(t.value);
@@ -187,7 +195,7 @@ fn opc_ua(r: &Reader<'_, '_>) -> Option<OpcUa> {
         );
         None
     });
-    let namespace = r.text("namespace").and_then(|t| {
+    let namespace = r.text_like("namespace", &NAMESPACE).and_then(|t| {
         // RFC 3986, section 3: a scheme of letters and what follows it.
         let uri = t
             .value
@@ -271,11 +279,11 @@ fn unprotected(r: &Reader<'_, '_>, because: Option<&At<String>>, user: Option<&A
 /// Where a tag lies, and whether its device can have it there.
 fn address(
     r: &Reader<'_, '_>,
+    at: At<String>,
     device: Option<&Device>,
     data_type: Option<DataType>,
     writable: bool,
 ) -> Option<Address> {
-    let at = r.text("at")?;
     let address = match at.value.split_once(':') {
         Some(("node", name)) if !name.is_empty() => node(r, name),
         Some((table, offset)) => register(r, &at, table, offset, data_type, writable),
@@ -314,8 +322,7 @@ fn no_address(r: &Reader<'_, '_>, at: &At<String>) -> Option<Address> {
 
 fn node(r: &Reader<'_, '_>, name: &str) -> Option<Address> {
     for (key, what) in [("order", "the order of words"), ("bit", "a bit of a word")] {
-        if r.has(key) {
-            r.known(key);
+        if r.refuse(key) {
             let help = format!("no `{key}`: a node has one value, of the type that its server says");
             r.mistake(r.span_of(key), format!("`{key}` is {what} in registers"), help);
         }
@@ -346,14 +353,13 @@ fn register(
             r.mistake(span.clone(), "the value would end beyond register 65535", "a lower offset");
         }
     }
-    let bit = if r.has("bit") { r.whole("bit", 0, 15).map(|b| b as u8) } else { None };
+    let bit = r.opt_whole("bit", 0, 15).map(|b| b as u8);
     if let (Some(_), Some(t)) = (bit, data_type)
         && t != DataType::Bool
     {
         r.mistake(r.span.clone(), "`bit` picks a bit of a status word", "`type = \"bool\"`");
     }
-    let word_order =
-        if r.has("order") { r.choice("order", &WordOrder::ALL.map(|o| (o.name(), o))) } else { Some(WordOrder::Abcd) };
+    let word_order = r.opt_choice("order", &WordOrder::ALL.map(|o| (o.name(), o))).unwrap_or(WordOrder::Abcd);
     if writable && matches!(table, Table::Input | Table::Discrete) {
         r.mistake(
             span,
@@ -361,5 +367,5 @@ fn register(
             "a holding register or a coil, or `writable = false`",
         );
     }
-    Some(Address::Register(Register { table, offset, bit, word_order: word_order? }))
+    Some(Address::Register(Register { table, offset, bit, word_order }))
 }

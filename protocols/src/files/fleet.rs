@@ -1,6 +1,6 @@
 //! `fleet.toml`, and the putting together of all files.
 
-use super::checks::{Kind, Scope, check};
+use super::checks::{ID, Kind, Scope, check};
 use super::plant;
 use super::reader::{Reader, parse};
 use super::report::Report;
@@ -62,9 +62,9 @@ pub(super) fn build(
     }
 }
 
-fn read_fleet(r: Reader<'_, '_>, scope: &Scope, folder: &Path) -> Option<Fleet> {
+pub(super) fn read_fleet(r: Reader<'_, '_>, scope: &Scope, folder: &Path) -> Option<Fleet> {
     r.choice("schema", &[("fleet/1", ())]);
-    let id = r.text("id").and_then(|t| scope.id(&r, t, FleetId::new));
+    let id = r.text_like("id", &ID).and_then(|t| scope.id(&r, t, FleetId::new));
     let name = r.text("name").map(|t| t.value);
     let co2_price = r.number_in("co2_price", 0.0, f64::INFINITY);
     let carriers = r.tables("carrier", "carrier").into_iter().filter_map(|c| read_carrier(c, scope)).collect();
@@ -97,16 +97,18 @@ fn read_fleet(r: Reader<'_, '_>, scope: &Scope, folder: &Path) -> Option<Fleet> 
 }
 
 fn read_carrier(r: Reader<'_, '_>, scope: &Scope) -> Option<Carrier> {
-    let id = r.text("id").and_then(|t| {
+    let id = r.text_like("id", &ID).and_then(|t| {
         scope.define(&r, Kind::Carrier, &t.value, &t.span);
         scope.id(&r, t, CarrierId::new)
     });
-    let price = if r.has("buy") || r.has("sell") {
-        let (buy, sell) = (r.number("buy"), r.number("sell"));
-        buy.zip(sell).map(|(buy, sell)| Price::BuySell { buy: buy.value, sell: sell.value })
-    } else {
-        r.number("price").map(|p| Price::One(p.value))
-    };
+    let price = r.if_given(&["buy", "sell"], |both| {
+        if both {
+            let (buy, sell) = (r.number("buy"), r.number("sell"));
+            buy.zip(sell).map(|(buy, sell)| Price::BuySell { buy: buy.value, sell: sell.value })
+        } else {
+            r.number("price").map(|p| Price::One(p.value))
+        }
+    });
     let co2 = r.number_in("co2_t_per_mwh", 0.0, 10.0);
     r.finish();
     Some(Carrier { id: id?, price: price?, co2_t_per_mwh: co2? })

@@ -15,11 +15,13 @@ mod fleet;
 mod plant;
 mod reader;
 mod report;
+mod schema;
 mod suggest;
 
 pub use check::{Checked, check};
-pub use reader::{At, Reader, parse};
+pub use reader::{At, Form, Reader, parse};
 pub use report::{Finding, Report};
+pub use schema::{Document, schema};
 pub use suggest::nearest;
 
 use crate::model::Fleet;

@@ -1,6 +1,6 @@
 //! `plants/<plant>.toml`.
 
-use super::checks::{Kind, Scope};
+use super::checks::{ID, Kind, Scope};
 use super::fleet::read_main;
 use super::reader::Reader;
 use crate::model::*;
@@ -12,6 +12,13 @@ pub(super) const FLAG: &[Unit] = &[Unit::One];
 pub(super) const ANY: &[Unit] = &[];
 
 const DIRECTIONS: [(&str, Direction); 2] = [("down", Direction::Down), ("up", Direction::Up)];
+const SOURCES: [(&str, SourceKind); 5] = [
+    ("boiler", SourceKind::Boiler),
+    ("chp", SourceKind::Chp),
+    ("heat-pump", SourceKind::HeatPump),
+    ("electric-boiler", SourceKind::ElectricBoiler),
+    ("waste-heat", SourceKind::WasteHeat),
+];
 
 /// What the tables of a plant's file are read against.
 pub(super) struct Context<'s> {
@@ -33,7 +40,7 @@ pub(super) fn read(
     is_file: &dyn Fn(&Path) -> bool,
 ) -> Option<(Plant, Vec<Main>)> {
     r.choice("schema", &[("plant/1", ())]);
-    let text = r.text("id")?;
+    let text = r.text_like("id", &ID)?;
     let wanted = file_name.trim_start_matches("plants/").trim_end_matches(".toml");
     if text.value != wanted {
         r.mistake(
@@ -92,12 +99,7 @@ impl Context<'_> {
     fn header(&self, r: Reader<'_, '_>) -> Option<Header> {
         let id = self.own(&r, Kind::Header, HeaderId::new);
         let medium = r.choice("medium", &[("steam", Medium::Steam), ("hot-water", Medium::HotWater)]);
-        let swing = if r.has("swing") {
-            self.refer(&r, "swing", Kind::Source, SourceId::new)
-        } else {
-            r.text("swing"); // says that it is missing
-            None
-        };
+        let swing = self.refer(&r, "swing", Kind::Source, SourceId::new);
         let reserve = r.number_in("reserve_mw", 0.0, 10_000.0);
         let units = if medium == Some(Medium::HotWater) { &[Unit::DegreeCelsius] } else { &[Unit::Bar] };
         let process_value = self.refer(&r, "process_value", Kind::Tag(units), TagId::new);
@@ -127,23 +129,16 @@ impl Context<'_> {
     }
 
     fn source(&self, r: Reader<'_, '_>) -> Option<Source> {
-        use SourceKind::*;
         let id = self.own(&r, Kind::Source, SourceId::new);
-        let kind = r.choice(
-            "kind",
-            &[
-                ("boiler", Boiler),
-                ("chp", Chp),
-                ("heat-pump", HeatPump),
-                ("electric-boiler", ElectricBoiler),
-                ("waste-heat", WasteHeat),
-            ],
-        );
+        let made = r.by_word("kind", &SOURCES, |kind| {
+            let carrier = match kind {
+                SourceKind::WasteHeat => Some(None),
+                _ => self.scope.refer(&r, "carrier", Kind::Carrier, None, CarrierId::new).map(Some),
+            };
+            let conversion = self.conversion(&r, kind);
+            Some((kind, carrier?, conversion?))
+        });
         let header = self.refer(&r, "header", Kind::Header, HeaderId::new);
-        let carrier = match kind {
-            Some(WasteHeat) => None,
-            _ => Some(self.scope.refer(&r, "carrier", Kind::Carrier, None, CarrierId::new)?),
-        };
         let heat_max = r.number_in("heat_max_mw", 1e-3, 10_000.0);
         let heat_min = r.number_in("heat_min_mw", 0.0, 10_000.0);
         if let (Some(min), Some(max)) = (heat_min, heat_max)
@@ -156,7 +151,6 @@ impl Context<'_> {
             );
         }
         let proven = r.number_in("proven_mw", 1e-3, 10_000.0);
-        let conversion = kind.and_then(|k| self.conversion(&r, k));
         let ramp = r.number_in("ramp_mw_per_min", 1e-4, 10_000.0);
         let lag = r.number_in("time_constant_s", 0.0, 36_000.0);
         let start = r.table("start", "start-up").and_then(|t| {
@@ -173,29 +167,23 @@ impl Context<'_> {
         let started_by =
             r.choice("started_by", &[("hypocaust", StartedBy::Hypocaust), ("operator", StartedBy::Operator)]);
         let var_om = r.number_in("var_om", 0.0, 1e4);
-        let initially_on = r.opt_flag("initially_on");
-        if initially_on.is_none() {
-            r.mistake(
-                r.span.clone(),
-                "this source does not say whether it is `initially_on`",
-                "`initially_on = true` or `false`",
-            );
-        }
+        let initially_on = r.flag("initially_on");
         let heat = self.refer(&r, "heat", Kind::Tag(MW), TagId::new);
         let state = self.refer(&r, "state", Kind::Tag(FLAG), TagId::new);
         let setpoint = self.refer(&r, "setpoint", Kind::Setpoint(MW), TagId::new);
         let start_request =
             self.scope.opt_refer(&r, "start_request", Kind::Setpoint(FLAG), Some(self.plant), TagId::new);
         r.finish();
+        let (kind, carrier, conversion) = made?;
         Some(Source {
             id: id?,
-            kind: kind?,
+            kind,
             header: header?,
             carrier,
             heat_max_mw: heat_max?,
             heat_min_mw: heat_min?,
             proven_mw: proven?,
-            conversion: conversion?,
+            conversion,
             ramp_mw_per_min: ramp?,
             time_constant_s: lag?,
             start: start?,
@@ -214,7 +202,11 @@ impl Context<'_> {
     fn conversion(&self, r: &Reader<'_, '_>, kind: SourceKind) -> Option<Conversion> {
         match kind {
             SourceKind::Boiler | SourceKind::ElectricBoiler => {
-                if let Some(points) = r.opt_pairs("efficiency_curve") {
+                r.if_given(&["efficiency_curve"], |curve| {
+                    if !curve {
+                        return Some(Conversion::Efficiency(vec![(1.0, r.number_in("efficiency", 0.05, 1.1)?)]));
+                    }
+                    let points = r.pairs("efficiency_curve")?;
                     let rising = points.windows(2).all(|p| p[0].0 < p[1].0);
                     if points.is_empty()
                         || !rising
@@ -223,9 +215,8 @@ impl Context<'_> {
                         r.mistake(r.span.clone(), "`efficiency_curve` is no curve", "pairs `[share of heat_max, efficiency]`, shares rising within 0 to 1, efficiencies within 0.05 to 1.1");
                         return None;
                     }
-                    return Some(Conversion::Efficiency(points));
-                }
-                Some(Conversion::Efficiency(vec![(1.0, r.number_in("efficiency", 0.05, 1.1)?)]))
+                    Some(Conversion::Efficiency(points))
+                })
             }
             SourceKind::HeatPump => Some(Conversion::Cop(r.number_in("cop", 1.0, 20.0)?)),
             SourceKind::Chp => {
@@ -246,7 +237,16 @@ impl Context<'_> {
         let charge_eff = r.number_in("charge_eff", 0.1, 1.0);
         let discharge_eff = r.number_in("discharge_eff", 0.1, 1.0);
         let loss = r.number_in("loss_per_h", 0.0, 0.5);
-        let initial = r.number_in("initial_mwh", 0.0, capacity.unwrap_or(1e6));
+        let initial = r.number_in("initial_mwh", 0.0, 1e6);
+        if let (Some(initial), Some(capacity)) = (initial, capacity)
+            && initial > capacity
+        {
+            r.mistake(
+                r.span_of("initial_mwh"),
+                format!("`initial_mwh` is {initial}, more than the store holds"),
+                format!("a number from 0 to {capacity}"),
+            );
+        }
         let level = self.refer(&r, "level", Kind::Tag(MWH), TagId::new);
         let heat = self.refer(&r, "heat", Kind::Tag(MW), TagId::new);
         let setpoint = self.refer(&r, "setpoint", Kind::Setpoint(MW), TagId::new);
@@ -280,30 +280,20 @@ impl Context<'_> {
         let served = self.refer(&r, "served", Kind::Tag(MW), TagId::new);
         let turndown = r.opt_number_in("turndown_mw", 0.0, 10_000.0);
         let shed_setpoint = self.scope.opt_refer(&r, "shed_setpoint", Kind::Setpoint(MW), Some(self.plant), TagId::new);
-        let shed = match (turndown, shed_setpoint) {
-            (Some(turndown_mw), Some(setpoint)) => Some(Shed { setpoint, turndown_mw }),
-            (None, None) => None,
-            (Some(_), None) => {
-                if !r.has("shed_setpoint") {
-                    r.mistake(
-                        r.span.clone(),
-                        "this consumer can be shed (`turndown_mw`) and has no shed setpoint",
-                        "`shed_setpoint = \"…\"`, or no `turndown_mw` for a consumer that must be served",
-                    );
-                }
-                None
-            }
-            (None, Some(_)) => {
-                if !r.has("turndown_mw") {
-                    r.mistake(
-                        r.span.clone(),
-                        "this consumer has a shed setpoint and does not say how far it may be turned down",
-                        "`turndown_mw = 0` where it may be shed whole",
-                    );
-                }
-                None
-            }
-        };
+        match r.together(&["shed_setpoint", "turndown_mw"]) {
+            Some("shed_setpoint") => r.mistake(
+                r.span.clone(),
+                "this consumer can be shed (`turndown_mw`) and has no shed setpoint",
+                "`shed_setpoint = \"…\"`, or no `turndown_mw` for a consumer that must be served",
+            ),
+            Some(_) => r.mistake(
+                r.span.clone(),
+                "this consumer has a shed setpoint and does not say how far it may be turned down",
+                "`turndown_mw = 0` where it may be shed whole",
+            ),
+            None => {}
+        }
+        let shed = turndown.zip(shed_setpoint).map(|(turndown_mw, setpoint)| Shed { setpoint, turndown_mw });
         r.finish();
         Some(Consumer {
             id: id?,
@@ -410,19 +400,17 @@ impl Context<'_> {
 
     fn condition(&self, r: &Reader<'_, '_>) -> Option<Condition> {
         let (above, below, equals) = (r.opt_number("above"), r.opt_number("below"), r.opt_number("equals"));
-        match (above, below, equals) {
-            (Some(x), None, None) => Some(Condition::Above(x.value)),
-            (None, Some(x), None) => Some(Condition::Below(x.value)),
-            (None, None, Some(x)) => Some(Condition::Equals(x.value)),
-            _ => {
-                r.mistake(
-                    r.span.clone(),
-                    "the condition is not one of `above`, `below`, `equals`",
-                    "exactly one of them, with a number",
-                );
-                None
-            }
+        if !r.one_of(&["above", "below", "equals"]) {
+            r.mistake(
+                r.span.clone(),
+                "the condition is not one of `above`, `below`, `equals`",
+                "exactly one of them, with a number",
+            );
+            return None;
         }
+        let above = above.map(|x| Condition::Above(x.value));
+        let below = below.map(|x| Condition::Below(x.value));
+        above.or(below).or(equals.map(|x| Condition::Equals(x.value)))
     }
 
     fn trip(&self, r: Reader<'_, '_>) -> Option<Trip> {
@@ -434,7 +422,16 @@ impl Context<'_> {
             .into_iter()
             .filter_map(|t| self.scope.refer_text(&r, t, Kind::Tag(ANY), Some(self.plant), TagId::new))
             .collect();
-        let votes = r.whole("votes", 1, count.max(1) as u64);
+        let votes = r.whole("votes", 1, 9);
+        if let Some(votes) = votes
+            && votes > count as u64
+        {
+            r.mistake(
+                r.span_of("votes"),
+                format!("`votes` is {votes}, more than there are tags"),
+                format!("a whole number from 1 to {count}"),
+            );
+        }
         let condition = self.condition(&r);
         let delay = r.whole("on_delay_ms", 0, 600_000);
         let runbook = r.text("runbook").and_then(|t| self.scope.id(&r, t, RunbookId::new));

@@ -12,6 +12,9 @@ use std::sync::Arc;
 )]
 pub struct InvalidId(pub String);
 
+/// What an id looks like, as a regular expression over all of it (its length is not in it).
+pub const ID_PATTERN: &str = r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$";
+
 fn valid(text: &str) -> bool {
     text.len() <= 80
         && !text.is_empty()

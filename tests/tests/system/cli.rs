@@ -187,6 +187,36 @@ fn every_program_checks_a_fleet_in_one_shape() {
     }
 }
 
+#[test]
+fn every_program_prints_the_schemas_that_are_published() {
+    for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge"] {
+        for document in ["fleet", "plant"] {
+            let output = call(name, &["check", "--schema", document]);
+            assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output));
+            let published = small_fleet().join(format!("../../schemas/{document}.schema.json"));
+            assert_eq!(output.stdout, std::fs::read(published).unwrap(), "{name} check --schema {document}");
+        }
+        let both: Value = serde_json::from_slice(&call(name, &["check", "--schema"]).stdout).unwrap();
+        assert!(both["definitions"]["fleet"].is_object() && both["definitions"]["plant"].is_object());
+        says(&call(name, &["check", "--schema", "flet"]), 2, &["flet", "fleet, plant, both"]);
+    }
+}
+
+#[test]
+fn a_generated_fleet_passes_check_and_no_folder_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("fleet");
+    let generate =
+        |plants: &str| call("hypocaust-sim", &["generate", "--plants", plants, "--out", shown(&out), "--json"]);
+    let output = generate("3");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&summary["fleet"], &summary["plants"]), (&json!("generated-3"), &json!(3)));
+    says(&call("hypocaust-edge", &["check", shown(&out)]), 0, &["generated-3", "3 plants"]);
+    says(&generate("3"), 2, &["is not empty"]);
+    says(&generate("0"), 2, &["1 to 100"]);
+}
+
 /// A data folder with a journal in which an edge came with these boots, and its head.
 fn journal(boots: Range<u64>) -> (tempfile::TempDir, Head) {
     let folder = tempfile::tempdir().unwrap();
