@@ -2,7 +2,7 @@
 
 use crate::plc::{Plants, SensorFault};
 use hypocaust_protocols::files::nearest;
-use hypocaust_protocols::model::{DeviceId, Fleet, PlantId, TagId};
+use hypocaust_protocols::model::{DeviceId, Fleet, PlantId, SourceState, TagId};
 use serde::{Deserialize, Serialize};
 
 /// What to do to a plant. Names may be local (`b1`) or full (`north.b1`).
@@ -36,22 +36,46 @@ pub enum Error {
         "\"{0}\" is no fault: write `trip SOURCE`, `stick TAG VALUE`, `drift TAG PER_MINUTE`, `close MAIN`, `silence DEVICE` or `restore WHAT`"
     )]
     Words(String),
+    #[error("`{fault} {name}` needs {what} behind it, a number such as {example}")]
+    NoNumber { fault: String, name: String, what: &'static str, example: &'static str },
+    #[error("\"{text}\" is no number; `{fault} {name}` needs {what}, such as {example}")]
+    NotANumber { fault: String, name: String, text: String, what: &'static str, example: &'static str },
+    #[error("`{fault}` needs the name of a {what} behind it")]
+    NoName { fault: String, what: &'static str },
+}
+
+/// What a fault's number means, and one that could stand there.
+fn figure(fault: &str) -> (&'static str, &'static str) {
+    if fault == "stick" { ("the value to show", "4.2") } else { ("how far it runs away in a minute", "-0.5") }
 }
 
 impl Fault {
     /// From the words of a command line or of a drill (`trip b1`).
     pub fn parse(words: &[&str]) -> Result<Self, Error> {
-        let wrong = || Error::Words(words.join(" "));
-        let number = |text: &str| text.parse::<f64>().ok().filter(|x| x.is_finite()).ok_or_else(wrong);
+        let number = |fault: &str, name: &str, text: &str| {
+            let (what, example) = figure(fault);
+            let (fault, name) = (fault.to_owned(), name.to_owned());
+            let no = || Error::NotANumber { fault, name, text: text.to_owned(), what, example };
+            text.parse::<f64>().ok().filter(|x| x.is_finite()).ok_or_else(no)
+        };
         let name = |text: &str| text.to_owned();
         match words {
             ["trip", x] => Ok(Fault::Trip { name: name(x) }),
-            ["stick", x, v] => Ok(Fault::Stick { name: name(x), value: number(v)? }),
-            ["drift", x, v] => Ok(Fault::Drift { name: name(x), per_minute: number(v)? }),
+            ["stick", x, v] => Ok(Fault::Stick { name: name(x), value: number("stick", x, v)? }),
+            ["drift", x, v] => Ok(Fault::Drift { name: name(x), per_minute: number("drift", x, v)? }),
             ["close", x] => Ok(Fault::Close { name: name(x) }),
             ["silence", x] => Ok(Fault::Silence { name: name(x) }),
             ["restore", x] => Ok(Fault::Restore { name: name(x) }),
-            _ => Err(wrong()),
+            [fault @ ("stick" | "drift"), x] => {
+                let (what, example) = figure(fault);
+                Err(Error::NoNumber { fault: name(fault), name: name(x), what, example })
+            }
+            [fault @ ("stick" | "drift")] => Err(Error::NoName { fault: name(fault), what: "tag" }),
+            ["trip"] => Err(Error::NoName { fault: "trip".into(), what: "source" }),
+            ["close"] => Err(Error::NoName { fault: "close".into(), what: "main" }),
+            ["silence"] => Err(Error::NoName { fault: "silence".into(), what: "device" }),
+            ["restore"] => Err(Error::NoName { fault: "restore".into(), what: "source, main, device or tag" }),
+            _ => Err(Error::Words(words.join(" "))),
         }
     }
 
@@ -168,6 +192,9 @@ pub fn inject(plants: &mut Plants, fleet: &Fleet, plant: &str, fault: &Fault) ->
         Fault::Restore { name } => {
             if let Some(id) = names.lookup(&names.sources, name) {
                 let source = source(plants, id);
+                if !source.fault && !matches!(source.state, SourceState::Tripped | SourceState::Lockout) {
+                    return Ok(format!("nothing is wrong with {id}, which is {}", source.state.name()));
+                }
                 source.fault = false;
                 source.reset();
                 return Ok(format!("the cause at {id} is gone and its burner management is reset"));
@@ -219,6 +246,12 @@ mod tests {
         let error = tell("north", &["stick", "steam.presure", "3"]).expect_err("misspelt");
         assert_eq!(error, "plant `north` has no tag `steam.presure`; did you mean `north.steam.pressure`?");
         assert!(tell("north", &["stick", "steam.pressure", "NaN"]).is_err());
+        let error = "`stick steam.pressure` needs the value to show behind it, a number such as 4.2";
+        assert_eq!(tell("north", &["stick", "steam.pressure"]), Err(error.into()));
+        let error = "\"fast\" is no number; `drift x` needs how far it runs away in a minute, such as -0.5";
+        assert_eq!(tell("north", &["drift", "x", "fast"]), Err(error.into()));
+        assert_eq!(tell("north", &["trip"]), Err("`trip` needs the name of a source behind it".into()));
+        assert_eq!(tell("north", &["restore", "b2"]), Ok("nothing is wrong with north.b2, which is on".into()));
         assert!(tell("north", &["explode", "b1"]).is_err());
     }
 
