@@ -3,7 +3,7 @@
 use hypocaust_edge::core::Event;
 use hypocaust_edge::core::contingency::Origin;
 use hypocaust_protocols::model::{PlantId, SetpointId};
-use hypocaust_protocols::wire::{Loss, Move, Table, Verdict};
+use hypocaust_protocols::wire::{Loss, Move, Outcome, Table, Verdict};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Happening, STEP_MS, World, Wrote};
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,6 +161,18 @@ pub fn commands(world: &World, forged: &[Forged]) -> Result<(), String> {
                 "{} was written {} at {} ms by a command that is {}",
                 write.setpoint, f.mark, write.at, f.what
             ));
+        }
+    }
+    Ok(())
+}
+
+/// No command is carried out a second time: once done, it is answered by that same answer, or refused.
+pub fn repeats(world: &World) -> Result<(), String> {
+    let mut first: BTreeMap<(&PlantId, &str), &Outcome> = BTreeMap::new();
+    for (at, plant, outcome) in world.outcomes.iter().filter(|(_, _, o)| matches!(o.verdict, Verdict::Done { .. })) {
+        let done = *first.entry((plant, outcome.id.as_str())).or_insert(outcome);
+        if done != outcome {
+            return Err(format!("{plant} did {} again at {at} ms: {outcome:?}, before that {done:?}", outcome.id));
         }
     }
     Ok(())

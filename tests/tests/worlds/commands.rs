@@ -1,9 +1,9 @@
 //! No command from an old epoch, expired, repeated or unsigned has an effect; with each of those checks gone, one has.
 
 use crate::fleet;
-use hypocaust_edge::core::{Birth, Core, Effect, Input, Memory, Now};
+use hypocaust_edge::core::{Birth, Core, Effect, Input, Memory, NodeValue, Now};
 use hypocaust_protocols::model::{Fleet, PlantId, SetpointId};
-use hypocaust_protocols::wire::{Action, Command, Signed, SigningKey, VerifyingKey, Writer, metric};
+use hypocaust_protocols::wire::{Action, Command, Outcome, Signed, SigningKey, VerifyingKey, Writer, metric};
 use hypocaust_sim::world::{EdgeNode, Makers, Message, World};
 use hypocaust_tests::checks::{self, Forged};
 use hypocaust_tests::faults::Dice;
@@ -33,18 +33,22 @@ impl Wrong {
 
 /// How far back the tick of an expired command lies, beyond any time to live.
 const EXPIRED_MS: u64 = 12_000;
+/// So many of the last commands an attacker has kept.
+const LISTENED: usize = 8;
 
 /// Somebody who can publish to the edges and now and then does.
 pub struct Attacker {
     dice: Dice,
     next: i64,
     pub forged: Vec<Forged>,
+    /// How many rightful commands it has sent once more.
+    pub repeated: usize,
 }
 
 impl Attacker {
     pub fn new(seed: u64) -> Self {
         let mut dice = Dice::new(!seed);
-        Self { next: dice.between(20_000, 60_000), dice, forged: Vec::new() }
+        Self { next: dice.between(20_000, 60_000), dice, forged: Vec::new(), repeated: 0 }
     }
 
     /// Sends a command that is all right but for one thing, when it is time.
@@ -53,11 +57,13 @@ impl Attacker {
             return;
         }
         self.next = world.now + self.dice.between(5_000, 60_000);
+        if self.dice.below(4) == 0 {
+            return self.repeat(world);
+        }
         let fleet = Arc::clone(&world.fleet);
         let plant = &fleet.plants[self.dice.below(fleet.plants.len())];
         let caps: Vec<&SetpointId> = plant.consumers.iter().filter_map(|c| Some(&c.shed.as_ref()?.setpoint)).collect();
         let setpoint = caps[self.dice.below(caps.len())];
-        // A repeated one needs a rightful one before it; that would move the plant, and has a test of its own.
         let wrong = match Wrong::ALL[self.dice.below(3)] {
             // An edge that has just started has no tick that is long past.
             Wrong::Age if world.stamp(&plant.id).is_none_or(|(_, tick)| tick.0 < 2 * EXPIRED_MS) => Wrong::Signature,
@@ -68,6 +74,17 @@ impl Attacker {
         // Five digits, where dispatch sends three.
         let mark = spec.min + 0.30037 + 0.0137 * n;
         self.send(world, &plant.id, setpoint, mark, wrong);
+    }
+
+    /// Sends once more, to the letter, one of the last commands of the centre; `checks::repeats` sees what becomes of it.
+    pub fn repeat(&mut self, world: &mut World) {
+        let last = world.commands.len().min(LISTENED);
+        if last == 0 {
+            return;
+        }
+        let (_, plant, signed) = world.commands[world.commands.len() - 1 - self.dice.below(last)].clone();
+        post(world, &plant, signed);
+        self.repeated += 1;
     }
 
     fn send(&mut self, world: &mut World, plant: &PlantId, setpoint: &SetpointId, mark: f64, wrong: Wrong) {
@@ -149,10 +166,22 @@ impl<const WRONG: usize> EdgeNode for Open<WRONG> {
             Input::Command(signed) => Input::Command(self.mended(now, signed)),
             other => other,
         };
-        self.core.handle(now, input)
+        let mut effects = self.core.handle(now, input);
+        effects.iter_mut().for_each(named_as_sent);
+        effects
     }
     fn birth(&self, now: Now) -> Birth {
         self.core.birth(now)
+    }
+}
+
+/// The outcome of a command that was let in under a new id, under the one that it came with.
+fn named_as_sent(effect: &mut Effect) {
+    let Effect::Publish { name: metric::OUTCOME, value: NodeValue::Text(text) } = effect else { return };
+    let Ok(mut outcome) = serde_json::from_str::<Outcome>(text) else { return };
+    if let Some((id, _)) = outcome.id.split_once('#') {
+        outcome.id = id.to_owned();
+        *text = serde_json::to_string(&outcome).expect("an outcome has a JSON form");
     }
 }
 
@@ -212,6 +241,26 @@ fn an_expired_command_has_no_effect() {
 #[test]
 fn a_repeated_command_has_no_effect() {
     shown::<3>();
+}
+
+/// A world in which somebody sends the centre's own commands once more, every few seconds.
+fn echoed(makers: Makers) -> World {
+    let mut world = World::new(fleet(), 6, 10.0, makers);
+    world.run(30_000);
+    let mut attacker = Attacker::new(6);
+    for _ in 0..60 {
+        attacker.repeat(&mut world);
+        world.run(1_500);
+    }
+    assert!(attacker.repeated > 30, "the centre gave nothing to repeat");
+    world
+}
+
+#[test]
+fn what_the_centre_said_once_is_done_once() {
+    checks::repeats(&echoed(Makers::default())).expect("an id is known for ever");
+    let wrong = checks::repeats(&echoed(Makers { edge: Open::<3>::make, ..Makers::default() })).unwrap_err();
+    assert!(wrong.contains("again"), "{wrong}");
 }
 
 #[test]

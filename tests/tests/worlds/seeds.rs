@@ -53,6 +53,7 @@ fn verdict(seed: u64) -> Option<String> {
         .and_then(|()| checks::leaders(&world))
         .and_then(|()| checks::samples(&world))
         .and_then(|()| checks::commands(&world, &attacker.forged))
+        .and_then(|()| checks::repeats(&world))
         .and_then(|()| checks::trips(&world, &happened))
         .and_then(|()| heat(&world, &looks))
         .err()?;
