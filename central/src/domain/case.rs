@@ -4,13 +4,13 @@
 //! start-up can be through, a main that is closed carries nothing, and a plant that cannot be reached stays as it was
 //! last seen. Three things are added to the plain picture:
 //!
-//! * The first step of the fleet's grid is cut down to half a minute. On a step of minutes a source could ramp up for
-//!   minutes before heat is missed; the plant would miss it now.
+//! * The fleet's grid is made finer where it must be ([`super::grid`]).
 //! * Steam and hot water in a header are a small store between `low` and where they stand. It may be used up in ten
 //!   minutes at the fastest, which bridges the noise of the demand but no loss. A header that has sunk below the middle
 //!   of that span is filled again; one that stands clearly above its nominal value gives the excess away first.
 //! * Demand is what is asked for now, moved along each consumer's daily profile (persistence with a profile).
 
+use super::grid;
 use super::image::Image;
 use super::restoration;
 use super::state::State;
@@ -25,8 +25,6 @@ use hypocaust_protocols::model::{
 use hypocaust_protocols::wire::Loss;
 use std::collections::BTreeMap;
 
-/// Length of the first step, minutes.
-const FIRST_STEP_MIN: f64 = 0.5;
 /// Hours in which a header's own content may be used, or is filled up again.
 const INVENTORY_H: f64 = 1.0 / 6.0;
 /// Marks the case's parts that stand for a header's content.
@@ -92,11 +90,10 @@ struct Builder<'a> {
 
 /// Builds the case of this moment.
 pub fn build(fleet: &Fleet, image: &Image, state: &State, now: Millis, asked: Asked<'_>) -> Built {
-    let mut minutes = fleet.horizon.step_minutes.clone();
-    if minutes.first().is_some_and(|first| *first > FIRST_STEP_MIN) {
-        minutes[0] -= FIRST_STEP_MIN;
-        minutes.insert(0, FIRST_STEP_MIN);
-    }
+    let minutes = match asked.loss {
+        Some(_) => grid::coarse(fleet),
+        None => grid::dispatch(fleet, image, state, now),
+    };
     let time = Time { start: now.rfc3339(), steps: minutes.len(), step_minutes: minutes.into() };
     let builder = Builder { fleet, image, state, now, asked, starts: starts_min(&time) };
     Built {

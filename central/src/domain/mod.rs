@@ -17,6 +17,7 @@ pub mod contingency;
 pub mod dispatch;
 pub mod event;
 pub mod explain;
+pub mod grid;
 pub mod image;
 pub mod input;
 pub mod restoration;

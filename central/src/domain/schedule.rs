@@ -137,9 +137,18 @@ fn first(series: &[f64]) -> f64 {
     series.first().copied().unwrap_or(0.0)
 }
 
-/// Who is short now, and when each can be whole again: from the step after the last in which something is missing.
+/// A schedule's heat jumps at the beginning of a step, the plant's gets there along its ramp: a promise is for the end of
+/// the step, or for this long after its beginning where it is longer.
+const ALONG_RAMP_MS: i64 = 60_000;
+
+/// Who is short now, and when each can be whole again: in the step after the last in which something is missing.
 pub fn shorts(fleet: &Fleet, now: Millis, built: &Built, solution: &Solution) -> Vec<Short> {
     let starts = built.step_starts();
+    let reached = |step: usize| {
+        let start = *starts.get(step)?;
+        let length = starts.get(step + 1).map_or(ALONG_RAMP_MS, |next| next - start);
+        Some(now.plus(start + length.min(ALONG_RAMP_MS)))
+    };
     fleet
         .consumers()
         .filter_map(|(_, consumer)| {
@@ -154,7 +163,7 @@ pub fn shorts(fleet: &Fleet, now: Millis, built: &Built, solution: &Solution) ->
                 class: consumer.class,
                 asked_mw: served + unserved,
                 served_mw: served,
-                heat_at: starts.get(last + 1).map(|ms| now.plus(*ms)),
+                heat_at: reached(last + 1),
             })
         })
         .collect()
