@@ -6,6 +6,7 @@ pub mod api;
 pub mod capacity;
 pub mod domain;
 pub mod journal;
+pub mod mimic;
 pub mod shell;
 pub mod telemetry;
 pub mod users;

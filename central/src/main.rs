@@ -4,6 +4,7 @@ mod verbs;
 
 use clap::{Parser, Subcommand};
 use hypocaust_central::capacity::capacity;
+use hypocaust_central::mimic;
 use hypocaust_central::shell;
 use hypocaust_protocols::files;
 use std::net::SocketAddr;
@@ -42,6 +43,16 @@ enum Verb {
         /// Look at no fleet: print the JSON Schema of fleet.toml, of plants/*.toml, or of both in one.
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "both", value_parser = ["fleet", "plant", "both"])]
         schema: Option<String>,
+    },
+    /// Prints where the equipment of a plant stands in its drawing, as the file `mimics/<plant>.toml` that keeps it there.
+    Mimic {
+        #[arg(env = "HYPOCAUST_FLEET")]
+        fleet: PathBuf,
+        #[arg(long)]
+        plant: String,
+        /// The drawing itself, as the API serves it.
+        #[arg(long)]
+        json: bool,
     },
     /// Who may sign in. There is no default user.
     User {
@@ -83,6 +94,7 @@ async fn main() -> ExitCode {
         }
         Verb::Check { fleet: Some(fleet), json, .. } => check(&fleet, json),
         Verb::Check { fleet: None, .. } => unreachable!("a folder is asked for where no schema is"),
+        Verb::Mimic { fleet, plant, json } => drawing(&fleet, &plant, json),
         Verb::User { verb } => user::run(verb).await,
         Verb::Capacity { plants, agents, json } => size(plants, agents, json),
         Verb::Journal { verb } => journal::run(verb).await,
@@ -98,6 +110,21 @@ async fn main() -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+fn drawing(folder: &Path, plant: &str, json: bool) -> Result<(), Failure> {
+    let fleet = files::load(folder).map_err(|error| match error {
+        files::Error::Mistakes { .. } => Failure::No(error.to_string()),
+        error => untried(error),
+    })?;
+    let Some(plant) = fleet.plant(plant) else {
+        let known: Vec<&str> = fleet.plants.iter().map(|p| p.id.as_str()).collect();
+        return Err(Failure::No(format!("there is no plant '{plant}'; there are {}", known.join(", "))));
+    };
+    if json {
+        return say(serde_json::to_string(&mimic::draw(&fleet, plant)).map_err(untried)?);
+    }
+    say(mimic::file(&fleet, plant).trim_end())
 }
 
 fn size(plants: u32, agents: u32, json: bool) -> Result<(), Failure> {

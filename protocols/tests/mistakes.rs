@@ -107,3 +107,40 @@ golden! { check_opc_ua:
     unit_id_of_opc_ua: "plants/south.toml", "security = \"sign-and-encrypt\"" => "security = \"sign-and-encrypt\"\nunit_id = 1";
     watchdog_that_is_no_counter: "plants/south.toml", "counter = \"plc2.counter\"" => "counter = \"b1.start\"";
 }
+
+/// The sample fleet with this drawing of its south.
+fn drawn(drawing: &str) -> String {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for part in ["plants", "mimics"] {
+        fs::create_dir(folder.path().join(part)).expect("a folder");
+    }
+    for name in ["fleet.toml", "plants/north.toml", "plants/south.toml"] {
+        fs::copy(sample.join(name), folder.path().join(name)).expect("the sample fleet");
+    }
+    fs::write(folder.path().join("mimics/south.toml"), drawing).expect("the drawing");
+    match hypocaust_protocols::files::load(folder.path()) {
+        Ok(_) => "the fleet passes its check".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_drawing_with_mistakes() {
+    let head = "schema = \"mimic/1\"\nplant = \"south\"\n";
+    let place = |kind: &str, id: &str, column: u16, row: u16| {
+        let rows = if kind == "header" { "rows = 2\n" } else { "" };
+        format!("[[{kind}]]\nid = \"{id}\"\ncolumn = {column}\nrow = {row}\n{rows}")
+    };
+    // Misspelt, placed twice, right of what it feeds, and most of the plant left out.
+    let drawing = [
+        head.to_owned(),
+        place("header", "steam", 1, 0),
+        place("source", "b1", 2, 0),
+        place("source", "wh11", 0, 0),
+        place("main", "n-s", 0, 1),
+        place("main", "n-s", 0, 2),
+    ];
+    insta::assert_snapshot!(drawn(&drawing.concat()));
+    insta::assert_snapshot!(drawn("schema = \"mimic/1\"\nplant = \"sowth\"\n"));
+}

@@ -110,6 +110,8 @@ rules! {
     OPENAPI: Get "/api/v1/openapi.json", At(Viewer), None, [];
     FLEET: Get "/api/v1/fleet", At(Viewer), Own, [];
     PLANT: Get "/api/v1/plants/{id}", At(Viewer), Named, [404];
+    /// The drawing of a plant.
+    MIMIC: Get "/api/v1/plants/{id}/mimic", At(Viewer), Named, [404];
     TAGS: Get "/api/v1/tags", At(Viewer), Own, [404];
     HISTORY: Get "/api/v1/history", At(Viewer), Named, [404];
     DISPATCH_LATEST: Get "/api/v1/dispatch/latest", At(Viewer), Own, [404];

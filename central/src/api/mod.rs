@@ -15,6 +15,7 @@ pub mod guard;
 mod health;
 mod live;
 pub mod matrix;
+mod mimic;
 mod openapi;
 mod problem;
 mod request;
@@ -49,6 +50,7 @@ where
     session::routes(gate.clone())
         .merge(health::routes(gate.clone(), metrics, leader.clone()))
         .merge(openapi::routes())
+        .merge(mimic::routes(&fleet))
         .merge(stores::routes(fleet, history, journal))
         .merge(fleet::routes(leader))
         .fallback(async |uri: Uri| elsewhere(&uri))

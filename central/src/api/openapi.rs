@@ -5,7 +5,7 @@ use super::guard::COOKIE;
 use super::matrix::{self, Plants, Rule, Verb, Who};
 use super::problem::{PROBLEM, ProblemView};
 use super::routes::Routes;
-use super::{fleet, health, request, session, stores};
+use super::{fleet, health, mimic, request, session, stores};
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use std::collections::BTreeSet;
@@ -35,6 +35,7 @@ pub fn routes() -> Router {
         serve,
         fleet::fleet,
         fleet::plant,
+        mimic::read,
         fleet::tags,
         fleet::latest,
         fleet::command,

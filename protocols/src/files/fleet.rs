@@ -1,11 +1,13 @@
 //! `fleet.toml`, and the putting together of all files.
 
 use super::checks::{ID, Kind, Scope, check};
+use super::mimic;
 use super::plant;
 use super::reader::{Reader, parse};
 use super::report::Report;
 use crate::model::*;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Builds a fleet from the texts of its files. `is_file` answers whether a certificate is there.
@@ -18,23 +20,25 @@ pub(super) fn build(
     let scope = Scope::default();
     let mut fleet = None;
     let mut plants = Vec::new();
+    let mut drawings = Vec::new();
     let mut scans: Vec<String> = Vec::new();
     for (name, text) in files {
         let file = report.borrow_mut().file(name, text);
         let Some(document) = parse(&report, file, text) else { continue };
         let head = text.find('\n').unwrap_or(text.len());
-        let reader = Reader::new(
-            file,
-            if name == "fleet.toml" { "fleet" } else { "plant" },
-            document.get_ref(),
-            0..head,
-            &report,
-        );
+        let what = match name.split('/').next() {
+            Some("plants") => "plant",
+            Some("mimics") => "mimic",
+            _ => "fleet",
+        };
+        let reader = Reader::new(file, what, document.get_ref(), 0..head, &report);
         if name == "fleet.toml" {
             fleet = read_fleet(reader, &scope, folder);
             if let Some(f) = &fleet {
                 scans = f.limits.scan.iter().map(|s| s.name.clone()).collect();
             }
+        } else if what == "mimic" {
+            drawings.push(mimic::read(reader));
         } else {
             plants.extend(plant::read(
                 reader,
@@ -53,6 +57,9 @@ pub(super) fn build(
             f.mains.extend(mains);
         }
         check(&f, &scope, &report);
+        for drawing in drawings {
+            mimic::take(&mut f, drawing, &report);
+        }
         f
     });
     let report = report.into_inner();
@@ -92,6 +99,7 @@ pub(super) fn read_fleet(r: Reader<'_, '_>, scope: &Scope, folder: &Path) -> Opt
         co2_price: co2_price?,
         mains,
         plants: Vec::new(),
+        mimics: BTreeMap::new(),
         limits: limits?,
     })
 }

@@ -1,6 +1,7 @@
 //! Fleet folders: raw TOML in, a checked [`Fleet`] out, or every mistake at once.
 //!
-//! `fleet.toml` holds what is common (prices, horizon, mains between plants, limits), `plants/<plant>.toml` one plant each.
+//! `fleet.toml` holds what is common (prices, horizon, mains between plants, limits), `plants/<plant>.toml` one plant each,
+//! and `mimics/<plant>.toml`, where there is one, the places of that plant's drawing.
 //! Ids inside a plant file are written without the plant's name and get it here (`b1.heat` becomes `north.b1.heat`); the
 //! fleet file writes them in full. A field with a default says so in the file's documentation; there are three:
 //! `scale` (1), `shift` (0) and `word_order` (`abcd`).
@@ -12,6 +13,7 @@ mod check;
 mod checks;
 mod device;
 mod fleet;
+mod mimic;
 mod plant;
 mod reader;
 mod report;
@@ -46,16 +48,21 @@ fn gather(folder: &Path) -> Result<Vec<(String, String)>, Error> {
             .map_err(|source| Error::Unreadable { path: path.display().to_string(), source })
     };
     let mut files = vec![read("fleet.toml")?];
-    let plants = folder.join("plants");
-    let listing = std::fs::read_dir(&plants)
-        .map_err(|source| Error::Unreadable { path: plants.display().to_string(), source })?;
-    let mut names: Vec<String> = listing
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml"))
-        .collect();
-    names.sort();
-    for name in names {
-        files.push(read(&format!("plants/{name}"))?);
+    for part in ["plants", "mimics"] {
+        let inside = folder.join(part);
+        let listing = match std::fs::read_dir(&inside) {
+            // Drawings are computed for a fleet that has no folder of them.
+            Err(error) if part == "mimics" && error.kind() == std::io::ErrorKind::NotFound => continue,
+            listing => listing.map_err(|source| Error::Unreadable { path: inside.display().to_string(), source })?,
+        };
+        let mut names: Vec<String> = listing
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".toml"))
+            .collect();
+        names.sort();
+        for name in names {
+            files.push(read(&format!("{part}/{name}"))?);
+        }
     }
     Ok(files)
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A checked fleet. Every id that one of its parts names exists in it.
@@ -18,6 +19,8 @@ pub struct Fleet {
     /// Mains between plants and, from the plant files, those within one (letdown stations, exchangers).
     pub mains: Vec<Main>,
     pub plants: Vec<Plant>,
+    /// Where equipment stands in the drawings of those plants that have a file in `mimics/`.
+    pub mimics: BTreeMap<PlantId, Vec<mimic::Place>>,
     pub limits: Limits,
 }
 
@@ -88,6 +91,10 @@ impl Fleet {
     }
     pub fn sources(&self) -> impl Iterator<Item = (&Plant, &Source)> {
         self.plants.iter().flat_map(|p| p.sources.iter().map(move |s| (p, s)))
+    }
+    /// Mains that touch this plant.
+    pub fn mains_of<'a>(&'a self, plant: &'a Plant) -> impl Iterator<Item = &'a Main> {
+        self.mains.iter().filter(|m| plant.has_header(&m.from) || plant.has_header(&m.to))
     }
     pub fn carrier(&self, id: &str) -> Option<&Carrier> {
         self.carriers.iter().find(|c| c.id.as_str() == id)

@@ -8,6 +8,7 @@ mod fleet;
 mod id;
 mod limits;
 mod measured;
+pub mod mimic;
 mod plant;
 mod quantity;
 mod sample;

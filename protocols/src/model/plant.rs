@@ -30,6 +30,9 @@ impl Plant {
     pub fn device(&self, id: &str) -> Option<&Device> {
         self.devices.iter().find(|d| d.id.as_str() == id)
     }
+    pub fn has_header(&self, id: &HeaderId) -> bool {
+        self.headers.iter().any(|h| h.id == *id)
+    }
     pub fn source(&self, id: &str) -> Option<&Source> {
         self.sources.iter().find(|s| s.id.as_str() == id)
     }

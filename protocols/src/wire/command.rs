@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who wants a setpoint moved. `Ord`: the smaller wins an arbitration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Writer {
     /// The edge itself, from trips, contingency table, local rules. Never comes over the wire.
