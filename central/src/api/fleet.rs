@@ -2,7 +2,7 @@
 
 use super::request::{Body, NoQuery, asked};
 use super::{Problem, live, matrix, plain, routes::Routes, scope};
-use crate::domain::view::{CommandView, DispatchView, FleetView, PlantView, TagView};
+use crate::domain::view::{CommandView, DispatchView, FleetView, OrderView, PlantView, TagView};
 use crate::domain::{Rejection, Request};
 use crate::shell::leader::{Gone, Handle};
 use crate::users::Session;
@@ -29,6 +29,7 @@ pub fn routes(leader: Handle) -> Router {
         .on(&matrix::PLANT, plant)
         .on(&matrix::TAGS, tags)
         .on(&matrix::DISPATCH_LATEST, latest)
+        .on(&matrix::ORDERS, orders)
         .on(&matrix::COMMAND, command)
         .on(&matrix::COMMAND_STATE, outcome)
         .with_state(leader)
@@ -118,6 +119,48 @@ async fn latest(
     let view = leader.ask(|domain, _| domain.dispatch_view()).await?;
     let view = view.ok_or_else(|| Problem::not_found("Nothing has been dispatched yet."))?;
     Ok(Json(plain(scope::dispatch(view, &session.plants))))
+}
+
+/// Orders of one answer, unless another number is asked for.
+const ORDERS: usize = 50;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Aim {
+    /// Only orders to this plant.
+    plant: Option<String>,
+    /// Only orders for this setpoint.
+    setpoint: Option<String>,
+    /// 50 unless said, 1,000 at most.
+    limit: Option<usize>,
+}
+
+/// What was ordered last, by people and by the centre itself, newest first. Older orders stand in the journal.
+#[derive(Serialize, ToSchema)]
+struct OrdersView {
+    commands: Vec<OrderView>,
+}
+
+#[utoipa::path(get, path = "/api/v1/commands", params(Aim), responses((status = 200, body = OrdersView)))]
+async fn orders(
+    State(leader): State<Handle>,
+    Extension(session): Extension<Session>,
+    query: Result<Query<Aim>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Aim { plant, setpoint, limit } = asked(query)?;
+    if let Some(plant) = &plant {
+        scope::within(&session, plant)?;
+    }
+    let most = limit.unwrap_or(ORDERS);
+    if !(1..=1_000).contains(&most) {
+        return Err(Problem::invalid(format!("'limit' is {most}; write a number from 1 to 1000")));
+    }
+    let view = leader.ask(move |domain, _| {
+        let seen = |id: &str| session.plants.covers(id) && plant.as_ref().is_none_or(|wanted| wanted == id);
+        plain(OrdersView { commands: domain.order_views(seen, setpoint.as_deref(), most) })
+    });
+    Ok(Json(view.await?))
 }
 
 /// The command is journaled and on its way.

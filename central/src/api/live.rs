@@ -213,8 +213,8 @@ impl Look {
 /// Is everything as it was but the age? A page carries the age on by itself; sent for its sake, every tag would be new in
 /// every look.
 fn unchanged(then: &TagView, now: &TagView) -> bool {
-    let TagView { id, plant, device, value, unit, quality, reason, source_time, received_time, age_ms: _ } = then;
-    (id, plant, device, value, unit) == (&now.id, &now.plant, &now.device, &now.value, &now.unit)
+    let TagView { id, plant, device, value, word, unit, quality, reason, source_time, received_time, age_ms: _ } = then;
+    (id, plant, device, value, word, unit) == (&now.id, &now.plant, &now.device, &now.value, &now.word, &now.unit)
         && (quality, reason) == (&now.quality, &now.reason)
         && (source_time, received_time) == (&now.source_time, &now.received_time)
 }
@@ -236,6 +236,7 @@ mod tests {
             plant: "p".into(),
             device: "p.d".into(),
             value: Some(value),
+            word: None,
             unit: "MW",
             quality: "good",
             reason: None,

@@ -116,6 +116,8 @@ rules! {
     HISTORY: Get "/api/v1/history", At(Viewer), Named, [404];
     DISPATCH_LATEST: Get "/api/v1/dispatch/latest", At(Viewer), Own, [404];
     DISPATCH: Get "/api/v1/dispatch/{seq}", At(Viewer), Own, [404];
+    /// What was ordered last.
+    ORDERS: Get "/api/v1/commands", At(Viewer), Own, [];
     COMMAND: Post "/api/v1/commands", At(Operator), Named, [404, 409, 422];
     COMMAND_STATE: Get "/api/v1/commands/{id}", At(Viewer), Named, [404];
     JOURNAL: Get "/api/v1/journal", At(Viewer), All, [];

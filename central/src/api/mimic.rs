@@ -27,5 +27,7 @@ pub async fn read(
 ) -> Result<Json<Mimic>, Problem> {
     scope::within(&session, &id)?;
     let found = drawings.get(&id).cloned();
-    found.map(Json).ok_or_else(|| Problem::not_found(format!("There is no plant '{id}'; GET /api/v1/fleet lists them.")))
+    found
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(format!("There is no plant '{id}'; GET /api/v1/fleet lists them.")))
 }

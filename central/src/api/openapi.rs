@@ -39,6 +39,7 @@ pub fn routes() -> Router {
         fleet::tags,
         fleet::latest,
         fleet::command,
+        fleet::orders,
         fleet::outcome,
         stores::read_history,
         stores::read_journal,

@@ -61,6 +61,7 @@ impl Walk<'_> {
             "TAGS" => Probe::at("/api/v1/tags").or("/api/v1/tags?plant=south"),
             "HISTORY" => Probe::at(&format!("/api/v1/history?tag=north.b1.heat&{day}"))
                 .or(&format!("/api/v1/history?tag=south.b1.heat&{day}")),
+            "ORDERS" => Probe::at("/api/v1/commands").or("/api/v1/commands?plant=south"),
             "COMMAND" => Probe {
                 body: wish("north", "north.b2.load-sp"),
                 other_body: wish("south", "south.b1.load-sp"),

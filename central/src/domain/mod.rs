@@ -27,6 +27,7 @@ pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod view;
+mod words;
 
 pub use dispatch::Judges;
 pub use event::{Event, Recorded};

@@ -7,13 +7,15 @@ use super::Domain;
 use super::image::{Edge, Mode};
 use super::schedule::Short;
 use super::state::{OrderState, Tracked};
+use super::words::Words;
 use hypocaust_optimizer::solution::{Binding, Certificate};
 use hypocaust_protocols::model::{
-    Class, Consumer, Fleet, Medium, Millis, PerClass, Plant, PlantId, Source, SourceKind, TagId,
+    Class, Consumer, Medium, Millis, PerClass, Plant, PlantId, Quality, Source, SourceKind, TagId,
 };
-use hypocaust_protocols::wire::Refusal;
+use hypocaust_protocols::wire::{Action, Refusal, Writer};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use utoipa::ToSchema;
 
 pub type ByClass = BTreeMap<&'static str, f64>;
@@ -84,6 +86,9 @@ pub struct SourceView {
     pub setpoint: String,
     pub tripped: bool,
     pub prediction: Option<Prediction>,
+    /// The worst of its own tags, and why it is not good.
+    pub quality: &'static str,
+    pub reason: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -92,6 +97,9 @@ pub struct StorageView {
     pub level_mwh: Option<f64>,
     pub capacity_mwh: f64,
     pub heat_mw: Option<f64>,
+    /// The worst of its own tags, and why it is not good.
+    pub quality: &'static str,
+    pub reason: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -108,6 +116,9 @@ pub struct ConsumerView {
     pub cap_mw: Option<f64>,
     pub unserved_mw: Option<f64>,
     pub predicted_restore: Option<String>,
+    /// The worst of its own tags, and why it is not good.
+    pub quality: &'static str,
+    pub reason: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -117,6 +128,11 @@ pub struct MainView {
     pub to: String,
     pub flow_mw: Option<f64>,
     pub cap_mw: Option<f64>,
+    /// False: it is closed and carries nothing.
+    pub open: Option<bool>,
+    /// The worst of its own tags, and why it is not good.
+    pub quality: &'static str,
+    pub reason: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -141,6 +157,8 @@ pub struct TagView {
     pub plant: String,
     pub device: String,
     pub value: Option<f64>,
+    /// What the number means where it stands for a state or a flag.
+    pub word: Option<&'static str>,
     pub unit: &'static str,
     pub quality: &'static str,
     pub reason: Option<&'static str>,
@@ -190,6 +208,27 @@ pub struct DispatchView {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CommandView {
     pub id: String,
+    pub state: &'static str,
+    pub refusal: Option<Refusal>,
+    pub readback: Option<f64>,
+}
+
+/// An order that the centre gave, to whom and why, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct OrderView {
+    pub id: String,
+    pub time: String,
+    pub plant: String,
+    /// Null: a latched trip was reset.
+    pub setpoint: Option<String>,
+    pub value: Option<f64>,
+    /// `operator`, `procedure`, `dispatch` or `sub-agent`.
+    pub writer: Writer,
+    /// The person, where one asked for it.
+    pub user: Option<String>,
+    pub reason: String,
+    /// The journal's entry of the decision behind it.
+    pub decision: u64,
     pub state: &'static str,
     pub refusal: Option<Refusal>,
     pub readback: Option<f64>,
@@ -257,7 +296,42 @@ pub fn command(tracked: &Tracked) -> CommandView {
     CommandView { id: tracked.order.id.clone(), state, refusal, readback }
 }
 
+fn order(tracked: &Tracked) -> OrderView {
+    let CommandView { id, state, refusal, readback } = command(tracked);
+    let order = &tracked.order;
+    let (setpoint, value) = match &order.action {
+        Action::Set { setpoint, value } => (Some(setpoint.to_string()), Some(*value)),
+        Action::ResetTrip { .. } => (None, None),
+    };
+    OrderView {
+        id,
+        time: tracked.issued.rfc3339(),
+        plant: order.plant.to_string(),
+        setpoint,
+        value,
+        writer: order.writer,
+        user: order.by.as_ref().map(|person| person.user.clone()),
+        reason: order.text.clone(),
+        decision: order.reason,
+        state,
+        refusal,
+        readback,
+    }
+}
+
 impl Domain {
+    /// The worst quality among these tags, and its reason.
+    fn worst(&self, plant: &Plant, tags: &[&TagId], now: Millis) -> (&'static str, Option<&'static str>) {
+        let each = tags.iter().map(|tag| self.image.quality(&self.fleet, &plant.id, tag, now));
+        let rank = |quality: &Quality| match quality {
+            Quality::Good => 0,
+            Quality::Uncertain(_) => 1,
+            Quality::Bad(_) => 2,
+        };
+        let worst = each.max_by_key(rank).unwrap_or(Quality::Good);
+        (worst.name(), worst.reason().map(|reason| reason.name()))
+    }
+
     fn shown(&self, tag: &TagId, now: Millis) -> Option<f64> {
         self.image.good(&self.fleet, tag, now)
     }
@@ -318,21 +392,37 @@ impl Domain {
             storages: plant
                 .storages
                 .iter()
-                .map(|s| StorageView {
-                    id: s.id.to_string(),
-                    level_mwh: self.shown(&s.level, now),
-                    capacity_mwh: s.capacity_mwh,
-                    heat_mw: self.shown(&s.heat, now),
+                .map(|s| {
+                    let (quality, reason) = self.worst(plant, &[&s.level, &s.heat, &s.setpoint], now);
+                    StorageView {
+                        id: s.id.to_string(),
+                        level_mwh: self.shown(&s.level, now),
+                        capacity_mwh: s.capacity_mwh,
+                        heat_mw: self.shown(&s.heat, now),
+                        quality,
+                        reason,
+                    }
                 })
                 .collect(),
             consumers: plant.consumers.iter().map(|c| self.consumer_view(plant, c, now)).collect(),
-            mains: mains(&self.fleet, plant)
-                .map(|m| MainView {
-                    id: m.id.to_string(),
-                    from: m.from.to_string(),
-                    to: m.to.to_string(),
-                    flow_mw: self.shown(&m.flow, now),
-                    cap_mw: self.shown(&m.open, now).map(|open| if open == 0.0 { 0.0 } else { m.cap_mw }),
+            mains: self
+                .fleet
+                .mains_of(plant)
+                .map(|m| {
+                    // Another plant may be the one that measures it.
+                    let measuring = self.fleet.plant_of(m.flow.as_str()).unwrap_or(plant);
+                    let (quality, reason) = self.worst(measuring, &[&m.flow, &m.open, &m.setpoint], now);
+                    let open = self.shown(&m.open, now).map(|open| open != 0.0);
+                    MainView {
+                        id: m.id.to_string(),
+                        from: m.from.to_string(),
+                        to: m.to.to_string(),
+                        flow_mw: self.shown(&m.flow, now),
+                        cap_mw: open.map(|open| if open { m.cap_mw } else { 0.0 }),
+                        open,
+                        quality,
+                        reason,
+                    }
                 })
                 .collect(),
             devices: plant
@@ -369,6 +459,9 @@ impl Domain {
         let latched = |t: &&hypocaust_protocols::model::Trip| {
             t.source == source.id && self.edge(plant).is_some_and(|e| e.trips.contains(&t.id))
         };
+        let own = [Some(&source.heat), Some(&source.state), Some(&source.setpoint), source.start_request.as_ref()];
+        let own: Vec<&TagId> = own.into_iter().flatten().collect();
+        let (quality, reason) = self.worst(plant, &own, now);
         let state = self.shown(&source.state, now).and_then(hypocaust_protocols::model::SourceState::from_word);
         SourceView {
             id: source.id.to_string(),
@@ -386,12 +479,17 @@ impl Domain {
                 .get(&source.id)
                 .and_then(|r| r.heat_at)
                 .map(|at| Prediction { heat_at: at.rfc3339() }),
+            quality,
+            reason,
         }
     }
 
     fn consumer_view(&self, plant: &Plant, consumer: &Consumer, now: Millis) -> ConsumerView {
         let short = self.state.schedule.iter().flat_map(|(_, s)| &s.short).find(|s| s.consumer == consumer.id);
         let class: Class = consumer.class;
+        let own = [Some(&consumer.asked), Some(&consumer.served), consumer.shed.as_ref().map(|s| &s.setpoint)];
+        let own: Vec<&TagId> = own.into_iter().flatten().collect();
+        let (quality, reason) = self.worst(plant, &own, now);
         ConsumerView {
             id: consumer.id.to_string(),
             name: consumer.name.clone(),
@@ -404,6 +502,8 @@ impl Domain {
             cap_mw: consumer.shed.as_ref().and_then(|s| self.shown(&s.setpoint, now)),
             unserved_mw: plant.unserved_mw(consumer, |tag| self.shown(tag, now)),
             predicted_restore: short.and_then(|s| s.heat_at).map(|at| at.rfc3339()),
+            quality,
+            reason,
         }
     }
 
@@ -411,9 +511,12 @@ impl Domain {
     pub fn tag_views(&self, plant: Option<&str>, prefix: &str, now: Millis) -> Vec<TagView> {
         let plants = self.fleet.plants.iter().filter(|p| plant.is_none_or(|id| p.id.as_str() == id));
         plants
-            .flat_map(|p| p.tags.iter().map(move |t| (p, t)))
-            .filter(|(_, t)| t.id.as_str().starts_with(prefix))
-            .map(|(p, t)| {
+            .flat_map(|p| {
+                let words = Rc::new(Words::of(&self.fleet, p));
+                p.tags.iter().map(move |t| (p, t, Rc::clone(&words)))
+            })
+            .filter(|(_, t, _)| t.id.as_str().starts_with(prefix))
+            .map(|(p, t, words)| {
                 let quality = self.image.quality(&self.fleet, &p.id, &t.id, now);
                 let seen = self.image.tags.get(&t.id);
                 TagView {
@@ -422,6 +525,7 @@ impl Domain {
                     device: t.device.to_string(),
                     // The number is shown with its quality, as a bad one too: the page marks it, and it is not decided by.
                     value: seen.and_then(|s| s.value),
+                    word: seen.and_then(|s| s.value).and_then(|v| words.word(t.id.as_str(), t.data_type, v)),
                     unit: t.unit.symbol(),
                     quality: quality.name(),
                     reason: quality.reason().map(|r| r.name()),
@@ -444,6 +548,20 @@ impl Domain {
     /// The plant that a command is for.
     pub fn command_plant(&self, id: &str) -> Option<PlantId> {
         self.state.orders.get(id).map(|tracked| tracked.order.plant.clone())
+    }
+
+    /// The latest orders, newest first: of the plants that are `seen`, for one setpoint or for all, at most so many.
+    pub fn order_views(&self, seen: impl Fn(&str) -> bool, setpoint: Option<&str>, most: usize) -> Vec<OrderView> {
+        let fits = |tracked: &&Tracked| {
+            let aim = match &tracked.order.action {
+                Action::Set { setpoint, .. } => Some(setpoint.as_str()),
+                Action::ResetTrip { .. } => None,
+            };
+            seen(tracked.order.plant.as_str()) && setpoint.is_none_or(|id| aim == Some(id))
+        };
+        let mut found: Vec<&Tracked> = self.state.orders.values().filter(fits).collect();
+        found.sort_by_key(|tracked| std::cmp::Reverse((tracked.issued, tracked.seq)));
+        found.into_iter().take(most).map(order).collect()
     }
 
     pub fn alarm_views(&self) -> Vec<AlarmView> {
@@ -470,10 +588,4 @@ impl Domain {
     pub fn restoration_views(&self) -> Vec<&super::state::Restoration> {
         self.state.restorations.values().collect()
     }
-}
-
-/// Mains that touch this plant.
-fn mains<'a>(fleet: &'a Fleet, plant: &'a Plant) -> impl Iterator<Item = &'a hypocaust_protocols::model::Main> {
-    let here = move |header: &str| plant.headers.iter().any(|h| h.id.as_str() == header);
-    fleet.mains.iter().filter(move |m| here(m.from.as_str()) || here(m.to.as_str()))
 }
