@@ -7,12 +7,16 @@
 //! * [`modbus`]: read planning and register codecs, pure; the client (feature `modbus`) adds the sockets.
 //! * [`opcua`]: when an OPC UA session is trusted and what a status means, pure; feature `opcua` adds sessions, values and
 //!   certificates.
+//!
+//! * `kafka` (feature): the bus, as writer and as reader, and a small cluster within the process.
 //! * `metrics` (feature): the names of what programs measure, and how they show it.
 //! * `process` (feature): how a program is asked to end.
 //!
 //! Model, wire and codecs are pure and compile without an async runtime. Nothing here depends on another crate of ours.
 
 pub mod files;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod modbus;

@@ -5,6 +5,7 @@
 //! * [`Beat`]: "the leader lives", every second; without it an edge holds and then acts on its own.
 //! * [`Table`]: what the edge does at once when something credible is lost.
 //! * [`Entry`], [`Range`]: a spooled batch of samples, and what the centre has stored of them.
+//! * [`record`]: what travels on the bus.
 //!
 //! Age is measured by the edge's own [`Tick`]: the centre echoes the latest it saw, so a message that was held back
 //! somewhere is old however the clocks stand.
@@ -12,6 +13,7 @@
 mod command;
 mod contingency;
 mod mode;
+pub mod record;
 mod signed;
 pub mod sparkplug;
 mod telemetry;
