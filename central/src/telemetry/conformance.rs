@@ -1,6 +1,6 @@
 //! What every [`History`] must show. Each adapter's tests run it on an empty history.
 
-use super::{Arrived, Error, Fate, History};
+use super::{Arrived, Error, Fate, History, Mark};
 use hypocaust_protocols::model::{BadReason, DeviceId, Millis, PlantId, Quality, Sample, TagId};
 use hypocaust_protocols::wire::{Entry, Range};
 
@@ -34,12 +34,12 @@ pub async fn suite<H: History>(history: &H) -> Result<(), String> {
 
     must(history.ranges(&north).await.map_err(failed)?.is_empty(), "an empty history has no ranges")?;
     let first = [arrived(&north, 7, 1, Some(1.5)), arrived(&north, 7, 2, None)];
-    must(history.store(&first).await.map_err(failed)? == [Fate::Stored; 2], "new entries are stored")?;
+    must(history.store(&first, &[]).await.map_err(failed)? == [Fate::Stored; 2], "new entries are stored")?;
     must(history.ranges(&north).await.map_err(failed)? == [range(7, 1, 2)], "neighbours join to one range")?;
 
     let again = [arrived(&north, 7, 2, None), arrived(&north, 7, 4, Some(4.0)), arrived(&north, 7, 4, Some(4.0))];
     must(
-        history.store(&again).await.map_err(failed)? == [Fate::Duplicate, Fate::Stored, Fate::Duplicate],
+        history.store(&again, &[]).await.map_err(failed)? == [Fate::Duplicate, Fate::Stored, Fate::Duplicate],
         "doubles are dropped, also within one batch",
     )?;
     must(
@@ -55,7 +55,7 @@ pub async fn suite<H: History>(history: &H) -> Result<(), String> {
     let backlog =
         [arrived(&north, 7, 3, Some(3.0)), arrived(&north, 8, 1, Some(8.0)), arrived(&south, 7, 1, Some(9.0))];
     must(
-        history.store(&backlog).await.map_err(failed)? == [Fate::Stored; 3],
+        history.store(&backlog, &[]).await.map_err(failed)? == [Fate::Stored; 3],
         "another boot and another plant are other entries",
     )?;
     must(
@@ -63,5 +63,25 @@ pub async fn suite<H: History>(history: &H) -> Result<(), String> {
         "a late entry closes its gap",
     )?;
     must(history.ranges(&south).await.map_err(failed)? == [range(7, 1, 1)], "ledgers are apart by plant")?;
-    must(history.store(&[]).await.map_err(failed)?.is_empty(), "an empty batch is no error")
+    must(history.store(&[], &[]).await.map_err(failed)?.is_empty(), "an empty batch is no error")?;
+
+    let mark = |incarnation: &str, stream: &str, part, next| Mark {
+        incarnation: incarnation.into(),
+        stream: stream.into(),
+        part,
+        next,
+    };
+    must(history.marks("one").await.map_err(failed)?.is_empty(), "an incarnation that was never read has no marks")?;
+    let read = [mark("one", "s", 0, 5), mark("one", "s", 1, 7), mark("two", "s", 0, 90)];
+    let entry = [arrived(&south, 7, 2, Some(1.0))];
+    must(history.store(&entry, &read).await.map_err(failed)? == [Fate::Stored], "an entry is stored with its marks")?;
+    must(history.marks("one").await.map_err(failed)? == read[..2], "each incarnation has its own marks")?;
+    let old = [mark("one", "s", 0, 3), mark("one", "s", 1, 8), mark("one", "t", 0, 1)];
+    must(history.store(&[], &old).await.map_err(failed)?.is_empty(), "marks may come without entries")?;
+    let wanted = [mark("one", "s", 0, 5), mark("one", "s", 1, 8), mark("one", "t", 0, 1)];
+    must(history.marks("one").await.map_err(failed)? == wanted, "a mark never goes back, and streams are apart")?;
+    must(
+        history.store(&entry, &read).await.map_err(failed)? == [Fate::Duplicate],
+        "what is read again from an old mark is a double",
+    )
 }

@@ -2,7 +2,8 @@
 //!
 //! A spooled entry is named for ever by (plant, boot, seq). [`History`] keeps the rows and a ledger of the stored ranges
 //! in one transaction: a repeated entry is dropped against the ledger, and the ledger is what the edge is told it may
-//! forget.
+//! forget. In the same transaction stands how far each partition of the bus has been read ([`Mark`]), so that reading
+//! goes on behind exactly what is stored. Should a mark be lost or wrong, the ledger still keeps every entry to one row.
 
 pub mod conformance;
 mod sqlite;
@@ -37,6 +38,16 @@ pub enum Fate {
     Duplicate,
 }
 
+/// How far a stream has been worked off: all before `next` is done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Of the cluster: offsets of another incarnation mean nothing.
+    pub incarnation: String,
+    pub stream: String,
+    pub part: i32,
+    pub next: i64,
+}
+
 /// One value of a tag's history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
@@ -47,12 +58,17 @@ pub struct Point {
 
 /// Where telemetry is kept. [`conformance::suite`] runs on each adapter.
 ///
-/// * **Atomicity**: the rows of a batch and their ranges in the ledger are stored together, or none of them.
-/// * **Exactly once**: an entry whose (plant, boot, seq) is in the ledger adds no rows.
+/// * **Atomicity**: the rows of a batch, their ranges in the ledger and the marks are stored together, or none of them.
+/// * **Exactly once**: an entry whose (plant, boot, seq) is in the ledger adds no rows. So two that read the bus at the
+///   same time (a leader that was paused, and the one that leads since) store nothing twice.
+/// * **A mark never goes back**: of two marks of one part the higher stands, whoever comes last.
 /// * **Durability**: when `store` has returned, the batch survives the loss of power; only then may an edge forget it.
 pub trait History: Send + Sync {
-    /// Stores a batch; one fate per entry, in order.
-    fn store(&self, batch: &[Arrived]) -> impl Future<Output = Result<Vec<Fate>, Error>> + Send;
+    /// Stores a batch and how far the bus was read with it; one fate per entry, in order.
+    fn store(&self, batch: &[Arrived], marks: &[Mark]) -> impl Future<Output = Result<Vec<Fate>, Error>> + Send;
+
+    /// All marks of an incarnation.
+    fn marks(&self, incarnation: &str) -> impl Future<Output = Result<Vec<Mark>, Error>> + Send;
 
     /// The ledger of a plant: sorted, disjoint, non-touching.
     fn ranges(&self, plant: &PlantId) -> impl Future<Output = Result<Vec<Range>, Error>> + Send;

@@ -1,13 +1,13 @@
 //! The history in one SQLite file, the embedded default.
 
-use super::{Arrived, Error, Fate, History, Point};
+use super::{Arrived, Error, Fate, History, Mark, Point};
 use hypocaust_protocols::model::{BadReason, Millis, PlantId, Quality, TagId};
 use hypocaust_protocols::wire::{Range, add_to_ranges};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 const SCHEMA: &str = "
 create table if not exists tag (id integer primary key, name text not null unique) strict;
@@ -18,7 +18,17 @@ create index if not exists sample_tag_time on sample (tag, time);
 create table if not exists ledger (
     plant text not null, boot integer not null, first integer not null, last integer not null,
     primary key (plant, boot, first)
+) strict, without rowid;
+create table if not exists mark (
+    incarnation text not null, stream text not null, part integer not null, next integer not null,
+    primary key (incarnation, stream, part)
 ) strict, without rowid;";
+
+/// Statements that store so many samples at a time, the biggest first. Each statement is a round trip to the thread of
+/// its connection, which costs more than a row does.
+static INSERTS: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
+    [200, 20, 1].map(|many| (many, format!("insert into sample values {}", vec!["(?, ?, ?, ?, ?)"; many].join(", "))))
+});
 
 #[derive(Debug, Clone)]
 pub struct Sqlite {
@@ -71,10 +81,12 @@ impl Sqlite {
         &self,
         connection: &mut SqliteConnection,
         batch: &[Arrived],
+        marks: &[Mark],
         fresh: &mut Ids,
     ) -> Result<Vec<Fate>, Error> {
         let mut ledgers: BTreeMap<(&PlantId, u64), Vec<Range>> = BTreeMap::new();
         let mut fates = Vec::with_capacity(batch.len());
+        let mut rows = Vec::new();
         for Arrived { plant, entry } in batch {
             let key = (plant, entry.boot);
             if let std::collections::btree_map::Entry::Vacant(slot) = ledgers.entry(key) {
@@ -91,18 +103,25 @@ impl Sqlite {
                 continue;
             }
             for sample in &entry.samples {
-                let id = self.id(connection, fresh, &sample.tag).await?;
-                sqlx::query("insert into sample values (?1, ?2, ?3, ?4, ?5)")
-                    .bind(id)
-                    .bind(sample.time.0)
-                    .bind(sample.value)
-                    .bind(sample.quality.name())
-                    .bind(sample.quality.reason().map(BadReason::name))
-                    .execute(&mut *connection)
-                    .await
-                    .map_err(failed("storing a sample"))?;
+                rows.push((self.id(connection, fresh, &sample.tag).await?, sample));
             }
             fates.push(Fate::Stored);
+        }
+        let mut rows = &rows[..];
+        for (many, statement) in &*INSERTS {
+            while let Some((now, later)) = rows.split_at_checked(*many) {
+                let mut query = sqlx::query(statement.as_str());
+                for (id, sample) in now {
+                    query = query
+                        .bind(id)
+                        .bind(sample.time.0)
+                        .bind(sample.value)
+                        .bind(sample.quality.name())
+                        .bind(sample.quality.reason().map(BadReason::name));
+                }
+                query.execute(&mut *connection).await.map_err(failed("storing samples"))?;
+                rows = later;
+            }
         }
         for ((plant, boot), ranges) in ledgers {
             sqlx::query("delete from ledger where plant = ?1 and boot = ?2")
@@ -121,6 +140,19 @@ impl Sqlite {
                     .await
                     .map_err(failed("writing the ledger"))?;
             }
+        }
+        for mark in marks {
+            sqlx::query(
+                "insert into mark values (?1, ?2, ?3, ?4)
+                 on conflict do update set next = max(next, excluded.next)",
+            )
+            .bind(&mark.incarnation)
+            .bind(&mark.stream)
+            .bind(mark.part)
+            .bind(mark.next)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed("writing a mark"))?;
         }
         Ok(fates)
     }
@@ -148,13 +180,32 @@ fn point(row: &SqliteRow) -> Result<Point, sqlx::Error> {
 }
 
 impl History for Sqlite {
-    async fn store(&self, batch: &[Arrived]) -> Result<Vec<Fate>, Error> {
+    async fn store(&self, batch: &[Arrived], marks: &[Mark]) -> Result<Vec<Fate>, Error> {
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed("begin"))?;
         let mut fresh = Ids::new();
-        let fates = self.write(&mut transaction, batch, &mut fresh).await?;
+        let fates = self.write(&mut transaction, batch, marks, &mut fresh).await?;
         transaction.commit().await.map_err(failed("commit"))?;
         self.tags().extend(fresh);
         Ok(fates)
+    }
+
+    async fn marks(&self, incarnation: &str) -> Result<Vec<Mark>, Error> {
+        let rows = sqlx::query("select * from mark where incarnation = ?1 order by stream, part")
+            .bind(incarnation)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("reading the marks"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Mark {
+                    incarnation: row.try_get("incarnation")?,
+                    stream: row.try_get("stream")?,
+                    part: row.try_get("part")?,
+                    next: row.try_get("next")?,
+                })
+            })
+            .collect::<Result<_, sqlx::Error>>()
+            .map_err(failed("reading the marks"))
     }
 
     async fn ranges(&self, plant: &PlantId) -> Result<Vec<Range>, Error> {
@@ -196,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_crash_before_the_commit_leaves_neither_rows_nor_ranges() {
+    async fn a_crash_before_the_commit_leaves_neither_rows_nor_ranges_nor_marks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
         let history = Sqlite::open(&path).await.unwrap();
@@ -206,15 +257,17 @@ mod tests {
         let device = DeviceId::new("north.plc").unwrap();
         let batch = [Arrived { plant: plant.clone(), entry: Entry { boot: 1, seq: 1, device, samples: vec![sample] } }];
 
+        let marks = [Mark { incarnation: "one".into(), stream: "s".into(), part: 0, next: 1 }];
         let mut transaction = history.pool.begin_with("begin immediate").await.unwrap();
-        assert_eq!(history.write(&mut transaction, &batch, &mut Ids::new()).await.unwrap(), [Fate::Stored]);
+        assert_eq!(history.write(&mut transaction, &batch, &marks, &mut Ids::new()).await.unwrap(), [Fate::Stored]);
         drop(transaction);
         drop(history);
 
         let history = Sqlite::open(&path).await.unwrap();
         assert_eq!(history.ranges(&plant).await.unwrap(), []);
         assert_eq!(history.read(&tag, Millis(0), Millis(10)).await.unwrap(), []);
-        assert_eq!(history.store(&batch).await.unwrap(), [Fate::Stored]);
+        assert_eq!(history.marks("one").await.unwrap(), []);
+        assert_eq!(history.store(&batch, &marks).await.unwrap(), [Fate::Stored]);
     }
 
     #[tokio::test]
@@ -230,12 +283,12 @@ mod tests {
         };
         // The power goes after the tag was named and before the commit.
         let mut transaction = history.pool.begin_with("begin immediate").await.unwrap();
-        history.write(&mut transaction, &arrived("north.a", 1, 1.0), &mut Ids::new()).await.unwrap();
+        history.write(&mut transaction, &arrived("north.a", 1, 1.0), &[], &mut Ids::new()).await.unwrap();
         drop(transaction);
 
-        assert_eq!(history.store(&arrived("north.b", 2, 2.0)).await.unwrap(), [Fate::Stored]);
-        assert_eq!(history.store(&arrived("north.a", 1, 1.0)).await.unwrap(), [Fate::Stored]);
-        assert_eq!(history.store(&arrived("north.b", 3, 3.0)).await.unwrap(), [Fate::Stored]);
+        assert_eq!(history.store(&arrived("north.b", 2, 2.0), &[]).await.unwrap(), [Fate::Stored]);
+        assert_eq!(history.store(&arrived("north.a", 1, 1.0), &[]).await.unwrap(), [Fate::Stored]);
+        assert_eq!(history.store(&arrived("north.b", 3, 3.0), &[]).await.unwrap(), [Fate::Stored]);
         let values = async |tag: &str| -> Vec<Option<f64>> {
             let points = history.read(&tag.parse().unwrap(), Millis(0), Millis(10)).await.unwrap();
             points.iter().map(|p| p.value).collect()
