@@ -9,9 +9,10 @@ PORTS ?= fixed
 FLEET ?= deploy/fleets/small
 SPEED ?= 1
 DATA ?= .demo
+KAFKA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console build demo drills test bench-loop soak fmt lint
+.PHONY: help setup console build demo drills test bench-loop bench-ingest soak fmt lint
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,10 +26,10 @@ console: ## build the console's bundle, which the centre embeds
 build: console ## build every program
 	cargo build --workspace --bins
 
-demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 PORTS=auto FLEET=folder SPEED=1 DATA=.demo
+demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 PORTS=auto FLEET=folder SPEED=1 DATA=.demo KAFKA=host:port
 	@deploy/setup.sh build
 	@$(MAKE) --no-print-directory build
-	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --ports '$(PORTS)' --speed '$(SPEED)' $(if $(filter-out 0,$(CLEAN)),--clean)
+	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --ports '$(PORTS)' --speed '$(SPEED)' $(if $(KAFKA),--kafka '$(KAFKA)') $(if $(filter-out 0,$(CLEAN)),--clean)
 
 drills: ## run the drill of every runbook in the simulated world; lines in runbooks/log/
 	cargo build --workspace --bins
@@ -41,6 +42,9 @@ test: setup build ## set up and run every test, those against real servers inclu
 
 bench-loop: build ## figures of the running programs: cycle, values a second, memory and CPU of each; two minutes
 	cargo bench --profile dev -p hypocaust-tests --bench loop
+
+bench-ingest: build ## values a second from MQTT through Apache Kafka into the history; three minutes
+	cargo bench --profile dev -p hypocaust-tests --bench ingest
 
 SEEDS ?= 201..1200
 soak: ## more random worlds than the tests run; SEEDS=201..1200, some two seconds each and core

@@ -30,6 +30,10 @@ enum Verb {
         /// The broker, mqtt://host:port.
         #[arg(long, env = "HYPOCAUST_MQTT")]
         mqtt: String,
+        /// Kafka's bootstrap, host:port, several with commas between. For mutual TLS name PEM files in
+        /// HYPOCAUST_KAFKA_CA, HYPOCAUST_KAFKA_CERTIFICATE and HYPOCAUST_KAFKA_KEY.
+        #[arg(long, env = "HYPOCAUST_KAFKA")]
+        kafka: String,
         /// Where console and API are served.
         #[arg(long, env = "HYPOCAUST_LISTEN", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
@@ -86,8 +90,8 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
     let outcome = match verb {
-        Verb::Run { fleet, data, mqtt, listen } => {
-            shell::run::run(shell::run::Options { fleet, data, mqtt, listen }).await.map_err(untried)
+        Verb::Run { fleet, data, mqtt, kafka, listen } => {
+            shell::run::run(shell::run::Options { fleet, data, mqtt, kafka, listen }).await.map_err(untried)
         }
         Verb::Check { schema: Some(schema), .. } => {
             say(format_args!("{:#}", files::schema(files::Document::named(&schema))))

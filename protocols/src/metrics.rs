@@ -45,9 +45,16 @@ catalogue! {
     INGESTED Counter "gl_001_samples_ingested_total" ["plant"] "Samples that came from an edge in named entries.";
     STORED Counter "gl_001_samples_stored_total" ["plant"] "Samples committed to the history.";
     DUPLICATE Counter "gl_001_samples_duplicate_total" ["plant"]
-        "Samples that came again and were in the history already.";
+        "Samples that came again and were in the history already, or on their way there.";
     DROPPED Counter "gl_001_samples_dropped_total" ["plant", "reason"]
         "Samples that will never be in the history: spool-full (at the edge), unreadable (at the centre).";
+    DEFERRED Counter "gl_001_samples_deferred_total" ["plant"]
+        "Samples that came and that Kafka did not take; their edge keeps them and sends them again.";
+    BUS_UP Gauge "gl_001_bus_up" [] "1 while Kafka answers and takes what the centre writes.";
+    BUS_LAG Gauge "gl_001_bus_lag_messages" []
+        "Messages of heat.telemetry that the history does not have yet; absent while Kafka does not answer.";
+    BUS_MESSAGES Counter "gl_001_bus_messages_total" ["topic", "outcome"]
+        "Messages of the centre on the bus: delivered, failed (Kafka did not take it in time), unreadable (found on the topic and passed over).";
     SPOOL_ENTRIES Gauge "gl_001_spool_entries" ["plant"]
         "Entries in the edge's spool that the centre has not acknowledged.";
     SPOOL_OLDEST Gauge "gl_001_spool_oldest_seconds" ["plant"] "Age of the oldest of them, 0 when there is none.";

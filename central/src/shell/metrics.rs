@@ -11,10 +11,11 @@ use crate::domain::{Domain, Origin};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};
 use hypocaust_protocols::model::{Fleet, Millis, Plant, PlantId, TagId};
 use hypocaust_protocols::wire::{GATES, Mode};
+use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, IntCounterVec, Registry};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The domain answers between two inputs, which takes milliseconds.
@@ -31,9 +32,30 @@ pub struct Metrics {
     stored: IntCounterVec,
     duplicate: IntCounterVec,
     dropped: IntCounterVec,
+    deferred: IntCounterVec,
+    messages: IntCounterVec,
     cycle: Histogram,
     solve: Histogram,
     chain_valid: Arc<AtomicBool>,
+    bus: Arc<Mutex<(bool, Option<u64>)>>,
+}
+
+/// What became of a message of the bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Delivered,
+    Failed,
+    Unreadable,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Outcome::Delivered => "delivered",
+            Outcome::Failed => "failed",
+            Outcome::Unreadable => "unreadable",
+        }
+    }
 }
 
 impl Metrics {
@@ -47,14 +69,17 @@ impl Metrics {
             stored: counter(&catalogue::STORED),
             duplicate: counter(&catalogue::DUPLICATE),
             dropped: counter(&catalogue::DROPPED),
+            deferred: counter(&catalogue::DEFERRED),
+            messages: counter(&catalogue::BUS_MESSAGES),
             cycle: catalogue::histogram(&registry, &catalogue::CYCLE, &CYCLE_BUCKETS),
             solve: catalogue::histogram(&registry, &catalogue::SOLVE, &SOLVE_BUCKETS),
             chain_valid: Arc::default(),
+            bus: Arc::default(),
             registry,
         };
         for plant in fleet.plants.iter().map(|p| p.id.as_str()) {
             metrics.dropped.with_label_values(&[plant, "unreadable"]);
-            for counter in [&metrics.ingested, &metrics.stored, &metrics.duplicate] {
+            for counter in [&metrics.ingested, &metrics.stored, &metrics.duplicate, &metrics.deferred] {
                 counter.with_label_values(&[plant]);
             }
         }
@@ -74,9 +99,26 @@ impl Metrics {
     pub fn unreadable(&self, plant: &PlantId, samples: usize) {
         self.dropped.with_label_values(&[plant.as_str(), "unreadable"]).inc_by(samples as u64);
     }
+    /// Samples that stay with their edge for now.
+    pub fn deferred(&self, plant: &PlantId, samples: usize) {
+        self.deferred.with_label_values(&[plant.as_str()]).inc_by(samples as u64);
+    }
+    /// A message of the bus; `topic` is one of the centre's own.
+    pub fn on_bus(&self, topic: &'static str, outcome: Outcome) {
+        self.messages.with_label_values(&[topic, outcome.name()]).inc();
+    }
+    /// Is the bus well, and how far is reading behind?
+    pub fn bus(&self, up: bool, lag: Option<u64>) {
+        *self.bus.lock().unwrap_or_else(PoisonError::into_inner) = (up, lag);
+    }
     /// The latest verdict on the journal.
     pub fn chain(&self, valid: bool) {
         self.chain_valid.store(valid, Ordering::Relaxed);
+    }
+
+    /// What was counted so far, without the figures of the domain.
+    pub fn counted(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
     }
 
     /// All of it, as Prometheus reads it.
@@ -92,8 +134,13 @@ impl Metrics {
         };
         figures.set(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
         figures.flag(&catalogue::CHAIN_VALID, &[], self.chain_valid.load(Ordering::Relaxed));
+        let (up, lag) = *self.bus.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.flag(&catalogue::BUS_UP, &[], up);
+        if let Some(lag) = lag {
+            figures.set(&catalogue::BUS_LAG, &[], lag as f64);
+        }
         let mut families = figures.gather();
-        families.extend(self.registry.gather());
+        families.extend(self.counted());
         catalogue::text(&families)
     }
 }

@@ -6,14 +6,15 @@ use super::leader::{Ended, leader};
 use super::metrics::Metrics;
 use super::replay::{Replayed, replay};
 use crate::api::{self, Gate};
+use crate::bus::Bus;
 use crate::domain::{Domain, Judges};
 use crate::journal::sqlite::Sqlite;
 use crate::users::Users;
 use crate::{ambient, telemetry};
-use hypocaust_protocols::files;
 use hypocaust_protocols::mqtt::{self, Settings};
 use hypocaust_protocols::process::{self, stop_signal};
 use hypocaust_protocols::wire::{PRIMARY_HOST, SigningKey, key_from_hex};
+use hypocaust_protocols::{files, kafka};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -28,6 +29,8 @@ pub struct Options {
     pub data: PathBuf,
     /// `mqtt://host:port`.
     pub mqtt: String,
+    /// Kafka's bootstrap, `host:port`; TLS comes from the environment.
+    pub kafka: String,
     pub listen: SocketAddr,
 }
 
@@ -68,6 +71,7 @@ fn signing_key(data: &Path) -> Result<SigningKey, Failure> {
 pub async fn run(options: Options) -> Result<(), Failure> {
     let fleet = Arc::new(files::load(&options.fleet)?);
     let (host, port) = mqtt::broker(&options.mqtt)?;
+    let kafka = kafka::Settings::new(&options.kafka, "hypocaust-central", kafka::Tls::from_environment()?)?;
     std::fs::create_dir_all(&options.data).map_err(explained(format!("cannot make {}", options.data.display())))?;
     // Two centres on one journal would unseat each other, one epoch after the other.
     let _alone = process::lock(&options.data.join("centre.lock"))
@@ -94,12 +98,14 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let mut settings = Settings::new(host, port, format!("{}-{}", PRIMARY_HOST, fleet.id));
     // An edge acts on its own after seconds without the centre; waiting longer than that for a broker would be the cause.
     settings.backoff_max = Duration::from_secs_f64(fleet.limits.hold_after_s);
-    let mut hosting = {
-        let (fleet, handle, history) = (Arc::clone(&fleet), handle.clone(), Arc::new(history.clone()));
-        let metrics = metrics.clone();
-        tokio::spawn(async move { host::run(&fleet, settings, handle, commands, history, metrics).await })
-    };
     let gate = Gate::new(users, Arc::new(ambient::now));
+    let published = Sqlite::open_read_only(&journal).await?;
+    let (mut bus, forward, durable) =
+        Bus::start(kafka, Arc::clone(&fleet), history.clone(), published, metrics.clone(), gate.clone())?;
+    let mut hosting = {
+        let (fleet, handle, metrics) = (Arc::clone(&fleet), handle.clone(), metrics.clone());
+        tokio::spawn(async move { host::run(&fleet, settings, handle, commands, forward, durable, metrics).await })
+    };
     let health = tokio::spawn(watch(gate.clone(), handle.clone()));
     let audit = Audit::new(fleet.id.clone(), verifier);
     let auditing = tokio::spawn(audit::watch(journal, audit, metrics.clone(), gate.clone()));
@@ -121,6 +127,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             Ok(Err(error)) => format!("the MQTT host ended: {error}"),
             Err(error) => format!("the MQTT host's task ended: {error}"),
         }),
+        why = bus.ended() => Err(format!("the bus ended: {why}")),
         ended = &mut serving => Err(format!("the HTTP service ended: {ended:?}")),
     };
     for task in [

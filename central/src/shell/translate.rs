@@ -15,8 +15,10 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct Heard {
     pub inputs: Vec<Input>,
-    /// An entry to be stored; it is in `inputs` too.
+    /// An entry to be stored; a live one is in `inputs` too.
     pub entry: Option<(PlantId, Entry)>,
+    /// That entry comes out of a backlog.
+    pub historical: bool,
     /// What could not be read, in words.
     pub unread: Vec<String>,
     /// Samples of an entry that could not be read: they will never be in the history.
@@ -144,7 +146,8 @@ impl Translator {
         match mapping::metrics_to_entry(device, metrics) {
             Ok(Some(entry)) => {
                 // A backlog is kept and does not touch the image: the present is newer.
-                if !mapping::is_historical(metrics) {
+                heard.historical = mapping::is_historical(metrics);
+                if !heard.historical {
                     heard.inputs.push(Input::Samples { plant: plant.clone(), entry: entry.clone() });
                 }
                 heard.entry = Some((plant, entry));
@@ -199,10 +202,10 @@ mod tests {
     fn live_data_moves_the_image_and_is_kept_and_backlog_is_only_kept() {
         let mut translator = born();
         let live = translator.hear(&data(false, 20));
-        assert!(live.entry.is_some());
+        assert!(live.entry.is_some() && !live.historical);
         assert!(live.inputs.iter().any(|i| matches!(i, Input::Samples { .. })));
         let backlog = translator.hear(&data(true, 30));
-        assert!(backlog.entry.is_some());
+        assert!(backlog.entry.is_some() && backlog.historical);
         assert!(!backlog.inputs.iter().any(|i| matches!(i, Input::Samples { .. })));
     }
 

@@ -146,7 +146,14 @@ fn args<const N: usize>(list: [&dyn AsRef<std::ffi::OsStr>; N]) -> Vec<OsString>
 /// The processes in the order in which they are started. Edges stop first (each says goodbye to the broker), then centre
 /// and plants, the broker last.
 #[must_use]
-pub fn processes(fleet: &Fleet, options: &Options, layout: &Layout, files: &Files, programs: &Path) -> Vec<Spec> {
+pub fn processes(
+    fleet: &Fleet,
+    options: &Options,
+    layout: &Layout,
+    files: &Files,
+    kafka: &str,
+    programs: &Path,
+) -> Vec<Spec> {
     let mqtt = format!("mqtt://{}", layout.mqtt);
     let log = |name: &str| files.logs.join(format!("{name}.log"));
     let mut list = vec![
@@ -191,6 +198,8 @@ pub fn processes(fleet: &Fleet, options: &Options, layout: &Layout, files: &File
                 &files.central,
                 &"--mqtt",
                 &mqtt,
+                &"--kafka",
+                &kafka,
                 &"--listen",
                 &layout.console.to_string(),
             ]),

@@ -1,7 +1,9 @@
 //! The demo: a whole fleet on one machine, as separate processes, watched and restarted by this one.
 //!
 //! Mosquitto, the simulated plants, the centre and one edge per plant run as children ([`child`]); what runs where is
-//! [`layout`]; the folder, its lock and the first user are [`setup`]; [`centre`] reads the state that is shown.
+//! [`layout`]; the folder, its lock and the first user are [`setup`]; [`centre`] reads the state that is shown. The bus is
+//! the in-process Kafka cluster, which lives in this process and so outlives a centre that is killed, or one outside that
+//! `--kafka` names.
 //!
 //! Promises
 //! * Everything listens on loopback only.
@@ -17,6 +19,7 @@ mod setup;
 
 use centre::Centre;
 use child::{Event, Spec};
+use hypocaust_protocols::kafka::{self, in_process::Cluster};
 use hypocaust_protocols::model::Fleet;
 use layout::{Files, Layout};
 use serde_json::json;
@@ -63,6 +66,9 @@ pub struct Options {
     pub clean: bool,
     #[arg(long, value_enum, default_value = "fixed")]
     pub ports: PortsChoice,
+    /// Bootstrap of a Kafka that runs already, host:port; without it the demo has a small one of its own.
+    #[arg(long, env = "HYPOCAUST_KAFKA")]
+    pub kafka: Option<String>,
     /// Folder of the programs, when they do not lie beside this one.
     #[arg(long)]
     pub bin_dir: Option<PathBuf>,
@@ -90,6 +96,8 @@ pub enum Error {
     Locked { data: PathBuf, holder: String },
     #[error("{0}")]
     Programs(String),
+    #[error(transparent)]
+    Kafka(#[from] hypocaust_protocols::kafka::Error),
     #[error("the first user could not be made: {0}")]
     FirstUser(String),
     #[error("{label} does not start: {why}; the end of {log}:\n{tail}")]
@@ -151,15 +159,17 @@ async fn demo(options: &Options) -> Result<(), Error> {
         options.data.canonicalize().map_err(|e| Error::io(format!("cannot find {}", options.data.display()), e))?;
     let files = Files::new(&data);
     setup::write(&layout, &files)?;
+    let (kafka, _cluster) = bus(options.kafka.as_deref())?;
     let password = setup::first_user(&files, &programs)?;
 
-    let specs = layout::processes(&fleet, options, &layout, &files, &programs);
+    let specs = layout::processes(&fleet, options, &layout, &files, &kafka, &programs);
     let mut demo = Demo {
         pids: vec![None; specs.len()],
         deaths: vec![0; specs.len()],
         centre: Centre::new(layout.console, setup::USER, &password),
         fleet,
         layout,
+        kafka,
         files,
         password,
         specs,
@@ -167,6 +177,17 @@ async fn demo(options: &Options) -> Result<(), Error> {
         began,
     };
     demo.supervise(stop_asked).await
+}
+
+/// The bus: where it is and, if it is ours, what has to live as long as the demo.
+fn bus(outside: Option<&str>) -> Result<(String, Option<Cluster>), Error> {
+    if let Some(bootstrap) = outside {
+        // Whether it answers is for the centre to find out, which also makes the topics.
+        kafka::Settings::new(bootstrap, "hypocaust-demo", None)?;
+        return Ok((bootstrap.to_owned(), None));
+    }
+    let cluster = Cluster::start(&hypocaust_central::bus::topics())?;
+    Ok((cluster.bootstrap(), Some(cluster)))
 }
 
 /// Resolves when somebody wants the demo to end.
@@ -188,6 +209,8 @@ fn stop_signal() -> Result<impl Future<Output = &'static str>, Error> {
 struct Demo {
     fleet: Fleet,
     layout: Layout,
+    /// Bootstrap of the bus.
+    kafka: String,
     files: Files,
     password: String,
     specs: Vec<Spec>,
@@ -356,7 +379,7 @@ impl Demo {
             "console": format!("http://{}", self.layout.console),
             "login": {"user": setup::USER, "password": self.password},
             "mqtt": format!("mqtt://{}", self.layout.mqtt),
-            "kafka": null,
+            "kafka": self.kafka,
             "control": self.layout.control.to_string(),
             "plants": plants,
             "processes": processes,
@@ -375,6 +398,7 @@ impl Demo {
             String::new(),
             format!("  console   http://{}   user {}   password {}", self.layout.console, setup::USER, self.password),
             format!("  mqtt      mqtt://{} (anonymous, this machine only)", self.layout.mqtt),
+            format!("  kafka     {}", self.kafka),
         ];
         for (id, address) in &self.layout.devices {
             lines.push(format!("  modbus    {address}   {id}"));
