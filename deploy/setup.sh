@@ -6,7 +6,7 @@
 set -euo pipefail
 what=${1:-test}
 packages=(build-essential cmake clang libclang-dev libssl-dev pkg-config zlib1g-dev mosquitto)
-[ "$what" = test ] && packages+=(mosquitto-clients mbpoll kcat openjdk-17-jre-headless maven chromium python3-venv python3-pip)
+[ "$what" = test ] && packages+=(mosquitto-clients mbpoll kcat openjdk-17-jre-headless maven openssl chromium python3-venv python3-pip)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 missing=()
@@ -38,6 +38,15 @@ if [ "$what" = test ]; then
         python3 -m venv "$venv"
         "$venv/bin/pip" install -q --disable-pip-version-check -r "$judges/requirements.txt"
         cp "$judges/requirements.txt" "$venv/installed.txt"
+    fi
+    # Apache Kafka is a folder of jars; what is there is of the pom that lies beside it.
+    kafka=${XDG_CACHE_HOME:-$HOME/.cache}/hypocaust/kafka
+    if ! cmp -s "$judges/kafka/pom.xml" "$kafka/pom.xml"; then
+        rm -rf "$kafka"
+        mkdir -p "$kafka"
+        mvn -q -B -f "$judges/kafka/pom.xml" dependency:copy-dependencies \
+            -DoutputDirectory="$kafka/libs" -DincludeScope=runtime >&2
+        cp "$judges/kafka/pom.xml" "$kafka/pom.xml"
     fi
     if ! [ "$judges/node_modules/.package-lock.json" -nt "$judges/package-lock.json" ]; then
         (cd "$judges" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error)

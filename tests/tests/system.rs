@@ -1,13 +1,15 @@
 //! The real programs together, judged from outside: real sockets, a real broker, real processes that are killed.
 //!
-//! Needs what `make setup` installs (Mosquitto, mbpoll, pymodbus, Chromium, Node) and the programs built; `make test`
+//! Needs what `make setup` installs (Mosquitto, Apache Kafka, mbpoll, pymodbus, confluent-kafka, kcat, Chromium, Node) and the programs built; `make test`
 //! sees to both. Tests share one demo where they leave it as they found it, and run one after the other: each takes
 //! [`system::shared`].
 
 mod system {
+    pub mod bus;
     pub mod cli;
     pub mod console;
     pub mod contract;
+    pub mod counts;
     pub mod judges;
     pub mod lifecycle;
     pub mod recovery;

@@ -8,6 +8,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "system tests measure real programs by the real clock")]
 
+pub mod kafka;
 pub mod modbus;
 pub mod schema;
 
@@ -45,6 +46,41 @@ pub fn programs() -> PathBuf {
         );
     }
     folder
+}
+
+/// The Python of the judges' environment.
+#[must_use]
+pub fn python() -> PathBuf {
+    let folder = std::env::var_os("HYPOCAUST_VENV").map(PathBuf::from).unwrap_or_else(|| {
+        let home = || PathBuf::from(std::env::var_os("HOME").expect("a user has a home")).join(".cache");
+        std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("hypocaust/venv")
+    });
+    let python = folder.join("bin/python");
+    assert!(python.is_file(), "{} is missing: run `make setup`, or `make test`, which does", python.display());
+    python
+}
+
+/// CPU seconds that a process has used; NaN when there is no such process.
+#[must_use]
+pub fn cpu_s(pid: u32) -> f64 {
+    /// Clock ticks a second in `/proc/PID/stat`; 100 on every Linux that Debian builds.
+    const TICKS_PER_S: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // After the name in brackets: state is field 0, user time 11, system time 12.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    (ticks(11) + ticks(12)) / TICKS_PER_S
+}
+
+/// What a process holds in memory, in MB; NaN when there is no such process.
+#[must_use]
+pub fn resident_mb(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kilobytes = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok());
+    kilobytes.map_or(f64::NAN, |kb| kb / 1024.0)
 }
 
 /// A program of ours, ready to be given its verb.
@@ -128,11 +164,13 @@ pub fn runs(pid: u32) -> bool {
 pub struct Options {
     pub fleet: PathBuf,
     pub speed: f64,
+    /// Of the demo: settings of its programs.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fleet: small_fleet(), speed: 1.0 }
+        Self { fleet: small_fleet(), speed: 1.0, environment: Vec::new() }
     }
 }
 
@@ -184,6 +222,7 @@ impl Demo {
             .arg(&options.fleet)
             .arg("--data")
             .arg(&data)
+            .envs(options.environment.iter().cloned())
             .stdin(Stdio::null())
             // A group of its own, as a terminal gives it.
             .process_group(0)
@@ -285,6 +324,12 @@ impl Demo {
         let url = self.endpoints()["mqtt"].as_str().expect("mqtt is a text").to_owned();
         let (host, port) = url.trim_start_matches("mqtt://").rsplit_once(':').expect("host:port");
         (host.into(), port.parse().expect("a port"))
+    }
+
+    /// Bootstrap of the bus.
+    #[must_use]
+    pub fn kafka(&self) -> String {
+        self.endpoints()["kafka"].as_str().expect("kafka is a text").to_owned()
     }
 
     /// Device id -> `host:port`.

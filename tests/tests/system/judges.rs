@@ -2,7 +2,7 @@
 
 use super::shared::{Shared, demo, say};
 use hypocaust_protocols::model::{Device, Fleet, Tag};
-use hypocaust_tests::harness::{program, root, run, small_fleet, text};
+use hypocaust_tests::harness::{program, python, root, run, small_fleet, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -104,11 +104,7 @@ fn of_tags(demo: &Shared) -> Vec<Row> {
 #[test]
 fn pymodbus_reads_what_the_api_shows() {
     let demo = demo();
-    let python = std::env::var("HYPOCAUST_VENV").unwrap_or_else(|_| {
-        let cache =
-            std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{}/.cache", std::env::var("HOME").unwrap()));
-        format!("{cache}/hypocaust/venv")
-    }) + "/bin/python";
+    let python = python();
     for row in of_tags(&demo) {
         let (host, port) = row.address.rsplit_once(':').unwrap();
         let asked = json!([{
@@ -121,7 +117,7 @@ fn pymodbus_reads_what_the_api_shows() {
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
-                .unwrap_or_else(|e| panic!("cannot run {python}: {e}; `make setup` makes it"));
+                .unwrap_or_else(|e| panic!("cannot run {}: {e}", python.display()));
             child.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
             let output = child.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", text(&output));

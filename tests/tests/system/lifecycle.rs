@@ -38,7 +38,8 @@ fn a_demo_is_ready_in_time_and_leaves_nothing_behind() {
     // A second centre on the journal of the first.
     let (host, port) = demo.mqtt();
     let mut second = program("hypocaust-central");
-    second.args(["run", "--listen", "127.0.0.1:0", "--mqtt", &format!("mqtt://{host}:{port}"), "--fleet"]);
+    second.args(["run", "--listen", "127.0.0.1:0", "--mqtt", &format!("mqtt://{host}:{port}")]);
+    second.args(["--kafka", &demo.kafka(), "--fleet"]);
     let refused = run(second.arg(small_fleet()).arg("--data").arg(demo.data.join("central")), Duration::from_secs(10));
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
     let centre = demo.pid_of("hypocaust-central");

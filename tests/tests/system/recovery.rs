@@ -2,51 +2,22 @@
 //! journal verifies. Counted by readers that are no part of the programs: the history's tables read as SQL, and the
 //! simulator's own log of register writes.
 
+use super::counts::{
+    OnDrop, every_shown_value_is_stored, history, milliseconds, move_sensor, nothing_doubled, nothing_lost, now,
+    spooled,
+};
 use super::shared::{Shared, at_rest, demo, say};
-use hypocaust_tests::harness::{Process, block_on, program, run, runs, signal, text, wait_until};
+use hypocaust_tests::harness::{Demo, Process, block_on, program, run, runs, signal, text, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::json;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Row};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use sqlx::Row;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// A register that this test moves, to see each value that stays in the history.
 const SETPOINT: &str = "north.tracing.cap-sp";
-/// A sensor that shows one new value after the other all the while, whatever is being killed: the flow of a main within a
-/// plant, by which nothing is decided while the main is open. Each value differs from all others by more than the deadband.
-const SENSOR: &str = "north.x1.flow";
-const SENSOR_STEP: f64 = 0.05;
-const SENSOR_EVERY: Duration = Duration::from_millis(2_500);
 /// A value in the register is read within this time (scan 0.5 s, retries 1 s each) when nothing is being killed.
 const READ_WITHIN_MS: i64 = 4000;
-
-fn milliseconds(time: &str) -> i64 {
-    time.parse::<jiff::Timestamp>().unwrap_or_else(|e| panic!("{time:?} is no time: {e}")).as_millisecond()
-}
-
-#[expect(clippy::disallowed_methods, reason = "measures the running programs")]
-fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-fn history(demo: &Shared) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(demo.data.join("central/history.db")).read_only(true);
-    block_on(options.connect()).expect("the history can be read while the centre runs")
-}
-
-fn spooled(demo: &Shared) -> Result<(), String> {
-    for plant in ["north", "south"] {
-        let entries =
-            demo.edge_metric(plant, "gl_001_spool_entries", &[]).ok_or("an edge serves no gl_001_spool_entries")?;
-        // What the last second wrote is on its way; a backlog is not.
-        if entries > 20.0 {
-            return Err(format!("{entries} entries in the spool of {plant}"));
-        }
-    }
-    Ok(())
-}
 
 /// An operator's command, seen through to its end.
 fn set(demo: &Shared, value: f64, key: &str) {
@@ -85,40 +56,6 @@ fn kill_and_recover(demo: &Shared, victim: &Process) -> (i64, i64) {
     (killed, now())
 }
 
-/// The ledger has one range a boot, from 1 on: an edge counts its entries without holes.
-fn nothing_lost(demo: &Shared) {
-    let mut history = history(demo);
-    let rows = block_on(
-        sqlx::query("select plant, boot, first, last from ledger order by plant, boot, first").fetch_all(&mut history),
-    )
-    .expect("the history has a ledger");
-    let mut ranges: BTreeMap<(String, i64), Vec<(i64, i64)>> = BTreeMap::new();
-    for row in rows {
-        ranges.entry((row.get(0), row.get(1))).or_default().push((row.get(2), row.get(3)));
-    }
-    let boots = ranges.keys().filter(|(plant, _)| plant == "north").count();
-    assert!(boots >= 2, "the edge of north was killed, so it has at least two boots: {ranges:?}");
-    let mut entries = 0;
-    for (boot, found) in &ranges {
-        assert!(found.len() == 1 && found[0].0 == 1, "entries of {boot:?} are missing: {found:?}");
-        entries += found[0].1;
-    }
-    say(&format!("{entries} entries of {} boots, none missing", ranges.len()));
-}
-
-/// No value stands there twice. (Two different values within one millisecond are two samples: a read, and the read-back of
-/// a write.)
-fn nothing_doubled(demo: &Shared) {
-    let mut history = history(demo);
-    let query = "select tag.name, time, count(*) from sample join tag on tag.id = sample.tag group by tag.id, time, value having count(*) > 1";
-    let doubled = block_on(sqlx::query(query).fetch_all(&mut history)).expect("the history has samples");
-    let first: Vec<(String, i64, i64)> = doubled.iter().take(5).map(|r| (r.get(0), r.get(1), r.get(2))).collect();
-    assert!(doubled.is_empty(), "{} values are stored more than once, such as {first:?}", doubled.len());
-    let row =
-        block_on(sqlx::query("select count(*) from sample").fetch_one(&mut history)).expect("the history has samples");
-    say(&format!("{} samples stored, none twice", row.get::<i64, _>(0)));
-}
-
 /// Every value that stayed in the register long enough to be read is in the history, by the simulator's own log.
 fn every_lasting_value_is_stored(demo: &Shared, from: i64, outages: &[(i64, i64)]) {
     let writes: Vec<_> = demo
@@ -153,61 +90,6 @@ fn every_lasting_value_is_stored(demo: &Shared, from: i64, outages: &[(i64, i64)
     say(&format!("{lasting} lasting values of {SETPOINT} in the simulator's log, all in the history"));
 }
 
-/// Sets its flag when it goes.
-struct OnDrop<'a>(&'a AtomicBool);
-
-impl Drop for OnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Moves the sensor until told to stop.
-fn move_sensor(demo: &Shared, stop: &AtomicBool) {
-    let mut value = 0.2;
-    while !stop.load(Ordering::Relaxed) {
-        // While the simulator is dead there is nobody to do it; the log says which were done.
-        let _ = demo.try_inject("north", &["stick", "x1.flow", &format!("{value:.3}")]);
-        value += SENSOR_STEP;
-        std::thread::sleep(SENSOR_EVERY);
-    }
-}
-
-/// Every value that the sensor showed is in the history, but for those of which its edge or its plant was dead.
-/// `outages`: of these two alone; what happens to broker, centre or the other edge may lose nothing.
-fn every_shown_value_is_stored(demo: &Shared, from: i64, outages: &[(i64, i64)]) {
-    let shown: Vec<(i64, f64)> = demo
-        .stuck_sensors()
-        .into_iter()
-        .filter(|s| s.fault.name == "x1.flow")
-        .map(|s| (milliseconds(&s.time), s.fault.value))
-        .filter(|(time, _)| *time >= from)
-        .collect();
-    let mut history = history(demo);
-    let query =
-        "select time, value from sample join tag on tag.id = sample.tag where tag.name = ?1 and quality = 'good'";
-    let rows = block_on(sqlx::query(query).bind(SENSOR).fetch_all(&mut history)).expect("the history has samples");
-    let stored: Vec<(i64, f64)> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
-    let mut counted = 0;
-    for pair in shown.windows(2) {
-        let ((time, value), (until, _)) = (pair[0], pair[1]);
-        // The register has steps of 0.001 MW.
-        let at: Vec<i64> = stored.iter().filter(|(_, v)| (v - value).abs() < 0.002).map(|(t, _)| *t).collect();
-        if outages.iter().any(|(killed, well)| *killed < until && time < *well) {
-            continue;
-        }
-        counted += 1;
-        assert!(at.len() == 1, "{value} stood in {SENSOR} from {time} to {until}; the history has it at {at:?}");
-        assert!(
-            time - 100 <= at[0] && at[0] <= until + 100,
-            "{value} stood from {time} to {until}, stored at {}",
-            at[0]
-        );
-    }
-    assert!(counted >= 20, "only {counted} of {} values were to be counted: this proves too little", shown.len());
-    say(&format!("{counted} values of {SENSOR} by the simulator's log, each once in the history"));
-}
-
 #[test]
 fn killing_each_process_loses_and_doubles_nothing() {
     let demo = demo();
@@ -236,7 +118,9 @@ fn killing_each_process_loses_and_doubles_nothing() {
     demo.inject("north", &["restore", "x1.flow"]);
     // Every entry that was written before now must get there; the centre commits every 250 ms.
     wait_until("the spools are empty but for what flows", Duration::from_secs(30), || spooled(&demo));
-    nothing_lost(&demo);
+    let boots = nothing_lost(&demo);
+    let north = boots.keys().filter(|(plant, _)| plant == "north").count();
+    assert!(north >= 2, "the edge of north was killed, so it has at least two boots: {boots:?}");
     nothing_doubled(&demo);
     every_lasting_value_is_stored(&demo, from, &outages);
     every_shown_value_is_stored(&demo, from, &blind);
@@ -245,7 +129,7 @@ fn killing_each_process_loses_and_doubles_nothing() {
 }
 
 /// The journal verifies against the head that each edge keeps on a disk of its own.
-fn the_journal_is_the_one_that_the_edges_know(demo: &Shared) {
+pub fn the_journal_is_the_one_that_the_edges_know(demo: &Demo) {
     let mut verify = program("hypocaust-central");
     verify.args(["journal", "verify", "--data"]).arg(demo.data.join("central"));
     for plant in ["north", "south"] {

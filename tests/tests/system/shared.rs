@@ -57,7 +57,7 @@ pub fn demo() -> Shared {
     let turn = turn();
     let mut slot = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.is_none() {
-        let demo = Demo::start(Options { speed: SPEED, fleet: FLEET.path().to_owned() });
+        let demo = Demo::start(Options { speed: SPEED, fleet: FLEET.path().to_owned(), ..Options::default() });
         say(&format!("demo ready after {:.1} s", demo.ready_after.as_secs_f64()));
         *slot = Some(demo);
     }
