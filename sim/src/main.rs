@@ -27,7 +27,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Serve the plants of a fleet over Modbus TCP.
+    /// Serve the plants of a fleet over Modbus TCP and OPC UA.
     Plants {
         /// The fleet's folder.
         fleet: PathBuf,
@@ -48,7 +48,10 @@ enum Verb {
         /// Append every accepted register write to this file, a JSON line each.
         #[arg(long)]
         log: Option<PathBuf>,
-        /// Print the register map as CSV and end.
+        /// Folder for the certificates of OPC UA devices; clients are trusted by files in DEVICE/trusted.
+        #[arg(long)]
+        certificates: Option<PathBuf>,
+        /// Print the map of registers and nodes as CSV and end.
         #[arg(long)]
         map: bool,
     },
@@ -96,7 +99,7 @@ fn main() -> ExitCode {
             }
             Err(code) => code,
         },
-        Verb::Plants { fleet, speed, seed, start_hour, endpoints, control, log, map: false } => {
+        Verb::Plants { fleet, speed, seed, start_hour, endpoints, control, log, certificates, map: false } => {
             serve(&fleet, start_hour, endpoints.as_deref(), |endpoints| plants::Options {
                 speed,
                 seed,
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
                 endpoints,
                 control,
                 log,
+                certificates,
             })
         }
         Verb::Inject { plant, control, fault, json } => inject(&plant, control, &fault, json),

@@ -1,6 +1,6 @@
 //! The real programs together, judged from outside: real sockets, a real broker, real processes that are killed.
 //!
-//! Needs what `make setup` installs (Mosquitto, Apache Kafka, mbpoll, pymodbus, confluent-kafka, kcat, Chromium, Node) and the programs built; `make test`
+//! Needs what `make setup` installs (Mosquitto, Apache Kafka, mbpoll, pymodbus, asyncua, node-opcua, confluent-kafka, kcat, Chromium, Node) and the programs built; `make test`
 //! sees to both. Tests share one demo where they leave it as they found it, and run one after the other: each takes
 //! [`system::shared`].
 
@@ -12,6 +12,7 @@ mod system {
     pub mod counts;
     pub mod judges;
     pub mod lifecycle;
+    pub mod opcua;
     pub mod recovery;
     pub mod refusals;
     pub mod shared;

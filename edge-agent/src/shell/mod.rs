@@ -11,7 +11,7 @@
 //! file, because an answer or an epoch must be on disk before it is acted on.
 
 mod clock;
-mod device;
+pub mod device;
 mod endpoints;
 pub mod inquire;
 mod metrics;

@@ -99,7 +99,7 @@ impl Bench {
     }
 
     pub fn start_edge(&mut self) {
-        let fleet = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
+        let fleet = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fleets/modbus");
         let at = |name: &str| -> PathBuf { self.folder.path().join(name) };
         let log = std::fs::OpenOptions::new().create(true).append(true).open(at("edge.log")).unwrap();
         let edge = Command::new(env!("CARGO_BIN_EXE_hypocaust-edge"))

@@ -19,8 +19,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Relative to the folder, as the library wants them.
-pub(super) const OWN_CERTIFICATE: &str = "own/certificate.der";
-pub(super) const OWN_KEY: &str = "own/key.pem";
+pub const OWN_CERTIFICATE: &str = "own/certificate.der";
+pub const OWN_KEY: &str = "own/key.pem";
 const TRUSTED: &str = "trusted";
 const REJECTED: &str = "rejected";
 /// What Basic256Sha256 asks for at least (Part 7), and what its users take.
@@ -219,6 +219,11 @@ impl Pki {
             }
         }
         Ok(all)
+    }
+
+    /// Takes notice of files that were put among the trusted under any name.
+    pub fn tidy(&self) -> Result<(), Error> {
+        self.certificates(TRUSTED)?.iter().try_for_each(|(_, certificate)| self.admit(certificate))
     }
 
     /// The library looks for a trusted certificate under a name of its own making, and lets a rejected one overrule it.

@@ -449,11 +449,12 @@ impl Session {
         while let Some(node) = open.pop() {
             for reference in self.children(&node).await? {
                 let child = reference.node_id.node_id;
-                // Addresses form no tree; each node is told once. The server's own descriptions of itself are not the plant.
+                // Addresses form no tree; each node is told once. What belongs to the
+                // standard describes the server, not the plant.
                 if !seen.insert(child.to_string()) || child == ObjectId::Server {
                     continue;
                 }
-                if reference.node_class == NodeClass::Variable {
+                if reference.node_class == NodeClass::Variable && child.namespace != 0 {
                     found.push((child.clone(), reference.display_name.text.as_ref().to_owned()));
                     if found.len() >= most {
                         return self.described(found).await;
@@ -511,7 +512,7 @@ impl Session {
                     by_name: matches!(node.identifier, Identifier::String(_)),
                     name: name.clone(),
                     kind: value.map_or_else(String::new, super::value::kind),
-                    value: value.map_or_else(String::new, ToString::to_string),
+                    value: value.filter(|v| !v.is_array()).map_or_else(String::new, ToString::to_string),
                     status: pair.first().map_or_else(String::new, |v| v.status().to_string()),
                     writable,
                 });

@@ -102,6 +102,8 @@ pub struct Files {
     pub broker: PathBuf,
     pub writes: PathBuf,
     pub public_key: PathBuf,
+    /// Of the simulated OPC UA devices, a folder each.
+    pub certificates: PathBuf,
 }
 
 impl Files {
@@ -117,6 +119,7 @@ impl Files {
             broker: data.join("mosquitto.conf"),
             writes: data.join("register-writes.jsonl"),
             public_key: central.join("centre.pub"),
+            certificates: data.join("certificates"),
             central,
         }
     }
@@ -182,6 +185,8 @@ pub fn processes(
                 &layout.control.to_string(),
                 &"--log",
                 &files.writes,
+                &"--certificates",
+                &files.certificates,
             ]),
             log: log("sim"),
             stage: 2,

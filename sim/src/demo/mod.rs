@@ -20,7 +20,7 @@ mod setup;
 use centre::Centre;
 use child::{Event, Spec};
 use hypocaust_protocols::kafka::{self, in_process::Cluster};
-use hypocaust_protocols::model::Fleet;
+use hypocaust_protocols::model::{Device, Fleet};
 use layout::{Files, Layout};
 use serde_json::json;
 use std::path::PathBuf;
@@ -98,6 +98,8 @@ pub enum Error {
     Programs(String),
     #[error(transparent)]
     Kafka(#[from] hypocaust_protocols::kafka::Error),
+    #[error("the certificates of OPC UA")]
+    Certificates(#[source] hypocaust_protocols::opcua::pki::Error),
     #[error("the first user could not be made: {0}")]
     FirstUser(String),
     #[error("{label} does not start: {why}; the end of {log}:\n{tail}")]
@@ -159,6 +161,7 @@ async fn demo(options: &Options) -> Result<(), Error> {
         options.data.canonicalize().map_err(|e| Error::io(format!("cannot find {}", options.data.display()), e))?;
     let files = Files::new(&data);
     setup::write(&layout, &files)?;
+    setup::introduce(&fleet, &layout, &files)?;
     let (kafka, _cluster) = bus(options.kafka.as_deref())?;
     let password = setup::first_user(&files, &programs)?;
 
@@ -359,12 +362,14 @@ impl Demo {
             .plants
             .iter()
             .map(|plant| {
-                let modbus: Vec<String> =
-                    plant.devices.iter().map(|d| self.layout.devices[d.id.as_str()].to_string()).collect();
+                let at = |d: &Device| self.layout.devices[d.id.as_str()].to_string();
+                let modbus: Vec<String> = plant.devices.iter().filter(|d| d.modbus().is_some()).map(at).collect();
+                let opcua: Vec<String> =
+                    plant.devices.iter().filter_map(|d| Some(d.opc_ua()?.endpoint_at(&at(d)))).collect();
                 json!({
                     "id": plant.id.as_str(),
                     "modbus": modbus,
-                    "opcua": [],
+                    "opcua": opcua,
                     "metrics": format!("http://{}/metrics", self.layout.metrics[plant.id.as_str()]),
                 })
             })
@@ -400,8 +405,12 @@ impl Demo {
             format!("  mqtt      mqtt://{} (anonymous, this machine only)", self.layout.mqtt),
             format!("  kafka     {}", self.kafka),
         ];
-        for (id, address) in &self.layout.devices {
-            lines.push(format!("  modbus    {address}   {id}"));
+        for device in self.fleet.plants.iter().flat_map(|p| &p.devices) {
+            let address = self.layout.devices[device.id.as_str()];
+            lines.push(match device.opc_ua() {
+                None => format!("  modbus    {address}   {}", device.id),
+                Some(link) => format!("  opc ua    {}   {}", link.endpoint_at(&address.to_string()), device.id),
+            });
         }
         for (spec, pid) in self.specs.iter().zip(&self.pids) {
             let pid = pid.map_or_else(|| "not running".into(), |pid| format!("process {pid}"));

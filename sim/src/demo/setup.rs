@@ -2,6 +2,8 @@
 
 use super::layout::{Files, Layout, broker_configuration};
 use super::{Error, Options};
+use hypocaust_protocols::model::{Fleet, Plant};
+use hypocaust_protocols::opcua::pki;
 use hypocaust_protocols::process::{self, Lock, Unlocked};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -96,6 +98,37 @@ pub fn write(layout: &Layout, files: &Files) -> Result<(), Error> {
     file(&files.broker, &broker_configuration(layout))?;
     let overrides = serde_json::to_string_pretty(&layout.devices).expect("addresses have a JSON form");
     file(&files.overrides, &overrides)
+}
+
+/// The work of an engineer with a memory stick: each OPC UA device and the edge of its plant trust each other's
+/// certificate, by files. Keys are made at the first start, at the same time, because each takes half a second.
+pub fn introduce(fleet: &Fleet, layout: &Layout, files: &Files) -> Result<(), Error> {
+    std::thread::scope(|scope| {
+        let plants: Vec<_> = fleet
+            .plants
+            .iter()
+            .filter(|p| p.devices.iter().any(|d| d.opc_ua().is_some()))
+            .map(|plant| scope.spawn(|| introduce_plant(plant, layout, files)))
+            .collect();
+        plants.into_iter().try_for_each(|plant| {
+            plant
+                .join()
+                .unwrap_or_else(|_| Err(pki::Error::Make("a thread failed".into())))
+                .map_err(Error::Certificates)
+        })
+    })
+}
+
+fn introduce_plant(plant: &Plant, layout: &Layout, files: &Files) -> Result<(), pki::Error> {
+    let id = plant.id.as_str();
+    let edge = hypocaust_edge::shell::opcua::certificates(&files.edge(id), id)?;
+    for device in plant.devices.iter().filter(|d| d.opc_ua().is_some()) {
+        let address = layout.devices[device.id.as_str()];
+        let server = crate::plants::opcua::certificates(&files.certificates, &device.id, address)?;
+        server.import(&edge.own_certificate())?;
+        edge.import(&server.own_certificate())?;
+    }
+    Ok(())
 }
 
 /// A password that nobody chose, from the system's own source.

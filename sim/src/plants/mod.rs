@@ -1,5 +1,5 @@
-//! The simulated plants as servers: one Modbus TCP endpoint a device, a control socket for faults, a log of every write
-//! and every fault.
+//! The simulated plants as servers: an endpoint a device, Modbus TCP or OPC UA, a control socket for faults, a log of every
+//! write and every fault.
 //!
 //! This is the shell around [`crate::plc`]: it owns clock, sockets and files and decides nothing. All sockets are bound
 //! before anything is served, so a port that is taken stops the start with the name of who holds it. Physics time runs
@@ -7,6 +7,7 @@
 
 mod control;
 mod map;
+pub mod opcua;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,8 @@ use crate::fault::{self, Fault};
 use crate::physics::Enterprise;
 use crate::plc::{Exception, Plants};
 use crate::ports;
-use hypocaust_protocols::model::{DeviceId, Fleet, Table};
+use hypocaust_protocols::model::{Device, DeviceId, Fleet, Table};
+use hypocaust_protocols::opcua::pki;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::Future;
@@ -43,8 +45,10 @@ pub enum Error {
         "the endpoint '{endpoint}' of {device} is no address of this machine; write host:port, or give --endpoints FILE"
     )]
     Endpoint { device: DeviceId, endpoint: String },
-    #[error("{device} speaks OPC UA, which the simulator does not serve yet")]
-    Protocol { device: DeviceId },
+    #[error("{device} speaks OPC UA: give a folder for the certificates of the simulated devices with --certificates")]
+    NoFolder { device: DeviceId },
+    #[error("the certificates of {device}")]
+    Certificates { device: DeviceId, source: pki::Error },
     #[error(
         "{device} and {other} share {endpoint} and unit id {unit}; a master could not tell them apart: change one unit_id"
     )]
@@ -67,6 +71,8 @@ pub struct Options {
     pub endpoints: BTreeMap<String, String>,
     pub control: SocketAddr,
     pub log: Option<PathBuf>,
+    /// Where the certificates of OPC UA devices are kept, a folder each.
+    pub certificates: Option<PathBuf>,
 }
 
 /// What the connections share: the PLCs and the log behind them.
@@ -95,6 +101,16 @@ impl Shared {
         Ok(())
     }
 
+    /// The same for a node.
+    fn write_node(&self, device: &DeviceId, node: &str, raw: f64) -> Result<(), Exception> {
+        let mut plants = self.plants();
+        let w = plants.write_node(device.as_str(), node, raw)?;
+        self.log([serde_json::json!({
+            "time": now(), "elapsed_ms": w.elapsed_ms, "device": device, "node": node, "tag": w.tag, "value": w.value,
+        })]);
+        Ok(())
+    }
+
     /// Does a fault to the plants and logs it in the same order.
     fn inject(&self, plant: &str, fault: &Fault) -> Result<String, fault::Error> {
         let mut plants = self.plants();
@@ -119,24 +135,25 @@ fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }
 
-/// One listening socket and the units behind it.
+/// One listening socket and the Modbus units behind it.
 struct Bound {
     listener: std::net::TcpListener,
     addr: SocketAddr,
     units: Vec<(u8, DeviceId)>,
 }
 
-fn bind(fleet: &Fleet, endpoints: &BTreeMap<String, String>) -> Result<Vec<Bound>, Error> {
+fn address(device: &Device, endpoints: &BTreeMap<String, String>) -> Result<SocketAddr, Error> {
+    let endpoint = endpoints.get(device.id.as_str()).map_or(device.address(), String::as_str);
+    let found = endpoint.to_socket_addrs().ok().and_then(|mut a| a.next());
+    found.ok_or_else(|| Error::Endpoint { device: device.id.clone(), endpoint: endpoint.to_owned() })
+}
+
+fn bind_modbus(fleet: &Fleet, endpoints: &BTreeMap<String, String>) -> Result<Vec<Bound>, Error> {
     let mut bound: Vec<Bound> = Vec::new();
     let mut asked: Vec<SocketAddr> = Vec::new();
     for device in fleet.plants.iter().flat_map(|p| &p.devices) {
-        let link = device.modbus().ok_or_else(|| Error::Protocol { device: device.id.clone() })?;
-        let endpoint = endpoints.get(device.id.as_str()).map_or(device.address(), String::as_str);
-        let addr = endpoint
-            .to_socket_addrs()
-            .ok()
-            .and_then(|mut a| a.next())
-            .ok_or_else(|| Error::Endpoint { device: device.id.clone(), endpoint: endpoint.to_owned() })?;
+        let Some(link) = device.modbus() else { continue };
+        let addr = address(device, endpoints)?;
         let unit = (link.unit_id, device.id.clone());
         // Port 0 asks for any free port, never for the one that another device got.
         match asked.iter().position(|a| *a == addr && a.port() != 0) {
@@ -154,6 +171,20 @@ fn bind(fleet: &Fleet, endpoints: &BTreeMap<String, String>) -> Result<Vec<Bound
                 bound.push(Bound { listener, addr: addr_got, units: vec![unit] });
             }
         }
+    }
+    Ok(bound)
+}
+
+fn bind_opc_ua(fleet: &Fleet, options: &Options) -> Result<Vec<opcua::Bound>, Error> {
+    let mut bound = Vec::new();
+    for device in fleet.plants.iter().flat_map(|p| &p.devices).filter(|d| d.opc_ua().is_some()) {
+        let id = device.id.clone();
+        let folder = options.certificates.as_ref().ok_or_else(|| Error::NoFolder { device: id.clone() })?;
+        let listener = ports::listen(address(device, &options.endpoints)?, id.as_str())?;
+        let address = listener.local_addr().map_err(Error::Served)?;
+        let pki =
+            opcua::certificates(folder, &id, address).map_err(|source| Error::Certificates { device: id, source })?;
+        bound.push(opcua::Bound { device: device.clone(), listener, address, pki });
     }
     Ok(bound)
 }
@@ -184,7 +215,8 @@ fn start(fleet: Arc<Fleet>, options: Options) -> Result<(Ready, JoinSet<io::Resu
     if !options.control.ip().is_loopback() {
         return Err(Error::OpenControl(options.control));
     }
-    let bound = bind(&fleet, &options.endpoints)?;
+    let bound = bind_modbus(&fleet, &options.endpoints)?;
+    let nodes = bind_opc_ua(&fleet, &options)?;
     let control = ports::listen(options.control, "the control socket")?;
     let log = options.log.as_ref().map(|path| {
         let file = File::options().create(true).append(true).open(path);
@@ -195,12 +227,19 @@ fn start(fleet: Arc<Fleet>, options: Options) -> Result<(Ready, JoinSet<io::Resu
 
     let is = Ready {
         control: control.local_addr().map_err(Error::Served)?,
-        devices: bound.iter().flat_map(|b| b.units.iter().map(|(_, id)| (id.clone(), b.addr))).collect(),
+        devices: bound
+            .iter()
+            .flat_map(|b| b.units.iter().map(|(_, id)| (id.clone(), b.addr)))
+            .chain(nodes.iter().map(|n| (n.device.id.clone(), n.address)))
+            .collect(),
     };
     let mut tasks = JoinSet::new();
     for one in bound {
         let listener = TcpListener::from_std(one.listener).map_err(Error::Served)?;
         tasks.spawn(server::serve(listener, one.units, Arc::clone(&shared)));
+    }
+    for one in nodes {
+        tasks.spawn(opcua::serve(one, Arc::clone(&shared)));
     }
     let control = TcpListener::from_std(control).map_err(Error::Served)?;
     tasks.spawn(control::serve(control, Arc::clone(&shared)));

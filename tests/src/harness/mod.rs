@@ -3,13 +3,14 @@
 //!
 //! [`Demo`] starts `hypocaust-sim demo --ports auto` and knows what `endpoints.json` says. It is started through
 //! `setpriv --pdeathsig` from a thread that lives as long as the test binary, so that it ends with the binary however
-//! that ends, and the demo's own children end with the demo. [`modbus`] is an independent reader of registers: it shares
-//! no line with the drivers that are judged. Every wait is bounded and says what it waited for.
+//! that ends, and the demo's own children end with the demo. [`modbus`] is an independent reader of registers, [`opcua`]
+//! runs clients and servers by others: they share no line with the drivers that are judged. Every wait is bounded and says what it waited for.
 
 #![expect(clippy::disallowed_methods, reason = "system tests measure real programs by the real clock")]
 
 pub mod kafka;
 pub mod modbus;
+pub mod opcua;
 pub mod schema;
 
 use serde_json::Value;
@@ -31,6 +32,18 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> =
 /// Runs a future to its end on the runtime that all tests share.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.block_on(future)
+}
+
+/// Lets a future run beside the tests.
+pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    RUNTIME.spawn(future);
+}
+
+/// A port of loopback that nobody listens on now.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
 }
 
 /// The folder with the programs, which is the one above this test binary's.

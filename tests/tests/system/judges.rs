@@ -19,10 +19,10 @@ const TAGS: [&str; 14] = [
     "north.b1.flame-lost-a",
     "north.b2.heat",
     "north.b2.tripped",
-    "north.chp1.heat",
-    "north.hp1.heat",
-    "north.store.level",
     "north.n-s.flow",
+    "north.x1.flow-sp",
+    "north.ward.asked",
+    "north.mill.served",
     "north.tracing.served",
     "south.steam.pressure",
 ];

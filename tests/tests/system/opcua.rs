@@ -1,0 +1,340 @@
+//! OPC UA, judged by asyncua and node-opcua: as clients they see what the API shows, as servers they do to the edge's
+//! driver what servers and networks do.
+
+#![expect(clippy::disallowed_methods, reason = "measures the running programs")]
+
+use super::shared::{Shared, demo, say, turn};
+use hypocaust_edge::core::Input;
+use hypocaust_edge::core::image::Image;
+use hypocaust_edge::shell::device::{self, Driver, Job};
+use hypocaust_edge::shell::opcua::certificates;
+use hypocaust_edge::shell::run::ToCore;
+use hypocaust_protocols::model::{Fleet, Millis, Plant, TagId, Tick};
+use hypocaust_tests::harness::opcua::{Asked, Identity, Judge, Server, Wire, client};
+use hypocaust_tests::harness::{free_port, program, run, small_fleet, text, wait_until};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+fn north() -> (Fleet, Plant) {
+    let fleet = hypocaust_protocols::files::load(&small_fleet()).unwrap();
+    let plant = fleet.plant("north").unwrap().clone();
+    (fleet, plant)
+}
+
+fn opc_ua_of(demo: &Shared, plant: &str) -> String {
+    let endpoints = demo.endpoints();
+    let plants = endpoints["plants"].as_array().unwrap();
+    plants.iter().find(|p| p["id"] == plant).unwrap()["opcua"][0].as_str().unwrap().to_owned()
+}
+
+/// Every tag of the north's second device, read by the judge over an encrypted session, is what the API shows.
+fn reads_what_the_api_shows(judge: Judge) {
+    let demo = demo();
+    let (_, plant) = north();
+    let device = plant.device("north.plc2").unwrap();
+    let namespace = &device.opc_ua().unwrap().namespace;
+    let folder = tempfile::tempdir().unwrap();
+    let who = Identity::new(folder.path(), &format!("{judge:?}").to_lowercase());
+    let certificates = demo.data.join("certificates/north.plc2");
+    let url = opc_ua_of(&demo, "north");
+    // The counter changes every second and is nobody's measurement.
+    let tags: Vec<_> =
+        plant.tags.iter().filter(|t| t.device == device.id && t.id.as_str() != "north.plc2.counter").collect();
+    let nodes: Vec<&str> = tags.iter().map(|t| t.address.node().unwrap()).collect();
+    let server_certificate = certificates.join("own/certificate.der");
+    let asked = Asked {
+        url: &url,
+        namespace,
+        server_certificate: &server_certificate,
+        secure: true,
+        reads: &nodes,
+        writes: &[("hp1.state", "u16", 4.0), ("store.flow-sp", "f32", 99.0), ("store.flow-sp", "f64", 0.0)],
+    };
+    let stranger = client(judge, &who, &asked);
+    assert!(stranger.is_err(), "a client that nobody trusts got in: {stranger:?}");
+    std::fs::copy(who.pki.own_certificate(), certificates.join("trusted").join(format!("{judge:?}.der"))).unwrap();
+    // The simulated device looks at its files twice a second.
+    std::thread::sleep(Duration::from_millis(1_500));
+    let open = client(judge, &who, &Asked { secure: false, reads: &[], writes: &[], ..asked });
+    assert!(open.is_err(), "there is an endpoint without encryption: {open:?}");
+    let asked = Asked { secure: true, reads: &nodes, writes: asked.writes, ..asked };
+
+    let mut missing = Vec::new();
+    for _ in 0..15 {
+        let shown = || tags.iter().map(|t| demo.tag(t.id.as_str())).collect::<Vec<Value>>();
+        let before = shown();
+        let answer = client(judge, &who, &asked).unwrap_or_else(|why| panic!("{judge:?}: {why}"));
+        std::thread::sleep(Duration::from_millis(900));
+        let after = shown();
+        // Not writable, out of bounds, of another type: each refused by the device.
+        let refused = answer["refused"].as_object().unwrap();
+        assert!(refused.contains_key("hp1.state") && refused.contains_key("store.flow-sp"), "{answer}");
+        assert_eq!(answer["written"], json!({}), "{answer}");
+        missing.clear();
+        for ((tag, node), (before, after)) in tags.iter().zip(&nodes).zip(before.iter().zip(&after)) {
+            let value = answer["values"][node].as_f64().unwrap() * tag.scale + tag.shift;
+            let (Some(from), Some(to)) = (before["value"].as_f64(), after["value"].as_f64()) else {
+                missing.push(format!("{}: no value, {after}", tag.id));
+                continue;
+            };
+            let within = from.min(to) - tag.deadband - 1e-6..=from.max(to) + tag.deadband + 1e-6;
+            if after["quality"] != "good" || !within.contains(&value) {
+                missing.push(format!("{}: {judge:?} {value}, API {from} before and {after} after", tag.id));
+            }
+        }
+        if missing.is_empty() {
+            say(&format!("{judge:?} and the API agree on {} tags of {url}", tags.len()));
+            return;
+        }
+    }
+    panic!("{missing:#?}");
+}
+
+#[test]
+fn asyncua_reads_what_the_api_shows() {
+    reads_what_the_api_shows(Judge::Asyncua);
+}
+
+#[test]
+fn node_opcua_reads_what_the_api_shows() {
+    reads_what_the_api_shows(Judge::NodeOpcua);
+}
+
+/// The verbs of the edge, on the running demo: `probe`, `browse`, `trust`.
+#[test]
+fn probe_browse_and_trust_answer() {
+    let demo = demo();
+    let (_, plant) = north();
+    let data = demo.data.join("edge/north");
+    let overrides = demo.data.join("devices.json");
+    let verb = |words: &[&str]| {
+        let mut command = program("hypocaust-edge");
+        command.args(words).arg("--data").arg(&data).args(["--plant", "north", "--json"]);
+        if words[0] != "trust" {
+            command.arg("--fleet").arg(small_fleet()).arg("--endpoints").arg(&overrides);
+        }
+        let output = run(&mut command, Duration::from_secs(30));
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let probed = verb(&["probe", "plc2"]);
+    let own = plant.tags.iter().filter(|t| t.device.as_str() == "north.plc2").count();
+    assert_eq!(probed.as_array().unwrap().iter().filter(|p| p["value"].is_number()).count(), own, "{probed}");
+    let found = verb(&["browse", "plc2"]);
+    let tags = found.as_array().unwrap().iter().filter(|f| f["tag"].is_string()).count();
+    assert_eq!(tags, own, "{found}");
+    let setpoint = found.as_array().unwrap().iter().find(|f| f["tag"] == "north.store.flow-sp").unwrap();
+    assert_eq!((&setpoint["kind"], &setpoint["writable"]), (&json!("Float"), &json!(true)), "{setpoint}");
+    let trusted = verb(&["trust"]);
+    assert!(trusted.as_array().unwrap().iter().any(|c| c["trusted"] == true), "{trusted}");
+}
+
+const HEAT: &str = "north.chp1.heat";
+const SETPOINT: &str = "north.chp1.load-sp";
+const UNCERTAIN_LAST_USABLE: u32 = 0x4090_0000;
+
+/// The edge's driver between a judge's server and an image that checks every value.
+struct Bench {
+    server: Option<Server>,
+    who: Identity,
+    judge: Judge,
+    port: u16,
+    namespace: String,
+    nodes: Value,
+    wire: Wire,
+    jobs: mpsc::Sender<Job>,
+    image: Arc<Mutex<Image>>,
+    /// The last number that was set, in thousandths.
+    is: Arc<AtomicU64>,
+    ends: Arc<Mutex<Vec<Result<f64, String>>>>,
+    wrong: Arc<Mutex<Vec<String>>>,
+    folder: tempfile::TempDir,
+}
+
+fn millis(at: Instant) -> u64 {
+    at.elapsed().as_millis() as u64
+}
+
+impl Bench {
+    fn start(judge: Judge) -> Self {
+        let (fleet, plant) = north();
+        let device = plant.device("north.plc2").unwrap().clone();
+        let folder = tempfile::tempdir().unwrap();
+        let who = Identity::new(folder.path(), "server");
+        let own = plant.tags.iter().filter(|t| t.device == device.id);
+        let nodes: Vec<Value> = own
+            .map(|t| {
+                json!({
+                    "node": t.address.node(), "type": t.data_type.name(), "writable": t.writable,
+                    "value": if t.id.as_str() == HEAT { 1.0 } else { 0.0 },
+                })
+            })
+            .collect();
+        let port = free_port();
+        let wire = Wire::to(port);
+        let data = folder.path().join("edge");
+        let pki = certificates(&data, "north").unwrap();
+        pki.import(&who.pki.own_certificate()).unwrap();
+        let counter = device::unset();
+        counter.store(1, Ordering::Relaxed);
+        let address = format!("127.0.0.1:{}", wire.port);
+        let scan = &fleet.limits.scan;
+        let driver = Driver::new(&plant, &device, &address, scan, counter, Some(&data)).unwrap();
+        let (jobs, receiver) = mpsc::channel(16);
+        let (to_core, mut from_driver) = mpsc::channel(1024);
+        hypocaust_tests::harness::spawn(driver.run(receiver, to_core));
+        let image = Arc::new(Mutex::new(Image::new(&plant, scan, Millis(0))));
+        let (is, ends, wrong) =
+            (Arc::new(AtomicU64::new(1)), Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let (seen, latest, results, mistakes) = (image.clone(), is.clone(), ends.clone(), wrong.clone());
+        hypocaust_tests::harness::spawn(async move {
+            let began = Instant::now();
+            let heat: TagId = HEAT.parse().unwrap();
+            let mut best = 0.0;
+            while let Some(ToCore::Input(input)) = from_driver.recv().await {
+                let mut image = seen.lock().unwrap();
+                let at = (Millis(i64::try_from(millis(began)).unwrap() + 1), Tick(millis(began) + 1));
+                match input {
+                    Input::Reads { values, .. } => {
+                        values.into_iter().for_each(|(tag, read)| image.read(at.0, at.1, &tag, read))
+                    }
+                    Input::DeviceLost { device, reason, .. } => image.lost(at.0, &device, &reason),
+                    Input::WriteDone { result, .. } => results.lock().unwrap().push(result),
+                    _ => {}
+                }
+                // The numbers only rise, so one that falls is old, and one above the last that was set was never there.
+                if let Some(good) = image.good(&heat) {
+                    let most = latest.load(Ordering::SeqCst) as f64 / 1000.0;
+                    if good < best || good > most + 1e-9 {
+                        mistakes.lock().unwrap().push(format!("{good} after {best}, at most {most} was set"));
+                    }
+                    best = f64::max(best, good);
+                }
+            }
+        });
+        let namespace = device.opc_ua().unwrap().namespace.clone();
+        let nodes = Value::from(nodes);
+        Self { server: None, who, judge, port, namespace, nodes, wire, jobs, image, is, ends, wrong, folder }
+    }
+
+    fn serve(&mut self, shift: u32) {
+        let level = self.is.load(Ordering::SeqCst) as f64;
+        for node in self.nodes.as_array_mut().unwrap() {
+            if node["node"] == "chp1.heat" {
+                node["value"] = json!(level);
+            }
+        }
+        self.server = None;
+        self.server = Some(Server::start(self.judge, &self.who, self.port, &self.namespace, shift, &self.nodes));
+    }
+
+    fn good(&self) -> Option<f64> {
+        self.image.lock().unwrap().good(&HEAT.parse().unwrap())
+    }
+
+    /// Something new at the server.
+    fn rise(&mut self) -> f64 {
+        let next = self.is.fetch_add(1, Ordering::SeqCst) + 1;
+        self.server.as_mut().expect("a server").set("chp1.heat", next as f64);
+        next as f64 / 1000.0
+    }
+
+    /// What is set at the server arrives, and only that.
+    fn follows(&mut self, after: &str) {
+        let began = Instant::now();
+        let wanted = self.rise();
+        wait_until(&format!("the value after {after}"), Duration::from_secs(60), || match self.good() {
+            Some(good) if (good - wanted).abs() < 1e-9 => Ok(()),
+            other => Err(format!("{other:?}, {wanted} is set")),
+        });
+        say(&format!("{:?}: after {after} the edge sees again within {} ms", self.judge, millis(began)));
+        let wrong = self.wrong.lock().unwrap();
+        assert!(wrong.is_empty(), "after {after}: {wrong:?}");
+    }
+
+    /// Nothing is good for as long as nothing can be known.
+    fn blind(&self, during: &str) {
+        let began = Instant::now();
+        wait_until(&format!("nothing good during {during}"), Duration::from_secs(15), || match self.good() {
+            None => Ok(()),
+            Some(good) => Err(format!("{good} is still called good")),
+        });
+        say(&format!("{:?}: {during} is noticed after {} ms", self.judge, millis(began)));
+    }
+
+    fn write(&self, value: f64) -> Result<f64, String> {
+        let job = Job { write: 1, setpoint: SETPOINT.parse().unwrap(), value };
+        self.jobs.blocking_send(job).unwrap();
+        wait_until("the end of a write", Duration::from_secs(10), || self.ends.lock().unwrap().pop().ok_or("not yet")).0
+    }
+}
+
+fn edge_lives_through(judge: Judge) {
+    let _turn = turn();
+    let mut bench = Bench::start(judge);
+    bench.serve(0);
+    bench.follows("the start");
+
+    assert_eq!(bench.write(2.5), Ok(2.5), "read back");
+    assert_eq!(bench.server.as_mut().unwrap().get("chp1.load-sp"), 2.5, "and there");
+    assert!(bench.server.as_mut().unwrap().get("counter") > 0.0, "the watchdog counter is carried");
+
+    let uncertain = json!({ "status": { "water.temperature": UNCERTAIN_LAST_USABLE } });
+    bench.server.as_mut().unwrap().order(&uncertain);
+    let water: TagId = "north.water.temperature".parse().unwrap();
+    wait_until("the server's own status", Duration::from_secs(10), || {
+        let quality = bench.image.lock().unwrap().quality(&water);
+        if quality.name() == "uncertain" { Ok(()) } else { Err(format!("{quality:?}")) }
+    });
+
+    bench.server = None;
+    bench.blind("a dead server");
+    assert!(bench.write(3.0).is_err(), "a write to nobody");
+    bench.serve(0);
+    bench.follows("kill and restart");
+
+    bench.serve(3);
+    bench.follows("another index of the namespace");
+
+    bench.wire.cut();
+    bench.follows("a reset connection");
+
+    bench.server.as_ref().unwrap().signal("-STOP");
+    bench.blind("a paused server");
+    bench.server.as_ref().unwrap().signal("-CONT");
+    bench.follows("the pause");
+
+    bench.wire.hold();
+    bench.blind("a dead wire");
+    bench.wire.cut();
+    bench.wire.pass();
+    bench.follows("the dead wire");
+
+    bench.server.as_mut().unwrap().order(&json!({ "drop": true }));
+    bench.follows("a subscription that the server has deleted");
+
+    let folder = bench.folder.path().to_owned();
+    bench.who = Identity::new(&folder, "renewed");
+    bench.serve(0);
+    bench.blind("a certificate that nobody trusts");
+    std::thread::sleep(Duration::from_secs(8));
+    assert_eq!(bench.good(), None, "it was let in by itself");
+    let pki = certificates(&folder.join("edge"), "north").unwrap();
+    let unknown: Vec<_> = pki.list().unwrap().into_iter().filter(|c| !c.trusted).collect();
+    assert_eq!(unknown.len(), 1, "it is kept, to be looked at: {unknown:?}");
+    pki.trust(&unknown[0].thumbprint).unwrap();
+    bench.follows("the new certificate was trusted");
+}
+
+#[test]
+fn the_edge_lives_through_what_asyncua_does() {
+    edge_lives_through(Judge::Asyncua);
+}
+
+#[test]
+fn the_edge_lives_through_what_node_opcua_does() {
+    edge_lives_through(Judge::NodeOpcua);
+}
