@@ -9,7 +9,7 @@ use crate::domain::{Event, view};
 use crate::journal::{Entry, Store};
 use crate::shell::metrics::{Metrics, Outcome};
 use crate::telemetry::{History, Mark};
-use hypocaust_protocols::kafka::{self, Consumer, Producer, Settings};
+use hypocaust_protocols::kafka::{self, Producer, Settings};
 use hypocaust_protocols::model::FleetId;
 use hypocaust_protocols::wire::record::topic;
 use serde::Serialize;
@@ -87,8 +87,7 @@ impl<H: History, J: Store> Publisher<H, J> {
 
     async fn session(&self) -> Result<Infallible, Ended> {
         kafka::ensure(&self.settings, &super::topics()).await?;
-        let cluster = Consumer::new(&self.settings, "hypocaust-publisher")?;
-        let incarnation = cluster.incarnation().await?;
+        let incarnation = self.producer.incarnation().await?;
         let marks = self.history.marks(&incarnation).await?;
         let mut next = marks.iter().find(|m| m.stream == STREAM).map_or(1, |m| m.next.unsigned_abs());
         tracing::info!(%incarnation, next, "publishing the journal");
@@ -99,7 +98,7 @@ impl<H: History, J: Store> Publisher<H, J> {
                 continue;
             };
             self.publish(&page).await?;
-            if cluster.incarnation().await? != incarnation {
+            if self.producer.incarnation().await? != incarnation {
                 return Err(Ended::Changed);
             }
             next = last + 1;

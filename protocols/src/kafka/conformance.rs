@@ -41,6 +41,7 @@ pub async fn suite(settings: &Settings, topic: &str, made: bool) -> Result<(), S
     must(!incarnation.is_empty(), "a cluster has an id")?;
 
     let producer = Producer::new(settings).map_err(failed)?;
+    must(producer.incarnation().await.map_err(failed)? == incarnation, "which is the same for all")?;
     let at = producer.deliver(topic, "north", b"1").await.map_err(failed)?;
     must(at.offset == 0, "a delivery says where the message lies")?;
     consumer.follow_all(&[topic], Start::Beginning).await.map_err(failed)?;

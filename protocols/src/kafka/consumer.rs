@@ -64,16 +64,7 @@ impl Consumer {
     /// The cluster's id: the incarnation within which its offsets mean something.
     pub async fn incarnation(&self) -> Result<String, Error> {
         let inner = Arc::clone(&self.inner);
-        let answer = blocking(move || {
-            // The id that a client remembers is renewed by metadata.
-            inner.fetch_metadata(None, PATIENCE)?;
-            Ok(inner.client().fetch_cluster_id(PATIENCE))
-        });
-        let silent = |why| Error::Silent { bootstrap: self.settings.bootstrap.clone(), what: "who it is", why };
-        answer
-            .await
-            .map_err(|error: KafkaError| silent(error.to_string()))?
-            .ok_or_else(|| silent("it has no id".into()))
+        self.settings.incarnation(move || super::id(inner.client())).await
     }
 
     /// Of each partition of a topic the offsets that are kept: first, and one beyond the last. Empty: no such topic.

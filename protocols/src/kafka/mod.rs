@@ -23,7 +23,7 @@ pub use consumer::{Consumer, Record, Start};
 pub use producer::{At, Delivery, Producer};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -154,6 +154,16 @@ impl Settings {
         config
     }
 
+    async fn incarnation(
+        &self,
+        ask: impl FnOnce() -> Result<Option<String>, KafkaError> + Send + 'static,
+    ) -> Result<String, Error> {
+        let answer = blocking(ask).await.map_err(self.silent("who it is"))?;
+        let nameless =
+            || Error::Silent { bootstrap: self.bootstrap.clone(), what: "who it is", why: "it has no id".to_owned() };
+        answer.ok_or_else(nameless)
+    }
+
     fn silent(&self, what: &'static str) -> impl FnOnce(KafkaError) -> Error {
         let bootstrap = self.bootstrap.clone();
         move |error| Error::Silent { bootstrap, what, why: error.to_string() }
@@ -243,6 +253,13 @@ pub async fn ensure(settings: &Settings, topics: &[Topic]) -> Result<(), Error> 
         }
     }
     Ok(())
+}
+
+/// The id of a client's cluster; blocks.
+fn id<C: ClientContext>(client: &Client<C>) -> Result<Option<String>, KafkaError> {
+    // What a client remembers is renewed by metadata.
+    client.fetch_metadata(None, PATIENCE)?;
+    Ok(client.fetch_cluster_id(PATIENCE))
 }
 
 /// librdkafka's questions to a cluster block; they are asked on a thread that may.

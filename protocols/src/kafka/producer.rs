@@ -73,6 +73,12 @@ impl Producer {
         let _ = super::blocking(move || inner.flush(within)).await;
     }
 
+    /// The cluster's id, as [`super::Consumer::incarnation`] has it.
+    pub async fn incarnation(&self) -> Result<String, Error> {
+        let inner = self.inner();
+        self.settings.incarnation(move || super::id(inner.client())).await
+    }
+
     /// What was last said about the brokers; it may be over since.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
