@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 bootstrap, topic = sys.argv[1:3]
 limit = time.monotonic() + float(sys.argv[3] if len(sys.argv) > 3 else 30)
-config = {"bootstrap.servers": bootstrap, "group.id": "judge", "enable.auto.commit": False}
+config = {"bootstrap.servers": bootstrap, "group.id": "hypocaust-judge", "enable.auto.commit": False}
 if "HYPOCAUST_KAFKA_CA" in os.environ:
     config |= {
         "security.protocol": "ssl",
