@@ -26,7 +26,7 @@ use std::future::Future;
 pub enum Error {
     #[error("the journal stands at {actual}, not at {expected} as the writer believes: somebody else has appended")]
     Moved { expected: Head, actual: Head },
-    #[error("epoch {epoch} may not append: epoch {highest} has been at work")]
+    #[error("epoch {epoch} may not append: epoch {highest} has been at work or was given out")]
     Fenced { epoch: u64, highest: u64 },
     /// Nothing is known about whether it was stored; read the head before anything else.
     #[error("the journal's store failed in {step}")]
@@ -38,7 +38,8 @@ pub enum Error {
 /// * **Order**: entries are read back in the order of their `seq`, which rises from 1 without holes.
 /// * **Atomicity**: the drafts of one append are all stored, or none; of two appends that expect the same head one wins.
 /// * **Durability**: when `append` has returned, the entries survive the loss of power.
-/// * **Fencing**: an epoch below the highest stored one may not append.
+/// * **Fencing**: an epoch below the highest that has appended or that its [`crate::election::Lease`] has given out may
+///   not append.
 pub trait Store: Send + Sync {
     /// Chains the drafts to `expected` and stores them; the new head. No drafts: the present head, if it is `expected`.
     fn append(
@@ -56,4 +57,24 @@ pub trait Store: Send + Sync {
 
     /// The highest epoch that has appended, 0 in an empty journal.
     fn epoch(&self) -> impl Future<Output = Result<u64, Error>> + Send;
+}
+
+impl<S: Store> Store for std::sync::Arc<S> {
+    fn append(
+        &self,
+        expected: &Head,
+        epoch: u64,
+        drafts: Vec<Draft>,
+    ) -> impl Future<Output = Result<Head, Error>> + Send {
+        S::append(self, expected, epoch, drafts)
+    }
+    fn read(&self, from: u64, limit: usize) -> impl Future<Output = Result<Vec<Entry>, Error>> + Send {
+        S::read(self, from, limit)
+    }
+    fn head(&self) -> impl Future<Output = Result<Head, Error>> + Send {
+        S::head(self)
+    }
+    fn epoch(&self) -> impl Future<Output = Result<u64, Error>> + Send {
+        S::epoch(self)
+    }
 }

@@ -3,12 +3,17 @@
 //! `synchronous=FULL`: with anything less, acknowledged rows were lost in simulated power cuts. One connection writes
 //! and every append takes the write lock before it looks at the head, so of two writers one sees the other's entry.
 //! A reader opens the file read-only and may do so while the centre runs (write-ahead log).
+//!
+//! The lease lies in the same file, so that an append and a swap see each other. A process that the kernel stops in the
+//! middle of a transaction keeps SQLite's lock for as long as it is stopped: until then nobody else can take the lease.
 
 use super::{Draft, Entry, Error, Hash, Head, Store};
+use crate::election::{self, Lease, Leases, Replica};
 use hypocaust_protocols::model::{FleetId, Millis};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use std::path::Path;
+use std::time::Duration;
 
 /// The bodies are blobs, so that a damaged byte is read as it is and found by its hash, not by a decoder.
 const SCHEMA: &str = "
@@ -16,7 +21,15 @@ create table if not exists journal_fleet (id text not null) strict;
 create table if not exists journal (
     seq integer primary key, prev_hash blob not null, hash blob not null, epoch integer not null,
     time integer not null, kind blob not null, schema integer not null, body blob not null
+) strict;
+create table if not exists lease (
+    id integer primary key check (id = 1), epoch integer not null, holder text not null, address text not null,
+    renewals integer not null, given_up integer not null
 ) strict;";
+
+/// How long a write waits for another process's: less than a lease, so that whoever waits for the one does not lose the
+/// other without having tried.
+const BUSY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub struct Sqlite {
@@ -46,7 +59,8 @@ impl Sqlite {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY);
         let unreadable = |source| OpenError::Unreadable { path: path.display().to_string(), source };
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(unreadable)?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await.map_err(unreadable)?;
@@ -97,6 +111,19 @@ impl Sqlite {
             Some(row) => entry(&row).map(|e| (e.head(), e.epoch)),
         }
     }
+
+    async fn leased(&self, connection: &mut SqliteConnection) -> Result<Option<Lease>, sqlx::Error> {
+        let row = sqlx::query("select * from lease").fetch_optional(connection).await?;
+        row.map(|row| {
+            Ok(Lease {
+                epoch: row.try_get::<i64, _>("epoch")? as u64,
+                holder: Replica { id: row.try_get("holder")?, address: row.try_get("address")? },
+                renewals: row.try_get::<i64, _>("renewals")? as u64,
+                given_up: row.try_get::<i64, _>("given_up")? != 0,
+            })
+        })
+        .transpose()
+    }
 }
 
 fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
@@ -119,7 +146,9 @@ fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
 impl Store for Sqlite {
     async fn append(&self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
         let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed("begin"))?;
-        let (actual, highest) = self.last(&mut transaction).await.map_err(failed("reading the head"))?;
+        let (actual, appended) = self.last(&mut transaction).await.map_err(failed("reading the head"))?;
+        let lease = self.leased(&mut transaction).await.map_err(failed("reading the lease"))?;
+        let highest = lease.map_or(appended, |l| l.epoch.max(appended));
         if epoch < highest {
             return Err(Error::Fenced { epoch, highest });
         }
@@ -166,6 +195,37 @@ impl Store for Sqlite {
     }
 }
 
+fn unled(step: &'static str) -> impl Fn(sqlx::Error) -> election::Error {
+    move |source| election::Error::Unavailable { step, source: Box::new(source) }
+}
+
+impl Leases for Sqlite {
+    async fn lease(&self) -> Result<Option<Lease>, election::Error> {
+        let mut connection = self.pool.acquire().await.map_err(unled("reading"))?;
+        self.leased(&mut connection).await.map_err(unled("reading"))
+    }
+
+    async fn swap(&self, seen: Option<&Lease>, next: &Lease) -> Result<bool, election::Error> {
+        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(unled("begin"))?;
+        let now = self.leased(&mut transaction).await.map_err(unled("reading"))?;
+        let (_, appended) = self.last(&mut transaction).await.map_err(unled("reading the epoch"))?;
+        if !election::judge(now.as_ref(), seen, next, appended)? {
+            return Ok(false);
+        }
+        sqlx::query("insert or replace into lease values (1, ?1, ?2, ?3, ?4, ?5)")
+            .bind(next.epoch as i64)
+            .bind(&next.holder.id)
+            .bind(&next.holder.address)
+            .bind(next.renewals as i64)
+            .bind(i64::from(next.given_up))
+            .execute(&mut *transaction)
+            .await
+            .map_err(unled("writing"))?;
+        transaction.commit().await.map_err(unled("commit"))?;
+        Ok(true)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +259,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Sqlite::open(&folder.path().join("journal.db"), &fleet()).await.unwrap();
         assert_eq!(conformance::suite(&store, &fleet()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn leadership_may_rest_on_it_and_outlives_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let store = Sqlite::open(&path, &fleet()).await.unwrap();
+        assert_eq!(election::conformance::suite(&store, &fleet()).await, Ok(()));
+        let lease = store.lease().await.unwrap();
+        drop(store);
+        assert_eq!(Sqlite::open(&path, &fleet()).await.unwrap().lease().await.unwrap(), lease);
+        assert!(lease.is_some());
     }
 
     #[tokio::test]
