@@ -8,6 +8,7 @@ PORT ?= 8080
 PORTS ?= fixed
 FLEET ?= deploy/fleets/small
 SPEED ?= 1
+CENTRES ?= 2
 DATA ?= .demo
 KAFKA ?=
 
@@ -26,10 +27,10 @@ console: ## build the console's bundle, which the centre embeds
 build: console ## build every program
 	cargo build --workspace --bins
 
-demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 PORTS=auto FLEET=folder SPEED=1 DATA=.demo KAFKA=host:port
+demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 PORTS=auto FLEET=folder SPEED=1 DATA=.demo KAFKA=host:port CENTRES=2
 	@deploy/setup.sh build
 	@$(MAKE) --no-print-directory build
-	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --ports '$(PORTS)' --speed '$(SPEED)' $(if $(KAFKA),--kafka '$(KAFKA)') $(if $(filter-out 0,$(CLEAN)),--clean)
+	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --ports '$(PORTS)' --speed '$(SPEED)' --centres '$(CENTRES)' $(if $(KAFKA),--kafka '$(KAFKA)') $(if $(filter-out 0,$(CLEAN)),--clean)
 
 drills: ## run the drill of every runbook in the simulated world; lines in runbooks/log/
 	cargo build --workspace --bins

@@ -21,7 +21,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Runs the centre.
+    /// Runs one replica of the centre. Several share a folder of data; one of them leads.
     Run {
         #[arg(long, env = "HYPOCAUST_FLEET")]
         fleet: PathBuf,
@@ -37,6 +37,12 @@ enum Verb {
         /// Where console and API are served.
         #[arg(long, env = "HYPOCAUST_LISTEN", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
+        /// The id of this replica, unlike that of every other on the same data; host name and port unless said.
+        #[arg(long, env = "HYPOCAUST_REPLICA")]
+        replica: Option<String>,
+        /// Where others reach this replica, a URL; the address of `--listen` unless said.
+        #[arg(long, env = "HYPOCAUST_ADDRESS")]
+        address: Option<String>,
     },
     /// Reports every mistake in a fleet folder.
     Check {
@@ -90,8 +96,9 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
     let outcome = match verb {
-        Verb::Run { fleet, data, mqtt, kafka, listen } => {
-            shell::run::run(shell::run::Options { fleet, data, mqtt, kafka, listen }).await.map_err(untried)
+        Verb::Run { fleet, data, mqtt, kafka, listen, replica, address } => {
+            let options = shell::run::Options { fleet, data, mqtt, kafka, listen, replica, address };
+            shell::run::run(options).await.map_err(untried)
         }
         Verb::Check { schema: Some(schema), .. } => {
             say(format_args!("{:#}", files::schema(files::Document::named(&schema))))

@@ -1,10 +1,12 @@
 //! The centre's bus on the in-process cluster: an edge that keeps what is not acknowledged and sends it again, a cluster
 //! that is lost with everything in it, a centre that is started anew. Every sample is in the history once.
 
+use hypocaust_central::ambient::monotonic;
 use hypocaust_central::api::Gate;
-use hypocaust_central::bus::{Bus, Durable, Forward, topics};
+use hypocaust_central::bus::{Bus, Durable, Forward, Use, topics};
 use hypocaust_central::journal::{self, Draft, Head, Store};
 use hypocaust_central::shell::metrics::Metrics;
+use hypocaust_central::shell::term::{Held, Term};
 use hypocaust_central::telemetry::{self, Arrived, Error, Fate, History, Mark, Point, Sqlite};
 use hypocaust_central::users::Users;
 use hypocaust_protocols::kafka::in_process::Cluster;
@@ -17,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 const WITHIN: Duration = Duration::from_secs(30);
 const TAG: &str = "north.b1.heat";
@@ -47,6 +49,8 @@ struct Centre {
     forward: Forward,
     durable: mpsc::Receiver<Durable>,
     metrics: Metrics,
+    /// It leads as long as this is kept.
+    _term: watch::Sender<Option<Held>>,
     _bus: Bus,
 }
 
@@ -61,9 +65,12 @@ async fn centre<H: History + 'static>(
     let users = Users::open(&folder.join("users.db")).await.expect("a fresh folder");
     let gate = Gate::new(users, Arc::new(|| Millis(0)));
     let settings = Settings::new(bootstrap, "test", None).expect("host:port");
+    let (tell, term) = Term::new();
+    tell.send_replace(Some(Held { epoch: 1, until: monotonic() + Duration::from_secs(3600) }));
+    let used = Use { metrics: metrics.clone(), gate, term };
     let (bus, forward, durable) =
-        Bus::start(settings, fleet, history, journal.clone(), metrics.clone(), gate).expect("the settings are right");
-    Centre { forward, durable, metrics, _bus: bus }
+        Bus::start(settings, fleet, history, journal.clone(), used).expect("the settings are right");
+    Centre { forward, durable, metrics, _term: tell, _bus: bus }
 }
 
 /// An edge: keeps each entry until it is acknowledged.

@@ -10,6 +10,7 @@ mod system {
     pub mod console;
     pub mod contract;
     pub mod counts;
+    pub mod failover;
     pub mod judges;
     pub mod lifecycle;
     pub mod opcua;

@@ -223,7 +223,8 @@ fn unchanged(then: &TagView, now: &TagView) -> bool {
 mod tests {
     use super::*;
     use crate::domain::{Domain, Judges, State};
-    use crate::journal::{Head, Memory};
+    use crate::election::Replica;
+    use crate::journal::{Head, Memory, Verifier};
     use crate::shell::leader::leader;
     use crate::shell::metrics::Metrics;
     use hypocaust_protocols::wire::SigningKey;
@@ -276,9 +277,11 @@ mod tests {
         let (head, journal) = (Head::genesis(&fleet.id), Memory::new(&fleet.id));
         let key = SigningKey::from_bytes(&[3; 32]);
         let metrics = Metrics::new(&fleet);
-        let domain = Domain::new(fleet, key, Judges::ours(), 1, State::fold([]), head);
+        let tail = Verifier::new(&fleet.id, []);
+        let domain = Domain::following(fleet, key, Judges::ours(), "only".into(), State::fold([]), head);
         let (outgoing, _) = mpsc::channel(16);
-        let (leader, handle) = leader(domain, journal, outgoing, metrics);
+        let me = Replica { id: "only".into(), address: "http://only:8080".into() };
+        let (leader, handle, _) = leader(domain, tail, journal, me, outgoing, metrics);
         tokio::spawn(leader.run());
         Looks::begin(handle)
     }

@@ -118,7 +118,7 @@ rules! {
     DISPATCH: Get "/api/v1/dispatch/{seq}", At(Viewer), Own, [404];
     /// What was ordered last.
     ORDERS: Get "/api/v1/commands", At(Viewer), Own, [];
-    COMMAND: Post "/api/v1/commands", At(Operator), Named, [404, 409, 422];
+    COMMAND: Post "/api/v1/commands", At(Operator), Named, [404, 409, 421, 422];
     COMMAND_STATE: Get "/api/v1/commands/{id}", At(Viewer), Named, [404];
     JOURNAL: Get "/api/v1/journal", At(Viewer), All, [];
     JOURNAL_HEAD: Get "/api/v1/journal/head", At(Viewer), None, [];

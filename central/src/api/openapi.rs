@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(statuses("/api/v1/fleet", "get"), ["200", "400", "401", "403", "503"]);
         assert_eq!(
             statuses("/api/v1/commands", "post"),
-            ["202", "400", "401", "403", "404", "409", "413", "415", "422", "503"]
+            ["202", "400", "401", "403", "404", "409", "413", "415", "421", "422", "503"]
         );
         let session = of("/api/v1/session", "post");
         assert!(session["401"]["content"][PROBLEM]["schema"]["$ref"].as_str().unwrap().ends_with("/ProblemView"));

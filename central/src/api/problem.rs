@@ -21,6 +21,8 @@ pub struct Problem {
     pub detail: String,
     /// A header that belongs to the status.
     with: Option<Box<(HeaderName, HeaderValue)>>,
+    /// Where the leader is, when the request has to go there.
+    pub leader: Option<String>,
 }
 
 impl Problem {
@@ -104,10 +106,15 @@ impl Problem {
         Problem::new(status, "GL-E-API-INVALID", title, detail).into_response()
     }
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, title, detail: detail.into(), with: None }
+        Problem { status, code, title, detail: detail.into(), with: None, leader: None }
     }
     fn with(self, name: HeaderName, value: HeaderValue) -> Problem {
         Problem { with: Some(Box::new((name, value))), ..self }
+    }
+    /// Names the address of the replica that the request has to be sent to.
+    #[must_use]
+    pub fn led_by(self, address: &str) -> Problem {
+        Problem { leader: Some(address.to_owned()), ..self }
     }
 }
 
@@ -121,12 +128,15 @@ pub struct ProblemView {
     /// What is wrong here, and what to do instead.
     detail: String,
     code: &'static str,
+    /// With GL-E-NOT-LEADING: the address of the replica that leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leader: Option<String>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Problem { status, code, title, detail, with } = self;
-        let view = ProblemView { kind: "about:blank", title, status: status.as_u16(), detail, code };
+        let Problem { status, code, title, detail, with, leader } = self;
+        let view = ProblemView { kind: "about:blank", title, status: status.as_u16(), detail, code, leader };
         let mut response = (status, Json(view)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         response.headers_mut().extend(with.map(|header| *header));

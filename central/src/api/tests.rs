@@ -1,6 +1,7 @@
 use super::guard::COOKIE;
 use super::*;
 use crate::domain::{self, Domain, Input, Judges, Mode, Status};
+use crate::election::Replica;
 use crate::journal::Head;
 use crate::users::{FIGURES, New, Role, SESSION_MS, Scope, SignIn, Token, Users};
 use crate::{ambient, journal, telemetry};
@@ -47,11 +48,16 @@ pub async fn centre() -> Centre {
     let journal = journal::sqlite::Sqlite::open(&folder.path().join("journal.db"), &fleet.id).await.unwrap();
     let key = SigningKey::from_bytes(&[3; 32]);
     let head = Head::genesis(&fleet.id);
-    let domain = Domain::new(Arc::clone(&fleet), key, Judges::ours(), 1, domain::State::fold([]), head);
+    let me = Replica { id: "only".into(), address: "http://only:8080".into() };
+    let state = domain::State::fold([]);
+    let domain = Domain::following(Arc::clone(&fleet), key, Judges::ours(), me.id.clone(), state, head);
     let metrics = Metrics::new(&fleet);
     let (outgoing, _nobody) = tokio::sync::mpsc::channel(16);
-    let (leader, handle) = crate::shell::leader::leader(domain, journal.clone(), outgoing, metrics.clone());
+    let tail = journal::Verifier::new(&fleet.id, []);
+    let (leader, handle, _) =
+        crate::shell::leader::leader(domain, tail, journal.clone(), me, outgoing, metrics.clone());
     tokio::spawn(leader.run());
+    handle.reach(true).await.unwrap();
     while !handle.ask(|domain, _| domain.leads()).await.unwrap() {
         tokio::task::yield_now().await;
     }

@@ -2,6 +2,7 @@
 
 use crate::api::Gate;
 use crate::shell::metrics::Metrics;
+use crate::shell::term::Term;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -80,10 +81,16 @@ impl Health {
         Verdict { ok: troubles.is_empty() && state.lag.is_some(), detail, lag: state.lag }
     }
 
+    /// This replica does not lead, so that nobody uses the bus here.
+    fn rest(&self) -> Verdict {
+        *self.state() = State::default();
+        Verdict { ok: true, detail: "used by the replica that leads".into(), lag: None }
+    }
+
     /// Tells the gate and the metrics every second.
-    pub(super) async fn watch(self, gate: Gate, metrics: Metrics) {
+    pub(super) async fn watch(self, gate: Gate, metrics: Metrics, term: Term) {
         loop {
-            let verdict = self.verdict();
+            let verdict = if term.epoch().is_some() { self.verdict() } else { self.rest() };
             metrics.bus(verdict.ok, verdict.lag);
             gate.report("bus", verdict.ok, verdict.detail);
             tokio::time::sleep(Duration::from_secs(1)).await;

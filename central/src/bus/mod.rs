@@ -19,9 +19,9 @@
 //! * **What was decided is published, in order, at least once.** `heat.dispatch` and `heat.audit` are derived from the
 //!   journal and a mark that is moved after Kafka has them; a crash in between repeats some, which readers drop by `seq`.
 //!
-//! These tasks run where the MQTT host runs, which is the leader. Any number of centres may run them on one history and
-//! each row would still be stored once (see [`crate::telemetry::History`]); one is enough for one file, and whoever
-//! reads is then the one that hears the edges and can acknowledge.
+//! These tasks run in every replica and work in the one that leads: whoever reads is then the one that hears the edges and
+//! can acknowledge. Should two read at once, around the end of a leadership, each row is still stored once (see
+//! [`crate::telemetry::History`]).
 
 mod flight;
 mod forward;
@@ -36,6 +36,7 @@ pub use health::Health;
 use crate::api::Gate;
 use crate::journal::Store;
 use crate::shell::metrics::Metrics;
+use crate::shell::term::Term;
 use crate::telemetry::History;
 use hypocaust_protocols::kafka::{self, Producer, Settings, Topic};
 use hypocaust_protocols::model::{Fleet, PlantId};
@@ -57,6 +58,14 @@ pub fn topics() -> Vec<Topic> {
     vec![Topic::new(topic::TELEMETRY, PARTITIONS), Topic::new(topic::DISPATCH, 1), Topic::new(topic::AUDIT, 1)]
 }
 
+/// Who uses the bus, and whom it tells.
+pub struct Use {
+    pub metrics: Metrics,
+    pub gate: Gate,
+    /// The right of this replica to act.
+    pub term: Term,
+}
+
 /// The tasks of the bus; they end with it.
 pub struct Bus {
     producer: Producer,
@@ -71,8 +80,7 @@ impl Bus {
         fleet: Arc<Fleet>,
         history: H,
         journal: J,
-        metrics: Metrics,
-        gate: Gate,
+        Use { metrics, gate, term }: Use,
     ) -> Result<(Bus, Forward, mpsc::Receiver<Durable>), kafka::Error> {
         let producer = Producer::new(&settings)?;
         let health = Health::default();
@@ -88,6 +96,7 @@ impl Bus {
             acknowledge,
             metrics: metrics.clone(),
             health: health.clone(),
+            term: term.clone(),
         };
         tasks.spawn(reader.run());
         let publisher = publish::Publisher {
@@ -98,9 +107,10 @@ impl Bus {
             history,
             metrics: metrics.clone(),
             health: health.clone(),
+            term: term.clone(),
         };
         tasks.spawn(publisher.run());
-        tasks.spawn(health.watch(gate, metrics));
+        tasks.spawn(health.watch(gate, metrics, term));
         Ok((Bus { producer, tasks }, forward, durable))
     }
 

@@ -8,6 +8,7 @@ use crate::api::EntryView;
 use crate::domain::{Event, view};
 use crate::journal::{Entry, Store};
 use crate::shell::metrics::{Metrics, Outcome};
+use crate::shell::term::Term;
 use crate::telemetry::{History, Mark};
 use hypocaust_protocols::kafka::{self, Producer, Settings};
 use hypocaust_protocols::model::FleetId;
@@ -33,6 +34,7 @@ pub struct Publisher<H, J> {
     pub history: Arc<H>,
     pub metrics: Metrics,
     pub health: Health,
+    pub term: Term,
 }
 
 /// Why a session ended.
@@ -79,7 +81,11 @@ fn messages(fleet: &FleetId, entry: &Entry) -> Vec<(&'static str, String)> {
 impl<H: History, J: Store> Publisher<H, J> {
     pub async fn run(self) {
         loop {
-            let Err(ended) = self.session().await;
+            self.term.begins().await;
+            let Err(ended) = tokio::select! {
+                ended = self.session() => ended,
+                () = self.term.ends() => continue,
+            };
             self.health.report(Part::Publishing, Err(ended.to_string()));
             tokio::time::sleep(PAUSE).await;
         }

@@ -7,6 +7,7 @@ use super::gather::{Batch, lag, starts};
 use super::health::{Health, Part};
 use super::{Durable, topics};
 use crate::shell::metrics::{Metrics, Outcome};
+use crate::shell::term::Term;
 use crate::telemetry::{Arrived, Fate, History};
 use hypocaust_protocols::kafka::{self, Consumer, Settings};
 use hypocaust_protocols::model::{Fleet, PlantId};
@@ -31,6 +32,7 @@ pub struct Reader<H> {
     pub acknowledge: mpsc::Sender<Durable>,
     pub metrics: Metrics,
     pub health: Health,
+    pub term: Term,
 }
 
 /// By partition: the next offset to be stored.
@@ -54,7 +56,11 @@ enum Ended {
 impl<H: History> Reader<H> {
     pub async fn run(self) {
         loop {
-            let Err(ended) = self.session().await;
+            self.term.begins().await;
+            let Err(ended) = tokio::select! {
+                ended = self.session() => ended,
+                () = self.term.ends() => continue,
+            };
             match ended {
                 Ended::Unheard => return,
                 Ended::Changed => tracing::info!("{ended}"),

@@ -74,6 +74,9 @@ pub enum Event {
     /// A leader began.
     Started {
         epoch: u64,
+        /// Its replica; entries of a version with one replica name none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replica: Option<String>,
     },
     /// An edge knows a later head than this journal has: entries were lost with a restored database.
     Forked {

@@ -1,6 +1,7 @@
 //! What goes into the domain and what comes out.
 
 use super::image::Mode;
+use crate::election::Replica;
 use crate::journal::{Draft, Head};
 use hypocaust_optimizer::{Case, Solution};
 use hypocaust_protocols::model::{DeviceId, PlantId, SetpointId, Tick, TripId};
@@ -136,6 +137,8 @@ pub enum Rejection {
     NoAlarm(String),
     #[error("this centre does not lead: {0}")]
     NotLeading(String),
+    #[error("replica '{}' of the centre leads; send it to {}", .0.id, .0.address)]
+    Elsewhere(Replica),
 }
 
 impl Rejection {
@@ -149,7 +152,7 @@ impl Rejection {
             Rejection::NotLinked(_) => "GL-E-NOT-LINKED",
             Rejection::KeyReused => "GL-E-KEY-REUSED",
             Rejection::NoAlarm(_) => "GL-E-NO-ALARM",
-            Rejection::NotLeading(_) => "GL-E-NOT-LEADING",
+            Rejection::NotLeading(_) | Rejection::Elsewhere(_) => "GL-E-NOT-LEADING",
         }
     }
 }

@@ -9,7 +9,9 @@
 //! What must happen again after a crash (an order without an answer, a table that an edge may not have) is not
 //! remembered as a to-do: it is derived from the state by [`Domain::handle`] whenever time passes.
 //!
-//! An append that fails ends this leader: it stops to beat and to send, and the edges hold and then act on their own.
+//! An append that fails ends this leadership: it stops to beat and to send, and the edges hold and then act on their own
+//! unless another replica leads before. A replica that *follows* decides nothing: it hears the plants into its image and
+//! reads the journal into its state ([`Domain::follow`]), so that it can show both, and lead at once ([`Domain::lead`]).
 
 pub mod case;
 pub mod commands;
@@ -37,6 +39,7 @@ pub use schedule::{Origin, Schedule};
 pub use state::State;
 pub use tally::Tally;
 
+use crate::election::Replica;
 use crate::journal::{Entry, Head};
 use case::{Asked, Built};
 use hypocaust_protocols::model::{Fleet, Millis, PlantId, RunbookId};
@@ -78,7 +81,8 @@ enum Waiting {
     Forked(PlantId, Head),
 }
 
-/// The centre. One lives as long as one leader.
+/// The centre's mind in one replica. What belongs to one leadership lives as long as that: [`Domain::lead`] and
+/// [`Domain::stand_back`] keep state, image and journal's head, and nothing else.
 #[derive(Debug)]
 pub struct Domain {
     fleet: Arc<Fleet>,
@@ -88,8 +92,13 @@ pub struct Domain {
     state: State,
     image: Image,
     head: Head,
+    /// Decides nothing.
+    follows: bool,
     started: bool,
     stopped: Option<String>,
+    /// This replica's id, for the journal.
+    me: Option<String>,
+    leader: Option<Replica>,
     in_flight: Option<InFlight>,
     waiting: VecDeque<Waiting>,
     cycle: Option<Cycle>,
@@ -121,8 +130,11 @@ impl Domain {
             state,
             image: Image::default(),
             head,
+            follows: false,
             started: false,
             stopped: None,
+            me: None,
+            leader: None,
             in_flight: None,
             waiting: VecDeque::new(),
             cycle: None,
@@ -139,6 +151,74 @@ impl Domain {
             forks_seen: BTreeMap::new(),
             tally: Tally::default(),
         }
+    }
+
+    /// A replica that follows. `me` is its id.
+    pub fn following(
+        fleet: Arc<Fleet>,
+        key: SigningKey,
+        judges: Judges,
+        me: String,
+        state: State,
+        head: Head,
+    ) -> Domain {
+        let epoch = state.epoch;
+        Domain { follows: true, me: Some(me), ..Domain::new(fleet, key, judges, epoch, state, head) }
+    }
+
+    /// Leads from now on, with what it has heard and read. `epoch` is above every epoch in the journal and at the edges,
+    /// and the journal has been read to its end.
+    pub fn lead(&mut self, epoch: u64) {
+        self.anew(epoch, false);
+    }
+
+    /// Follows from now on. What was on its way into the journal is read from there, if it got there.
+    pub fn stand_back(&mut self) {
+        self.anew(self.state.epoch, true);
+    }
+
+    fn anew(&mut self, epoch: u64, follows: bool) {
+        let (state, image) = (std::mem::take(&mut self.state), std::mem::take(&mut self.image));
+        let (fleet, key) = (Arc::clone(&self.fleet), self.key.clone());
+        *self = Domain {
+            image,
+            follows,
+            tally: std::mem::take(&mut self.tally),
+            me: self.me.take(),
+            leader: self.leader.take(),
+            ..Domain::new(fleet, key, self.judges, epoch, state, self.head)
+        };
+    }
+
+    /// What another part of this replica has heard of the plants so far.
+    pub fn inherit(&mut self, image: Image) {
+        self.image = image;
+    }
+
+    /// The next entry of a journal that another replica writes; its place in the chain is the caller's to verify.
+    pub fn follow(&mut self, entry: &Entry) -> Result<(), event::Error> {
+        let recorded = Event::read(entry)?;
+        self.state.apply(&recorded);
+        self.tally.count(&self.state, &recorded);
+        self.head = entry.head();
+        if self.follows {
+            self.epoch = self.state.epoch;
+        }
+        Ok(())
+    }
+
+    /// Who leads, as far as this replica can tell.
+    pub fn leader(&self) -> Option<&Replica> {
+        self.leader.as_ref()
+    }
+    /// The election says who leads.
+    pub fn led_by(&mut self, leader: Option<Replica>) {
+        self.leader = leader;
+    }
+    /// The highest epoch that the journal or an edge knows.
+    pub fn highest_epoch(&self) -> u64 {
+        let edges = self.image.edges.values().filter_map(|e| Some(e.anchor?.0));
+        edges.fold(self.state.epoch, u64::max)
     }
 
     pub fn fleet(&self) -> &Fleet {
@@ -161,18 +241,23 @@ impl Domain {
     }
     /// Does it lead: has its beginning been journaled, and no append failed?
     pub fn leads(&self) -> bool {
-        self.stopped.is_none() && self.started && self.state.epoch == self.epoch
+        self.decides() && self.started && self.state.epoch == self.epoch
+    }
+
+    /// Has it a leadership that did not end? Its beginning may still be on its way into the journal.
+    fn decides(&self) -> bool {
+        !self.follows && self.stopped.is_none()
     }
 
     /// Takes one input. Order of the effects is the order in which they are to be carried out.
     pub fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
         let mut out = Vec::new();
         self.absorb(now, input, &mut out);
-        if let Some(reason) = &self.stopped {
+        if !self.decides() {
+            let rejection = self.not_leading();
             for waiting in self.waiting.drain(..) {
                 if let Waiting::Operator(request, _) | Waiting::Acknowledge(request, ..) = waiting {
-                    let result = Err(Rejection::NotLeading(reason.clone()));
-                    out.push(Effect::Reply { request, result });
+                    out.push(Effect::Reply { request, result: Err(rejection.clone()) });
                 }
             }
             return out;
@@ -184,6 +269,14 @@ impl Domain {
             self.perform(now, &mut out);
         }
         out
+    }
+
+    fn not_leading(&self) -> Rejection {
+        match (&self.stopped, &self.leader) {
+            (Some(reason), _) => Rejection::NotLeading(reason.clone()),
+            (None, Some(leader)) => Rejection::Elsewhere(leader.clone()),
+            (None, None) => Rejection::NotLeading("nobody leads at this moment; try again in some seconds".into()),
+        }
     }
 
     /// Takes the input into the image, or lays it by for a decision.
@@ -228,7 +321,10 @@ impl Domain {
         self.image.status(plant, status, now);
         self.urgent |= self.image.trips() != trips_before;
         let Some((epoch, head)) = status.anchor else { return };
-        if epoch > self.epoch && self.stopped.is_none() {
+        if !self.decides() {
+            return;
+        }
+        if epoch > self.epoch {
             let reason = format!("the edge of {plant} knows epoch {epoch}; this leader has {}", self.epoch);
             return self.stop(reason, out);
         }
@@ -265,7 +361,7 @@ impl Domain {
         let mut events = Vec::new();
         let mut replies = Vec::new();
         if !self.started {
-            events.push(Event::Started { epoch: self.epoch });
+            events.push(Event::Started { epoch: self.epoch, replica: self.me.clone() });
             self.started = true;
         } else {
             let fleet = Arc::clone(&self.fleet);

@@ -22,7 +22,12 @@ pub type ByClass = BTreeMap<&'static str, f64>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FleetView {
-    pub leader: bool,
+    /// The id of the replica that leads; null while none does.
+    pub leader: Option<String>,
+    /// Where it is reached: writes go there.
+    pub leader_address: Option<String>,
+    /// Is it the one that answers? Another shows what it hears from the plants and reads in the journal.
+    pub leads: bool,
     pub epoch: u64,
     pub plants: Vec<FleetPlant>,
 }
@@ -347,7 +352,13 @@ impl Domain {
 
     pub fn fleet_view(&self, now: Millis) -> FleetView {
         let plants = self.fleet.plants.iter().map(|p| self.fleet_plant(p, now)).collect();
-        FleetView { leader: self.leads(), epoch: self.epoch, plants }
+        FleetView {
+            leader: self.leader.as_ref().map(|l| l.id.clone()),
+            leader_address: self.leader.as_ref().map(|l| l.address.clone()),
+            leads: self.leads(),
+            epoch: self.epoch,
+            plants,
+        }
     }
 
     fn fleet_plant(&self, plant: &Plant, now: Millis) -> FleetPlant {

@@ -1,17 +1,25 @@
-//! The MQTT side of the centre: the one primary host of Sparkplug, as a task.
+//! The MQTT side of a replica, as a task.
 //!
-//! Promises: what an edge says reaches the domain in the order in which it came; an entry goes to the bus without
-//! anything waiting for that, and is acknowledged to its edge ([`metric::DURABLE`]) only after the history has it; a
-//! command is published in the session of its moment or not at all (the domain asks again).
+//! Every replica listens to the plants all the time, by a connection that nobody is told of; the one that leads is also
+//! the primary host of Sparkplug, by a connection of its own ([`Speaker`]). So a replica that begins to lead has the
+//! image already, and no edge has to be born again for it. All that a replica which follows ever publishes is the request
+//! for a birth that it has missed.
+//!
+//! Promises: what an edge says reaches the domain in the order in which it came; an entry goes to the bus, by the replica
+//! that leads alone and without anything waiting for that, and is acknowledged to its edge ([`metric::DURABLE`]) only after
+//! the history has it; a command is published in the session of its moment, by a replica that leads at this moment, or not
+//! at all (the domain asks again).
 
 use super::leader::{Gone, Handle, Outgoing};
 use super::metrics::Metrics;
+use super::speaker::{STAYS, Speaker};
+use super::term::Term;
 use super::translate::Translator;
 use crate::ambient::now;
 use crate::bus::{Durable, Forward};
 use hypocaust_protocols::model::{Fleet, PlantId};
 use hypocaust_protocols::mqtt::{self, Opening, Session, Settings};
-use hypocaust_protocols::sparkplug::{Host, Metric, Publish, Value};
+use hypocaust_protocols::sparkplug::{Host, Metric, Publish, Value, host};
 use hypocaust_protocols::wire::{PRIMARY_HOST, metric};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,37 +40,49 @@ pub enum Error {
     Gone(#[from] Gone),
 }
 
-/// Runs the host until the leader is gone. `forward`: the way of entries to the history; `durable`: what came of it.
-pub async fn run(
-    fleet: &Fleet,
-    settings: Settings,
-    leader: Handle,
-    mut commands: mpsc::Receiver<Outgoing>,
-    forward: Forward,
-    mut durable: mpsc::Receiver<Durable>,
-    metrics: Metrics,
-) -> Result<(), Error> {
+/// The two connections' settings.
+pub struct Connections {
+    pub listener: Settings,
+    pub speaker: Settings,
+}
+
+/// Asks the task to give its place up; the answer comes when it has.
+pub type Leave = tokio::sync::oneshot::Sender<()>;
+
+/// What ties the task to the others.
+pub struct Ends {
+    pub leader: Handle,
+    pub term: Term,
+    pub commands: mpsc::Receiver<Outgoing>,
+    /// The way of entries to the history.
+    pub forward: Forward,
+    /// What came of it.
+    pub durable: mpsc::Receiver<Durable>,
+    pub leaves: mpsc::Receiver<Leave>,
+}
+
+/// Runs the host until the domain is gone or it was asked to leave.
+pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: Metrics) -> Result<(), Error> {
+    let Ends { leader, mut term, mut commands, mut leaves, forward, mut durable } = ends;
     let mut host = Host::new(fleet.id.as_str(), PRIMARY_HOST).map_err(|e| Error::Group(e.to_string()))?;
     for plant in &fleet.plants {
         host.expect(plant.id.as_str()).map_err(|e| Error::Group(e.to_string()))?;
     }
     let host = Arc::new(Mutex::new(host));
-    let for_wills = Arc::clone(&host);
-    let opening = move || {
-        let host = held(&for_wills);
-        let token = host.session_time(now().0);
-        Ok(Opening { will: Some(host.will(token).into()), token })
-    };
-    let mut events = mqtt::start(settings, opening).map_err(Error::Settings)?;
+    let silent = || Ok(Opening { will: None, token: 0 });
+    let mut events = mqtt::start(connections.listener, silent).map_err(Error::Settings)?;
     let mut translator = Translator::default();
-    let mut session: Option<Session> = None;
+    let mut listener: Option<Session> = None;
+    let mut speaker: Option<Speaker> = None;
+    let mut leaving: Option<Leave> = None;
     let mut unreached = false;
     let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
-        let publishes: Vec<Publish> = tokio::select! {
+        let mut overtaken = false;
+        let requests: Vec<Publish> = tokio::select! {
             event = events.recv() => match event {
                 None => return Err(Error::Settings("the connection's task ended".into())),
-                Some(mqtt::Event::Connected { session: fresh, token }) => {
+                Some(mqtt::Event::Connected { session: fresh, .. }) => {
                     let filters = held(&host).subscriptions();
                     for (filter, qos) in filters {
                         // A failed subscription is a session that is over, which the next event says.
@@ -70,30 +90,39 @@ pub async fn run(
                     }
                     tracing::info!("connected to the broker");
                     unreached = false;
-                    session = Some(fresh);
-                    vec![held(&host).connected(token, now().0)]
+                    listener = Some(fresh);
+                    held(&host).listening(now().0);
+                    leader.reach(true).await?;
+                    Vec::new()
                 }
                 Some(mqtt::Event::Disconnected { reason }) => {
-                    if session.take().is_some() {
+                    if listener.take().is_some() {
                         tracing::warn!(%reason, "the broker is lost");
+                        leader.reach(false).await?;
                     } else if !std::mem::replace(&mut unreached, true) {
                         // Once: it is tried again and again.
                         tracing::warn!(%reason, "the broker cannot be reached; trying on");
                     }
-                    held(&host).disconnected();
+                    held(&host).deaf();
                     Vec::new()
                 }
                 Some(mqtt::Event::Message { topic, payload, .. }) => {
-                    let (heard, publishes) = held(&host).on_message(&topic, &payload, now().0);
+                    let (heard, requests) = held(&host).on_message(&topic, &payload, now().0);
                     for event in &heard {
+                        if let host::Event::Overtaken { timestamp } = event {
+                            tracing::info!(timestamp, "another replica is the primary host");
+                            overtaken = true;
+                            continue;
+                        }
                         let heard = translator.hear(event);
                         for words in heard.unread {
                             tracing::warn!(%words, "a message could not be read");
                         }
-                        if let Some((plant, samples)) = heard.lost {
+                        let leads = term.epoch().is_some();
+                        if let Some((plant, samples)) = heard.lost.filter(|_| leads) {
                             metrics.unreadable(&plant, samples);
                         }
-                        if let Some((plant, entry)) = heard.entry {
+                        if let Some((plant, entry)) = heard.entry.filter(|_| leads) {
                             metrics.ingested(&plant, entry.samples.len());
                             forward.take(plant, entry, heard.historical);
                         }
@@ -101,24 +130,69 @@ pub async fn run(
                             leader.give(input).await?;
                         }
                     }
-                    publishes
+                    requests
                 }
             },
+            Some(event) = async { speaker.as_mut()?.event().await }, if speaker.is_some() => {
+                if let Some(speaker) = &mut speaker {
+                    speaker.take(event).await;
+                }
+                Vec::new()
+            }
+            told = term.changed() => if told { Vec::new() } else { return Err(Error::Gone(Gone)) },
             Some(Outgoing { plant, metric, signed }) = commands.recv() => {
                 let text = serde_json::to_string(&signed).expect("a signed text has a JSON form");
-                vec![command(&host, &plant, metric, text)]
+                let publish = command(&host, &plant, metric, text);
+                speak(&term, speaker.as_ref(), publish).await;
+                Vec::new()
             }
             Some((plant, ranges)) = durable.recv() => {
                 let text = serde_json::to_string(&ranges).expect("ranges have a JSON form");
-                vec![command(&host, &plant, metric::DURABLE, text)]
+                let publish = command(&host, &plant, metric::DURABLE, text);
+                speak(&term, speaker.as_ref(), publish).await;
+                Vec::new()
+            }
+            Some(leave) = leaves.recv() => {
+                leaving = Some(leave);
+                Vec::new()
             }
             _ = second.tick() => held(&host).tick(now().0),
         };
-        if let Some(session) = &session {
-            for publish in publishes {
-                let _ = session.send(publish).await;
+        if let Some(listener) = &listener {
+            for request in requests {
+                let _ = listener.send(request).await;
             }
         }
+        let leads = term.epoch().is_some();
+        if let (Some(speaking), false) = (&mut speaker, leads) {
+            speaking.hush();
+        }
+        // One that leads although it was overtaken, or after it had fallen silent, connects anew with a later time.
+        let patience = if leaving.is_some() { SOON } else { STAYS };
+        let over = |s: &Speaker| overtaken || s.overstays(patience) || leads && s.is_hushed();
+        if let Some(speaking) = speaker.take_if(|s| over(s)) {
+            speaking.end(overtaken || leads).await;
+        }
+        if speaker.is_none() && leads && leaving.is_none() {
+            let begun = Speaker::begin(Arc::clone(&host), connections.speaker.clone());
+            speaker = Some(begun.map_err(Error::Settings)?);
+        }
+        if speaker.is_none()
+            && let Some(left) = leaving.take()
+        {
+            let _ = left.send(());
+            return Ok(());
+        }
+    }
+}
+
+/// How long a replica that ends waits for its successor: another looks at the lease twice a second.
+const SOON: Duration = Duration::from_millis(1500);
+
+/// Publishes to a plant, if this replica leads at this moment.
+async fn speak(term: &Term, speaker: Option<&Speaker>, publish: Publish) {
+    if let (Some(speaker), Some(_)) = (speaker, term.epoch()) {
+        speaker.send(publish).await;
     }
 }
 

@@ -1,29 +1,39 @@
-//! The one task that owns the domain. It carries out effects in their order and brings back what became of them.
+//! The one task that owns the domain, whether this replica leads or follows. It carries out effects in their order and
+//! brings back what became of them.
 //!
 //! ```text
 //!  MQTT, API, clock -> mpsc -> [ Domain::handle ] -> append  -> Appended, before anything else is handled
 //!                                                 -> solve   -> a thread of its own, Solved or Late by the wall clock
 //!                                                 -> send    -> the session's task
 //!                                                 -> reply   -> whoever asked
+//!             clock -> [ Election::handle ] -> the lease; begins a leadership and ends it
+//!             clock -> the journal's next entries, while another replica leads
 //! ```
-//! An append is awaited in place: nothing else is decided meanwhile, so that no effect can overtake its event. A journal
-//! that does not take it ends this leader ([`Ended`]): whoever cannot record may not command.
+//! An append is awaited in place: nothing else is decided meanwhile, so that no effect can overtake its event. The election
+//! is run by the same task, so that a leader whose domain is stuck does not keep its lease. Before each effect it is asked
+//! whether this replica still leads: after a pause of the process the answer is no, and what was decided before it is left
+//! undone. A journal that does not take an entry ends the leadership: whoever cannot record may not command.
 
 use super::metrics::{Metrics, Stopwatch};
-use crate::ambient::now;
+use super::term::{Held, Term};
+use crate::ambient::{monotonic, now};
 use crate::domain::{Answer, Domain, Effect, Input, Purpose, Rejection, Request};
-use crate::journal::Store;
+use crate::election::{self, Election, Leases, Replica, Timing};
+use crate::journal::{Store, Verifier};
 use hypocaust_optimizer::{Case, Options, Solution};
 use hypocaust_protocols::model::{Millis, PlantId};
 use hypocaust_protocols::wire::Signed;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Questions and inputs that may wait for the domain; a caller beyond that waits.
 const QUEUE: usize = 4096;
 /// How often the domain is told that time has passed.
 const CLOCK: Duration = Duration::from_millis(200);
+
+/// Entries of the journal that are read at a time.
+const PAGE: usize = 500;
 
 /// The kind of the entry that ends a dispatch cycle.
 const SCHEDULED: &str = "scheduled";
@@ -43,14 +53,17 @@ enum Message {
     Input(Input),
     Operator(Request, Answered),
     Ask(Question),
+    Reach(bool),
+    Leave(oneshot::Sender<()>),
 }
 
-/// Why a leader ended.
+/// Why the task ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
-    #[error("this centre no longer leads: {0}")]
-    SteppedDown(String),
-    #[error("nobody holds this leader any more")]
+    /// The journal is not the one that this replica has read so far, or says what it cannot read.
+    #[error("this centre cannot go on with its journal: {0}")]
+    Journal(String),
+    #[error("nobody holds this domain any more")]
     Unheld,
 }
 
@@ -60,9 +73,9 @@ pub struct Handle {
     messages: mpsc::Sender<Message>,
 }
 
-/// The leader has ended.
+/// The domain's task has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the leader of this centre has ended")]
+#[error("the domain of this centre has ended")]
 pub struct Gone;
 
 impl Handle {
@@ -85,6 +98,18 @@ impl Handle {
         told.await.map_err(|_| Gone)
     }
 
+    /// Whether this replica reaches the broker: one that does not neither stands for election nor keeps its lease for long.
+    pub async fn reach(&self, reaches: bool) -> Result<(), Gone> {
+        self.messages.send(Message::Reach(reaches)).await.map_err(|_| Gone)
+    }
+
+    /// Ends a leadership and gives its lease up, so that another replica leads at once; this one does not stand again.
+    pub async fn leave(&self) -> Result<(), Gone> {
+        let (tell, told) = oneshot::channel();
+        self.messages.send(Message::Leave(tell)).await.map_err(|_| Gone)?;
+        told.await.map_err(|_| Gone)
+    }
+
     /// A person's command: its id when the decision is in the journal, or why it is refused.
     pub async fn operate(&self, request: Request) -> Result<Result<String, Rejection>, Gone> {
         let (tell, told) = oneshot::channel();
@@ -97,6 +122,13 @@ impl Handle {
 pub struct Leader<S> {
     domain: Domain,
     journal: S,
+    /// Has taken what the domain has followed or written.
+    tail: Verifier,
+    election: Election,
+    began: Instant,
+    term: watch::Sender<Option<Held>>,
+    /// How long the lease's store may take; beyond that it does not answer.
+    patience: Duration,
     outgoing: mpsc::Sender<Outgoing>,
     own: mpsc::WeakSender<Message>,
     inbox: mpsc::Receiver<Message>,
@@ -104,76 +136,198 @@ pub struct Leader<S> {
     next_request: u64,
     solve_limit: Duration,
     stopwatch: Stopwatch,
+    metrics: Metrics,
 }
 
-/// A leader and the way to it. `outgoing` takes what is to be published; while it is full the leader waits, and while
-/// nobody listens it goes on without: an edge that hears nothing holds.
-pub fn leader<S: Store>(
+/// A replica's domain, the way to it, and its right to act. `domain` follows; `tail` has taken what it is the fold of.
+/// `outgoing` takes what is to be published; while it is full the domain waits, and while nobody listens it goes on
+/// without: an edge that hears nothing holds.
+pub fn leader<S: Store + Leases>(
     domain: Domain,
+    tail: Verifier,
     journal: S,
+    me: Replica,
     outgoing: mpsc::Sender<Outgoing>,
     metrics: Metrics,
-) -> (Leader<S>, Handle) {
+) -> (Leader<S>, Handle, Term) {
     let (messages, inbox) = mpsc::channel(QUEUE);
-    let solve_limit = Duration::from_secs_f64(domain.fleet().limits.solve_limit_s);
+    let limits = &domain.fleet().limits;
+    let solve_limit = Duration::from_secs_f64(limits.solve_limit_s);
+    let timing = Timing::of(limits);
     let own = messages.downgrade();
+    let (tell, term) = Term::new();
     let leader = Leader {
         domain,
         journal,
+        tail,
+        election: Election::new(me, timing, 0),
+        began: monotonic(),
+        term: tell,
+        patience: Duration::from_millis(timing.lease_ms / 2),
         outgoing,
         own,
         inbox,
         asked: BTreeMap::new(),
         next_request: 1,
         solve_limit,
-        stopwatch: Stopwatch::new(metrics),
+        stopwatch: Stopwatch::new(metrics.clone()),
+        metrics,
     };
-    (leader, Handle { messages })
+    (leader, Handle { messages }, term)
 }
 
-impl<S: Store> Leader<S> {
-    /// Leads until the journal refuses or every [`Handle`] is gone.
+impl<S: Store + Leases> Leader<S> {
+    /// Leads and follows until the journal cannot be gone on with or every [`Handle`] is gone.
     pub async fn run(mut self) -> Ended {
         let mut clock = tokio::time::interval(CLOCK);
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let input = tokio::select! {
-                _ = clock.tick() => Input::Clock,
+            let done = tokio::select! {
+                _ = clock.tick() => self.tick().await,
                 message = self.inbox.recv() => match message {
                     None => return Ended::Unheld,
-                    Some(Message::Input(input)) => input,
+                    Some(Message::Input(input)) => self.handle(input).await,
                     Some(Message::Ask(question)) => {
                         question(&self.domain, now());
-                        continue;
+                        Ok(())
                     }
                     Some(Message::Operator(what, tell)) => {
                         let request = self.next_request;
                         self.next_request += 1;
                         self.asked.insert(request, tell);
-                        Input::Operator { request, what }
+                        self.handle(Input::Operator { request, what }).await
+                    }
+                    Some(Message::Reach(reaches)) => self.stand(election::Input::Reach(reaches)).await,
+                    Some(Message::Leave(tell)) => {
+                        let done = self.stand(election::Input::Leave).await;
+                        let _ = tell.send(());
+                        done
                     }
                 },
             };
-            if let Some(reason) = self.handle(input).await {
-                return Ended::SteppedDown(reason);
+            if let Err(why) = done {
+                return Ended::Journal(why);
             }
         }
     }
 
-    /// One input and all that follows from it; the reason when the domain steps down.
-    async fn handle(&mut self, input: Input) -> Option<String> {
+    /// The election's clock, in milliseconds since this task was made.
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(monotonic().duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Does this replica lead at this moment, in the epoch of its domain?
+    fn may_act(&self) -> bool {
+        self.election.leads(self.monotonic_ms()) == Some(self.domain.epoch())
+    }
+
+    async fn tick(&mut self) -> Result<(), String> {
+        self.stand(election::Input::Heard { epoch: self.domain.highest_epoch() }).await?;
+        self.stand(election::Input::Tick).await?;
+        if self.election.until().is_none() {
+            // One that cannot read now reads later; the audit says that it cannot.
+            let _ = self.catch_up().await?;
+        }
+        self.handle(Input::Clock).await
+    }
+
+    /// One input of the election, and all that follows from it.
+    async fn stand(&mut self, input: election::Input) -> Result<(), String> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for effect in self.election.handle(self.monotonic_ms(), input) {
+                match effect {
+                    election::Effect::Look => {
+                        let read = tokio::time::timeout(self.patience, self.journal.lease()).await;
+                        inputs.push_back(answered(read, election::Input::Seen));
+                    }
+                    election::Effect::Swap { seen, next } => {
+                        let swap = self.journal.swap(seen.as_ref(), &next);
+                        inputs.push_back(answered(
+                            tokio::time::timeout(self.patience, swap).await,
+                            election::Input::Swapped,
+                        ));
+                    }
+                    election::Effect::Lead { epoch } => {
+                        // Nobody else can append any more, so that there is an end.
+                        match self.catch_up().await? {
+                            Ok(()) => {
+                                tracing::info!(epoch, head = %self.domain.head(), "this replica leads");
+                                self.domain.lead(epoch);
+                            }
+                            Err(error) => {
+                                let reason = format!("the journal cannot be read to its end: {error}");
+                                inputs.push_back(election::Input::Deposed { reason });
+                            }
+                        }
+                    }
+                    election::Effect::Stop { reason } => {
+                        tracing::warn!(%reason, epoch = self.domain.epoch(), "this replica leads no more");
+                        self.domain.stand_back();
+                        for (_, tell) in std::mem::take(&mut self.asked) {
+                            let _ = tell.send(Err(Rejection::NotLeading(reason.clone())));
+                        }
+                    }
+                }
+            }
+        }
+        let now = self.monotonic_ms();
+        let held = self.election.leads(now).zip(self.election.until());
+        let held = held.map(|(epoch, until)| Held { epoch, until: self.began + Duration::from_millis(until) });
+        self.term.send_if_modified(|was| std::mem::replace(was, held) != held);
+        self.domain.led_by(self.election.leader(now).map(|(replica, _)| replica.clone()));
+        Ok(())
+    }
+
+    /// Reads what others have appended. The inner error: the store did not answer. The outer one: what it gave is not the
+    /// journal that this replica knows.
+    async fn catch_up(&mut self) -> Result<Result<(), crate::journal::Error>, String> {
+        loop {
+            let page = match self.journal.read(self.domain.head().seq + 1, PAGE).await {
+                Ok(page) => page,
+                Err(error) => return Ok(Err(error)),
+            };
+            for entry in &page {
+                if let Err(broken) = self.tail.step(entry) {
+                    self.metrics.chain(false);
+                    return Err(format!("{broken} (GL-E-AUDIT-CHAIN-BROKEN)"));
+                }
+                self.domain.follow(entry).map_err(|error| error.to_string())?;
+            }
+            if page.len() < PAGE {
+                return Ok(Ok(()));
+            }
+        }
+    }
+
+    /// One input and all that follows from it.
+    async fn handle(&mut self, input: Input) -> Result<(), String> {
         let mut inputs = VecDeque::from([input]);
         let mut scheduled = false;
         while let Some(input) = inputs.pop_front() {
+            if self.election.until().is_some() && !self.may_act() {
+                // The lease has run out, perhaps while the process was stopped.
+                self.stand(election::Input::Tick).await?;
+            }
             if let Input::Solved { id, .. } = &input {
                 self.stopwatch.answered(*id);
             }
             for effect in self.domain.handle(now(), input) {
                 match effect {
+                    Effect::Append { .. } | Effect::Solve { .. } | Effect::Send { .. } if !self.may_act() => {
+                        // The next input finds that the leadership is over.
+                    }
                     Effect::Append { expected, epoch, drafts } => {
                         scheduled |= drafts.iter().any(|d| d.kind == SCHEDULED);
+                        let entries = crate::journal::Entry::chain(&expected, epoch, drafts.clone());
                         inputs.push_back(match self.journal.append(&expected, epoch, drafts).await {
-                            Ok(head) => Input::Appended { head },
+                            Ok(head) => {
+                                // What this replica wrote it need not read; the audit does.
+                                if let Err(broken) = entries.iter().try_for_each(|e| self.tail.step(e)) {
+                                    return Err(broken.to_string());
+                                }
+                                Input::Appended { head }
+                            }
                             Err(error) => Input::AppendFailed { reason: error.to_string() },
                         });
                     }
@@ -189,14 +343,14 @@ impl<S: Store> Leader<S> {
                             let _ = tell.send(result);
                         }
                     }
-                    Effect::StepDown { reason } => return Some(reason),
+                    Effect::StepDown { reason } => self.stand(election::Input::Deposed { reason }).await?,
                 }
             }
         }
         if scheduled {
             self.stopwatch.dispatched();
         }
-        None
+        Ok(())
     }
 
     /// Solves on a thread of its own. A solve that passes its limit is reported late; its thread ends by itself, because
@@ -218,6 +372,19 @@ impl<S: Store> Leader<S> {
     }
 }
 
+/// What the lease's store answered, as the election takes it.
+fn answered<T>(
+    answer: Result<Result<T, election::Error>, tokio::time::error::Elapsed>,
+    make: fn(T) -> election::Input,
+) -> election::Input {
+    match answer {
+        Ok(Ok(answer)) => make(answer),
+        Ok(Err(election::Error::NotAbove { highest, .. })) => election::Input::TooLow { highest },
+        Ok(Err(error)) => election::Input::NoAnswer(error.to_string()),
+        Err(_) => election::Input::NoAnswer("the lease's store did not answer in time".into()),
+    }
+}
+
 /// Solves, and says in the solution how long that took; a solver that reads no clock cannot.
 fn timed_solve(case: &Case) -> Result<Solution, hypocaust_optimizer::Error> {
     #[expect(clippy::disallowed_methods, reason = "the shell measures what it has done; nothing is decided by it")]
@@ -231,55 +398,139 @@ fn timed_solve(case: &Case) -> Result<Solution, hypocaust_optimizer::Error> {
 mod tests {
     use super::*;
     use crate::domain::{Judges, Mode, State, Status};
-    use crate::journal::{Head, Memory};
-    use hypocaust_protocols::model::{Quality, Sample, Tag, Tick};
+    use crate::election::Lease;
+    use crate::journal::{Draft, Head, Memory};
+    use hypocaust_protocols::model::{Fleet, Quality, Sample, Tag, Tick};
     use hypocaust_protocols::wire::{Entry, SigningKey};
     use std::path::Path;
     use std::sync::Arc;
 
-    fn domain(head: impl FnOnce(&Head) -> Head) -> (Domain, Memory) {
+    fn fleet() -> Arc<Fleet> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
-        let fleet = Arc::new(hypocaust_protocols::files::load(&folder).expect("the sample fleet"));
-        let genesis = Head::genesis(&fleet.id);
-        let journal = Memory::new(&fleet.id);
+        Arc::new(hypocaust_protocols::files::load(&folder).expect("the sample fleet"))
+    }
+
+    struct Replicated {
+        handle: Handle,
+        term: Term,
+        ended: tokio::task::JoinHandle<Ended>,
+        _outgoing: mpsc::Receiver<Outgoing>,
+    }
+
+    /// A replica of this name on a journal that others may use too.
+    async fn replica(name: &str, journal: &Arc<Memory>) -> Replicated {
+        let fleet = fleet();
+        let (outgoing, _outgoing) = mpsc::channel(1024);
+        let metrics = Metrics::new(&fleet);
+        let tail = Verifier::new(&fleet.id, []);
+        let (state, head) = (State::fold([]), Head::genesis(&fleet.id));
+        let me = Replica { id: name.into(), address: format!("http://{name}:8080") };
         let key = SigningKey::from_bytes(&[3; 32]);
-        (Domain::new(fleet, key, Judges::ours(), 1, State::fold([]), head(&genesis)), journal)
+        let domain = Domain::following(fleet, key, Judges::ours(), name.into(), state, head);
+        let (leader, handle, term) = leader(domain, tail, Arc::clone(journal), me, outgoing, metrics);
+        let ended = tokio::spawn(leader.run());
+        handle.reach(true).await.expect("it runs");
+        Replicated { handle, term, ended, _outgoing }
+    }
+
+    impl Replicated {
+        async fn leads(&self) {
+            while !self.handle.ask(|domain, _| domain.leads()).await.expect("it runs") {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        /// What it shows of the leader, and up to where it has the journal.
+        async fn shows(&self) -> (Option<String>, u64, Head) {
+            let asked = self.handle.ask(|d, now| (d.fleet_view(now).leader, d.epoch(), d.head()));
+            asked.await.expect("it runs")
+        }
+        async fn operate(&self) -> Rejection {
+            let request = Request {
+                user: "ann".into(),
+                idempotency_key: "k".into(),
+                plant: PlantId::new("north").expect("an id"),
+                setpoint: "north.b2.load-sp".parse().expect("an id"),
+                value: 4.0,
+                reason: "a try".into(),
+            };
+            self.handle.operate(request).await.expect("an answer").expect_err("no edge is linked")
+        }
+    }
+
+    fn journal() -> Arc<Memory> {
+        Arc::new(Memory::new(&fleet().id))
     }
 
     #[tokio::test]
     async fn its_beginning_is_in_the_journal_and_a_command_to_a_silent_plant_is_refused() {
-        let (domain, journal) = domain(|genesis| *genesis);
-        let (outgoing, _kept) = mpsc::channel(16);
-        let metrics = Metrics::new(domain.fleet());
-        let (leader, handle) = leader(domain, journal, outgoing, metrics);
-        let running = tokio::spawn(leader.run());
-        while !handle.ask(|domain, _| domain.leads()).await.expect("it leads") {
+        let journal = journal();
+        let only = replica("only", &journal).await;
+        only.leads().await;
+        assert!(only.shows().await.2.seq >= 1, "its beginning is journaled");
+        let begun = &journal.entries()[0];
+        assert_eq!((begun.kind.as_str(), begun.body.as_str()), ("started", r#"{"epoch":1,"replica":"only"}"#));
+        assert_eq!(only.operate().await.code(), "GL-E-NOT-LINKED");
+        let Replicated { handle, ended, .. } = only;
+        drop(handle);
+        assert!(matches!(ended.await, Ok(Ended::Unheld)));
+    }
+
+    #[tokio::test]
+    async fn another_follows_the_journal_names_the_leader_and_leads_when_that_leaves() {
+        let journal = journal();
+        let first = replica("first", &journal).await;
+        first.leads().await;
+        let second = replica("second", &journal).await;
+        while second.shows().await.2.seq == 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let head = handle.ask(|domain, _| domain.head()).await.expect("an answer");
-        assert!(head.seq >= 1, "its beginning is journaled");
-        let request = Request {
-            user: "ann".into(),
-            idempotency_key: "k".into(),
-            plant: PlantId::new("north").expect("an id"),
-            setpoint: "north.b2.load-sp".parse().expect("an id"),
-            value: 4.0,
-            reason: "a try".into(),
-        };
-        let refused = handle.operate(request).await.expect("an answer").expect_err("no edge is linked");
-        assert_eq!(refused.code(), "GL-E-NOT-LINKED");
-        drop(handle);
-        assert!(matches!(running.await, Ok(Ended::Unheld)));
+        let (leader, epoch, head) = second.shows().await;
+        assert_eq!((leader.as_deref(), epoch, head.seq), (Some("first"), 1, journal.entries().len() as u64));
+        assert_eq!((first.term.epoch(), second.term.epoch()), (Some(1), None));
+        let refused = second.operate().await;
+        assert_eq!(refused.code(), "GL-E-NOT-LEADING");
+        assert!(refused.to_string().contains("http://first:8080"), "{refused}");
+        first.handle.leave().await.expect("it runs");
+        assert_eq!(first.term.epoch(), None);
+        second.leads().await;
+        assert_eq!(second.term.epoch(), Some(2));
+        while first.shows().await.0.as_deref() != Some("second") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(first.operate().await.code(), "GL-E-NOT-LEADING");
+    }
+
+    #[tokio::test]
+    async fn a_leader_whose_epoch_was_superseded_steps_back_and_reads_what_the_other_wrote() {
+        let journal = journal();
+        let old = replica("old", &journal).await;
+        old.leads().await;
+        // Somebody takes its lease, as another replica does after a pause, and writes.
+        let mut seen = journal.lease_now();
+        let holder = Replica { id: "new".into(), address: "http://new".into() };
+        let next = Lease { epoch: 9, holder, renewals: 0, given_up: false };
+        while !journal.swap_now(seen.as_ref(), &next).expect("a higher epoch") {
+            seen = journal.lease_now();
+        }
+        let draft = Draft { time: now(), kind: "started".into(), schema: 1, body: r#"{"epoch":9}"#.into() };
+        let head = journal.entries().last().map(crate::journal::Entry::head).expect("the old one began");
+        let head = journal.append_now(&head, 9, vec![draft]).expect("it leads");
+        while old.shows().await.2 != head {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(old.term.epoch(), None);
+        while old.shows().await.0.as_deref() != Some("new") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(old.shows().await.1, 9);
+        assert_eq!(journal.entries().len() as u64, head.seq, "the old one has written nothing more");
     }
 
     #[tokio::test]
     async fn a_dispatch_says_how_long_its_solve_took() {
-        let (domain, journal) = domain(|genesis| *genesis);
-        let fleet = Arc::new(domain.fleet().clone());
-        let (outgoing, _kept) = mpsc::channel(1024);
-        let metrics = Metrics::new(&fleet);
-        let (leader, handle) = leader(domain, journal, outgoing, metrics);
-        tokio::spawn(leader.run());
+        let journal = journal();
+        let Replicated { handle, .. } = &replica("only", &journal).await;
+        let fleet = fleet();
         for plant in &fleet.plants {
             let status = Status {
                 boot: 1,
@@ -310,11 +561,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_journal_that_somebody_else_wrote_ends_the_leader() {
-        let (domain, journal) = domain(|genesis| Head { seq: 5, ..*genesis });
-        let (outgoing, _kept) = mpsc::channel(16);
-        let metrics = Metrics::new(domain.fleet());
-        let (leader, _handle) = leader(domain, journal, outgoing, metrics);
-        assert!(matches!(leader.run().await, Ended::SteppedDown(_)));
+    async fn a_journal_that_is_not_the_one_it_has_read_ends_it() {
+        let journal = journal();
+        // Of a kind that this version does not know.
+        let strange = Draft { time: Millis(1), kind: "sung".into(), schema: 1, body: "{}".into() };
+        journal.append_now(&Head::genesis(&fleet().id), 1, vec![strange]).expect("an empty journal");
+        let reader = replica("reader", &journal).await;
+        assert!(matches!(reader.ended.await, Ok(Ended::Journal(why)) if why.contains("sung")));
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! * [`audit`]: the journal verified while the centre runs.
 //! * [`host`]: the MQTT side.
-//! * [`leader`]: the one task that owns the domain.
+//! * [`leader`]: the one task that owns the domain, and stands for election with it.
 //! * [`metrics`]: what it shows to Prometheus.
 //! * [`replay`]: the journal verified and folded into the state.
 //! * [`run`]: all of it put together.
+//! * [`speaker`]: the connection that only the leader has.
+//! * [`term`]: the right to act, shared by the tasks.
 //! * [`translate`]: Sparkplug events as inputs of the domain.
 
 pub mod audit;
@@ -14,4 +16,6 @@ pub mod leader;
 pub mod metrics;
 pub mod replay;
 pub mod run;
+pub mod speaker;
+pub mod term;
 pub mod translate;

@@ -1,18 +1,23 @@
-//! `hypocaust-central run`: everything put together, and taken apart again on a signal.
+//! `hypocaust-central run`: one replica of the centre, everything of it put together, and taken apart again on a signal.
+//!
+//! Any number of replicas share one folder of data. Each has an id of its own, whose lock it holds while it lives: a lease
+//! that names it is then surely of an earlier life of itself, which is over.
 
 use super::audit::{self, Audit};
-use super::host;
-use super::leader::{Ended, leader};
+use super::host::{self, Connections, Ends};
+use super::leader::{Ended, Handle, leader};
 use super::metrics::Metrics;
 use super::replay::{Replayed, replay};
 use crate::api::{self, Gate};
-use crate::bus::Bus;
+use crate::bus::{self, Bus};
 use crate::domain::{Domain, Judges};
+use crate::election::Replica;
 use crate::journal::sqlite::Sqlite;
 use crate::users::Users;
 use crate::{ambient, telemetry};
+use hypocaust_protocols::model::Fleet;
 use hypocaust_protocols::mqtt::{self, Settings};
-use hypocaust_protocols::process::{self, stop_signal};
+use hypocaust_protocols::process::{self, Lock, Unlocked, stop_signal};
 use hypocaust_protocols::wire::{PRIMARY_HOST, SigningKey, key_from_hex};
 use hypocaust_protocols::{files, kafka};
 use std::io::Write;
@@ -32,6 +37,10 @@ pub struct Options {
     /// Kafka's bootstrap, `host:port`; TLS comes from the environment.
     pub kafka: String,
     pub listen: SocketAddr,
+    /// This replica's id; host name and port unless said.
+    pub replica: Option<String>,
+    /// Where others reach it, a URL; that of `listen` unless said.
+    pub address: Option<String>,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -67,44 +76,108 @@ fn signing_key(data: &Path) -> Result<SigningKey, Failure> {
     Ok(key)
 }
 
-/// Runs until a signal, or until this centre may not lead any more.
+/// How long replicas that start together wait for each other.
+const TURN: Duration = Duration::from_secs(20);
+
+/// One replica after the other makes what is not there yet: the key, the tables.
+async fn turn(data: &Path) -> Result<Lock, Failure> {
+    let path = data.join("setup.lock");
+    let until = ambient::monotonic() + TURN;
+    loop {
+        match process::lock(&path) {
+            Ok(lock) => return Ok(lock),
+            Err(Unlocked::Held(_)) if ambient::monotonic() < until => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => return Err(format!("cannot set up {}: {error}", data.display()).into()),
+        }
+    }
+}
+
+/// Who this replica is. Its id becomes the name of a file.
+fn replica(options: &Options, listens: SocketAddr) -> Result<Replica, Failure> {
+    let id = match &options.replica {
+        Some(id) => id.clone(),
+        None => {
+            let named = std::fs::read_to_string("/proc/sys/kernel/hostname");
+            let host = named.map_err(explained("this machine's name cannot be read; give --replica".into()))?;
+            format!("{}-{}", host.trim(), listens.port())
+        }
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if id.is_empty() || id.len() > 100 || id.starts_with('.') || !id.chars().all(fits) {
+        return Err(format!("'{id}' is no id of a replica: write letters, digits, '-', '_' and '.' (--replica)").into());
+    }
+    let address = match &options.address {
+        Some(address) if address.starts_with("http://") || address.starts_with("https://") => address.clone(),
+        Some(address) => {
+            return Err(format!("'{address}' is no address: write a URL such as http://centre-1:8080").into());
+        }
+        None if listens.ip().is_unspecified() => {
+            return Err(format!("nobody is reached at {listens}: say with --address where this replica is").into());
+        }
+        None => format!("http://{listens}"),
+    };
+    Ok(Replica { id, address })
+}
+
+/// The listener finds a dead broker within seconds, because a replica that does not reach the plants shall not lead; the
+/// speaker is patient, because the broker publishes its will when it is not.
+fn connections(host: &str, port: u16, fleet: &Fleet, me: &Replica) -> Connections {
+    let name = |what| format!("{PRIMARY_HOST}-{}-{}-{what}", fleet.id, me.id);
+    let mut listener = Settings::new(host, port, name("listener"));
+    listener.keep_alive = Duration::from_secs(2);
+    listener.silence = Duration::from_secs(5);
+    let mut speaker = Settings::new(host, port, name("speaker"));
+    // An edge acts on its own after seconds without the centre; waiting longer than that for a broker would be the cause.
+    for settings in [&mut listener, &mut speaker] {
+        settings.backoff_max = Duration::from_secs_f64(fleet.limits.hold_after_s);
+    }
+    Connections { listener, speaker }
+}
+
+/// Runs until a signal, or until this replica cannot go on with its journal.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let fleet = Arc::new(files::load(&options.fleet)?);
     let (host, port) = mqtt::broker(&options.mqtt)?;
     let kafka = kafka::Settings::new(&options.kafka, "hypocaust-central", kafka::Tls::from_environment()?)?;
     std::fs::create_dir_all(&options.data).map_err(explained(format!("cannot make {}", options.data.display())))?;
-    // Two centres on one journal would unseat each other, one epoch after the other.
-    let _alone = process::lock(&options.data.join("centre.lock"))
-        .map_err(explained(format!("{} is in use", options.data.display())))?;
+    let listener = tokio::net::TcpListener::bind(options.listen)
+        .await
+        .map_err(explained(format!("cannot listen on {}", options.listen)))?;
+    let listens = listener.local_addr().map_err(explained("cannot tell where it listens".into()))?;
+    let me = replica(&options, listens)?;
+    let _alone = process::lock(&options.data.join(format!("replica-{}.lock", me.id))).map_err(explained(format!(
+        "replica '{}' of {} is at work (--replica)",
+        me.id,
+        options.data.display()
+    )))?;
+    let setting_up = turn(&options.data).await?;
     let key = signing_key(&options.data)?;
     let journal = options.data.join("journal.db");
     let store = Sqlite::open(&journal, &fleet.id).await?;
     let history = telemetry::Sqlite::open(&options.data.join("history.db")).await?;
     let users = Users::open(&options.data.join("users.db")).await?;
+    drop(setting_up);
     let Replayed { state, verifier } =
         replay(&store, &fleet.id, []).await.map_err(explained("this centre does not start on its journal".into()))?;
     let head = verifier.head();
-    // Edges may know a higher epoch than a journal that was restored from a backup; the domain forks above theirs.
-    let epoch = verifier.epoch() + 1;
-    let listener = tokio::net::TcpListener::bind(options.listen)
-        .await
-        .map_err(explained(format!("cannot listen on {}", options.listen)))?;
 
     let (outgoing, commands) = mpsc::channel(1024);
-    let domain = Domain::new(Arc::clone(&fleet), key, Judges::ours(), epoch, state, head);
+    let (leave, leaves) = mpsc::channel(1);
+    let domain = Domain::following(Arc::clone(&fleet), key, Judges::ours(), me.id.clone(), state, head);
     let metrics = Metrics::new(&fleet);
-    let (leader, handle) = leader(domain, store.clone(), outgoing, metrics.clone());
+    let (leader, handle, term) = leader(domain, verifier.clone(), store.clone(), me.clone(), outgoing, metrics.clone());
     let mut leading = tokio::spawn(leader.run());
-    let mut settings = Settings::new(host, port, format!("{}-{}", PRIMARY_HOST, fleet.id));
-    // An edge acts on its own after seconds without the centre; waiting longer than that for a broker would be the cause.
-    settings.backoff_max = Duration::from_secs_f64(fleet.limits.hold_after_s);
     let gate = Gate::new(users, Arc::new(ambient::now));
     let published = Sqlite::open_read_only(&journal).await?;
-    let (mut bus, forward, durable) =
-        Bus::start(kafka, Arc::clone(&fleet), history.clone(), published, metrics.clone(), gate.clone())?;
+    let used = bus::Use { metrics: metrics.clone(), gate: gate.clone(), term: term.clone() };
+    let (mut bus, forward, durable) = Bus::start(kafka, Arc::clone(&fleet), history.clone(), published, used)?;
     let mut hosting = {
-        let (fleet, handle, metrics) = (Arc::clone(&fleet), handle.clone(), metrics.clone());
-        tokio::spawn(async move { host::run(&fleet, settings, handle, commands, forward, durable, metrics).await })
+        let (fleet, metrics) = (Arc::clone(&fleet), metrics.clone());
+        let connections = connections(&host, port, &fleet, &me);
+        let ends = Ends { leader: handle.clone(), term, commands, leaves, forward, durable };
+        tokio::spawn(async move { host::run(&fleet, connections, ends, metrics).await })
     };
     let health = tokio::spawn(watch(gate.clone(), handle.clone()));
     let audit = Audit::new(fleet.id.clone(), verifier);
@@ -114,13 +187,16 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         tokio::spawn(
             async move { axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await },
         );
-    tracing::info!(console = %options.listen, epoch, %head, "the centre runs");
+    tracing::info!(console = %listens, replica = %me.id, address = %me.address, %head, "the centre runs");
     let outcome = tokio::select! {
-        () = stop_signal() => Ok(()),
+        () = stop_signal() => {
+            hand_over(&handle, &leave).await;
+            Ok(())
+        }
         ended = &mut leading => Err(match ended {
-            Ok(ended @ Ended::SteppedDown(_)) => ended.to_string(),
-            Ok(Ended::Unheld) => "the leader lost its last holder".to_owned(),
-            Err(error) => format!("the leader's task ended: {error}"),
+            Ok(ended @ Ended::Journal(_)) => ended.to_string(),
+            Ok(Ended::Unheld) => "the domain lost its last holder".to_owned(),
+            Err(error) => format!("the domain's task ended: {error}"),
         }),
         ended = &mut hosting => Err(match ended {
             Ok(Ok(())) => "the MQTT host ended".to_owned(),
@@ -142,12 +218,42 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     outcome.map_err(Into::into)
 }
 
-/// Reports the domain's health to the gate every second.
-async fn watch(gate: Gate, leader: super::leader::Handle) {
+/// Gives lease and place up, so that another replica leads before any edge notices. Whoever wants this process to end
+/// does not wait for ever.
+async fn hand_over(leader: &Handle, leave: &mpsc::Sender<host::Leave>) {
+    let over = async {
+        if leader.leave().await.is_err() {
+            return;
+        }
+        let (left, has_left) = tokio::sync::oneshot::channel();
+        if leave.send(left).await.is_ok() {
+            let _ = has_left.await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(4), over).await.is_err() {
+        tracing::warn!("the lease could not be handed over in time");
+    }
+}
+
+/// Reports the domain's health to the gate every second. A replica that follows is as ready to be read as the one that
+/// leads, once it has found out who does; that nobody leads for a while takes nothing away from what it can show.
+async fn watch(gate: Gate, leader: Handle) {
+    let mut placed = false;
     loop {
-        let asked = leader.ask(|domain, _| (domain.leads(), domain.head()));
+        let asked = leader.ask(|domain, _| {
+            let leader = domain.leader().map(|l| format!("{} at {}", l.id, l.address));
+            (domain.leads(), leader, domain.epoch(), domain.head())
+        });
         match tokio::time::timeout(Duration::from_secs(2), asked).await {
-            Ok(Ok((leads, head))) => gate.report("leader", leads, format!("journal at {head}")),
+            Ok(Ok((leads, leader, epoch, head))) => {
+                placed |= leads || leader.is_some();
+                let role = match (leads, leader) {
+                    (true, _) => format!("leader of epoch {epoch}"),
+                    (false, Some(leader)) => format!("follower of {leader}, epoch {epoch}"),
+                    (false, None) => "follower; nobody leads".to_owned(),
+                };
+                gate.report("leader", placed, format!("{role}; journal at {head}"));
+            }
             Ok(Err(gone)) => gate.report("leader", false, gone.to_string()),
             Err(_) => gate.report("leader", false, "the domain has not answered for 2 s"),
         }

@@ -98,10 +98,8 @@ impl Translator {
             | Event::DeviceDeath { node, .. }
             | Event::NodeDeath { node, .. }
             | Event::NodeDoubtful { node, .. } => node,
-            Event::Overtaken { timestamp } => {
-                heard.unread.push(format!("another centre is at work since {timestamp}"));
-                return heard;
-            }
+            // About this replica's own place, not about a plant.
+            Event::Overtaken { .. } => return heard,
             Event::Malformed { topic, error } => {
                 heard.unread.push(format!("{topic}: {error}"));
                 return heard;

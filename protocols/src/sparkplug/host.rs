@@ -9,6 +9,9 @@
 //!
 //! The caller connects with [`Host::will`], subscribes to [`Host::subscriptions`], publishes what [`Host::connected`]
 //! returns, feeds every message to [`Host::on_message`] and calls [`Host::tick`] about once a second.
+//!
+//! A host may also *listen* first ([`Host::listening`]) and be the primary one later ([`Host::speaking`]), by another
+//! connection whose will says that it is offline: it then goes on with every birth that it knows.
 
 use super::edge::{BD_SEQ, REBIRTH};
 use super::metric::{Metric, Value};
@@ -85,6 +88,7 @@ struct Node {
 pub struct Host {
     group: String,
     host: String,
+    listens: bool,
     session: Option<i64>,
     latest_state: i64,
     nodes: BTreeMap<String, Node>,
@@ -97,7 +101,14 @@ impl Host {
     pub fn new(group: &str, host: &str) -> Result<Self, Error> {
         check_id("group id", group)?;
         check_id("host id", host)?;
-        Ok(Self { group: group.into(), host: host.into(), session: None, latest_state: 0, nodes: BTreeMap::new() })
+        Ok(Self {
+            group: group.into(),
+            host: host.into(),
+            listens: false,
+            session: None,
+            latest_state: 0,
+            nodes: BTreeMap::new(),
+        })
     }
 
     /// A node of the fleet: it is asked for births when nothing of it is heard for a while after connecting.
@@ -134,20 +145,44 @@ impl Host {
     /// The broker accepted the connection whose will carries `session_time`, and the subscriptions are made: says
     /// that the host is online.
     pub fn connected(&mut self, session_time: i64, now: i64) -> Publish {
-        self.session = Some(session_time);
-        self.latest_state = self.latest_state.max(session_time);
+        self.listening(now);
+        self.speaking(session_time)
+    }
+
+    /// The connection that hears the nodes is up, and the subscriptions are made. Nobody is told of it.
+    pub fn listening(&mut self, now: i64) {
+        self.listens = true;
         for node in self.nodes.values_mut() {
             node.born = None;
             node.wants_birth = true;
             // Edges that waited for us give birth by themselves; they are asked only when they do not.
             node.asked_ms = Some(now);
         }
+    }
+
+    /// The broker accepted the connection whose will carries `session_time`: says that the host is online.
+    pub fn speaking(&mut self, session_time: i64) -> Publish {
+        self.session = Some(session_time);
+        self.latest_state = self.latest_state.max(session_time);
         self.state(HostState { online: true, timestamp: session_time })
+    }
+
+    /// It is the primary host no more. The publish that says so, for when nobody else has taken its place; nothing if
+    /// it was not.
+    pub fn silent(&mut self) -> Option<Publish> {
+        let timestamp = self.session.take()?;
+        Some(self.state(HostState { online: false, timestamp }))
     }
 
     /// The connection is gone. Every node is unheard of; whether that makes its values stale is the caller's rule.
     pub fn disconnected(&mut self) {
         self.session = None;
+        self.deaf();
+    }
+
+    /// The connection that hears the nodes is gone.
+    pub fn deaf(&mut self) {
+        self.listens = false;
         for node in self.nodes.values_mut() {
             node.born = None;
         }
@@ -160,7 +195,7 @@ impl Host {
 
     /// Rebirth requests that are due.
     pub fn tick(&mut self, now: i64) -> Vec<Publish> {
-        if self.session.is_none() {
+        if !self.listens {
             return Vec::new();
         }
         let mut due = Vec::new();
@@ -193,7 +228,7 @@ impl Host {
 
     /// Reads one message that arrived at `now`.
     pub fn on_message(&mut self, topic: &str, bytes: &[u8], now: i64) -> (Vec<Event>, Vec<Publish>) {
-        if self.session.is_none() {
+        if !self.listens {
             return (Vec::new(), Vec::new());
         }
         let mut publishes = Vec::new();
@@ -225,10 +260,10 @@ impl Host {
     }
 
     fn on_state(&mut self, state: HostState, out: &mut Vec<Publish>) -> Vec<Event> {
+        self.latest_state = self.latest_state.max(state.timestamp);
         let Some(session) = self.session else {
             return Vec::new();
         };
-        self.latest_state = self.latest_state.max(state.timestamp);
         if state.timestamp > session {
             return vec![Event::Overtaken { timestamp: state.timestamp }];
         }

@@ -10,6 +10,8 @@ use std::time::Duration;
 /// The answer of `GET /api/v1/fleet`, as far as it is shown here.
 #[derive(Debug, Deserialize)]
 pub struct Fleet {
+    /// The replica that leads.
+    pub leader: Option<String>,
     pub plants: Vec<Plant>,
 }
 
@@ -26,7 +28,8 @@ pub struct Plant {
 }
 
 pub struct Centre {
-    base: String,
+    /// Of the replicas.
+    bases: Vec<String>,
     user: String,
     password: String,
     token: Option<String>,
@@ -35,34 +38,49 @@ pub struct Centre {
 
 impl Centre {
     #[must_use]
-    pub fn new(address: SocketAddr, user: &str, password: &str) -> Self {
+    pub fn new(addresses: &[SocketAddr], user: &str, password: &str) -> Self {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(3))
             .no_proxy()
             .build()
             .expect("a client without TLS or proxy needs nothing that could be missing");
-        Self { base: format!("http://{address}"), user: user.into(), password: password.into(), token: None, http }
+        let bases = addresses.iter().map(|address| format!("http://{address}")).collect();
+        Self { bases, user: user.into(), password: password.into(), token: None, http }
     }
 
-    /// Why it is not ready; `Ok` when it is.
+    /// Why a replica is not ready; `Ok` when all are.
     pub async fn ready(&self) -> Result<(), String> {
-        let answer = self.http.get(format!("{}/health/ready", self.base)).send().await;
-        let answer = answer.map_err(|_| "the console does not answer yet".to_owned())?;
-        if answer.status().is_success() {
-            return Ok(());
+        for base in &self.bases {
+            let answer = self.http.get(format!("{base}/health/ready")).send().await;
+            let answer = answer.map_err(|_| format!("the console {base} does not answer yet"))?;
+            if !answer.status().is_success() {
+                let text = answer.text().await.unwrap_or_default();
+                return Err(format!("the centre at {base} is not ready: {text}"));
+            }
         }
-        let text = answer.text().await.unwrap_or_default();
-        Err(format!("the centre is not ready: {text}"))
+        Ok(())
+    }
+
+    /// As the first replica shows it that answers: each knows the whole fleet.
+    pub async fn fleet(&mut self) -> Result<Fleet, String> {
+        let mut why = String::new();
+        for base in self.bases.clone() {
+            match self.fleet_of(&base).await {
+                Ok(fleet) => return Ok(fleet),
+                Err(reason) => why = reason,
+            }
+        }
+        Err(why)
     }
 
     /// Signs in when it must, and once more when the centre has forgotten the session.
-    pub async fn fleet(&mut self) -> Result<Fleet, String> {
+    async fn fleet_of(&mut self, base: &str) -> Result<Fleet, String> {
         for _ in 0..2 {
             if self.token.is_none() {
-                self.sign_in().await?;
+                self.sign_in(base).await?;
             }
             let token = self.token.clone().unwrap_or_default();
-            let answer = self.http.get(format!("{}/api/v1/fleet", self.base)).bearer_auth(token).send().await;
+            let answer = self.http.get(format!("{base}/api/v1/fleet")).bearer_auth(token).send().await;
             let answer = answer.map_err(|_| "the centre does not answer".to_owned())?;
             if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
                 self.token = None;
@@ -78,13 +96,13 @@ impl Centre {
         Err("the centre forgets its sessions".into())
     }
 
-    async fn sign_in(&mut self) -> Result<(), String> {
+    async fn sign_in(&mut self, base: &str) -> Result<(), String> {
         #[derive(Deserialize)]
         struct Session {
             token: String,
         }
         let body = json!({"user": self.user, "password": self.password});
-        let answer = self.http.post(format!("{}/api/v1/session", self.base)).json(&body).send().await;
+        let answer = self.http.post(format!("{base}/api/v1/session")).json(&body).send().await;
         let answer = answer.map_err(|_| "the centre does not answer".to_owned())?;
         if !answer.status().is_success() {
             let status = answer.status();
@@ -100,13 +118,15 @@ impl Centre {
 #[must_use]
 pub fn line(fleet: &Fleet) -> String {
     let megawatts = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |v| format!("{v:.1}"));
-    let mut line = String::new();
+    let mut line = match &fleet.leader {
+        Some(leader) => format!("replica {leader} leads"),
+        None => "NOBODY LEADS".to_owned(),
+    };
     for plant in &fleet.plants {
         let link = if plant.link { "linked" } else { "NOT LINKED" };
         let _ = write!(
             line,
-            "{}{}: {}, {}, heat {} of {} MW",
-            if line.is_empty() { "" } else { "; " },
+            "; {}: {}, {}, heat {} of {} MW",
             plant.id,
             link,
             plant.mode,
@@ -132,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_line_names_what_is_unserved_and_what_is_unknown() {
-        let fleet: Fleet = serde_json::from_value(json!({"plants": [
+        let fleet: Fleet = serde_json::from_value(json!({"leader": "2", "plants": [
             {"id": "north", "mode": "remote", "link": true, "heat_mw": 12.34, "demand_mw": 15.0,
              "unserved_mw": {"1": 0.0, "4": 2.61, "5": 0.04}},
             {"id": "south", "mode": "holding", "link": false, "heat_mw": null, "demand_mw": null,
@@ -141,7 +161,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             line(&fleet),
-            "north: linked, remote, heat 12.3 of 15.0 MW, unserved class 4 2.6 MW; south: NOT LINKED, holding, heat ? of ? MW, unserved class 1 ? MW"
+            "replica 2 leads; north: linked, remote, heat 12.3 of 15.0 MW, unserved class 4 2.6 MW; south: NOT LINKED, holding, heat ? of ? MW, unserved class 1 ? MW"
         );
     }
 }

@@ -30,6 +30,8 @@ pub struct Spec {
     /// The program's name, as in `endpoints.json`.
     pub name: String,
     pub plant: Option<String>,
+    /// Which of several that do the same.
+    pub replica: Option<String>,
     pub program: PathBuf,
     pub args: Vec<OsString>,
     pub log: PathBuf,
@@ -40,8 +42,8 @@ pub struct Spec {
 impl Spec {
     #[must_use]
     pub fn label(&self) -> String {
-        match &self.plant {
-            Some(plant) => format!("{} ({plant})", self.name),
+        match self.plant.as_ref().or(self.replica.as_ref()) {
+            Some(which) => format!("{} ({which})", self.name),
             None => self.name.clone(),
         }
     }

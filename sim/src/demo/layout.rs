@@ -14,7 +14,8 @@ const CONTROL_PORT: u16 = 5019;
 /// Where everything listens; loopback only.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    pub console: SocketAddr,
+    /// Of the centre's replicas, the first one's first.
+    pub consoles: Vec<SocketAddr>,
     pub mqtt: SocketAddr,
     /// The simulator's control socket, for `inject`.
     pub control: SocketAddr,
@@ -63,22 +64,30 @@ impl Layout {
         for plant in &fleet.plants {
             metrics.insert(plant.id.to_string(), free.next()?);
         }
-        let (console, mqtt, control) = if auto {
-            (free.next()?, free.next()?, free.next()?)
-        } else {
-            (loopback(options.port), loopback(MQTT_PORT), loopback(CONTROL_PORT))
-        };
-        let layout = Self { console, mqtt, control, devices, metrics };
+        let (mqtt, control) =
+            if auto { (free.next()?, free.next()?) } else { (loopback(MQTT_PORT), loopback(CONTROL_PORT)) };
+        let mut consoles = Vec::new();
+        for n in 0..u16::from(options.centres) {
+            let fixed = || options.port.checked_add(n).map(loopback).ok_or(Error::Ports(options.port));
+            consoles.push(if auto { free.next()? } else { fixed()? });
+        }
+        let layout = Self { consoles, mqtt, control, devices, metrics };
         if !auto {
             layout.check_free()?;
         }
         Ok(layout)
     }
 
+    /// Where the first replica's console is.
+    #[must_use]
+    pub fn console(&self) -> SocketAddr {
+        self.consoles[0]
+    }
+
     /// All taken ports at once, each with who holds it.
     fn check_free(&self) -> Result<(), Error> {
-        let mut wanted =
-            vec![("the console", self.console), ("MQTT", self.mqtt), ("the simulator's control socket", self.control)];
+        let mut wanted = vec![("MQTT", self.mqtt), ("the simulator's control socket", self.control)];
+        wanted.extend(self.consoles.iter().map(|address| ("a console", *address)));
         wanted.extend(self.devices.iter().map(|(id, address)| (id.as_str(), *address)));
         let taken: Vec<String> = wanted
             .into_iter()
@@ -163,6 +172,7 @@ pub fn processes(
         Spec {
             name: "mosquitto".into(),
             plant: None,
+            replica: None,
             program: super::setup::mosquitto().unwrap_or_else(|| "mosquitto".into()),
             args: args([&"-c", &files.broker]),
             log: log("mosquitto"),
@@ -171,6 +181,7 @@ pub fn processes(
         Spec {
             name: "hypocaust-sim".into(),
             plant: None,
+            replica: None,
             program: programs.join("hypocaust-sim"),
             args: args([
                 &"plants",
@@ -191,7 +202,10 @@ pub fn processes(
             log: log("sim"),
             stage: 2,
         },
-        Spec {
+    ];
+    for (n, console) in (1..).zip(&layout.consoles) {
+        let replica = n.to_string();
+        list.push(Spec {
             name: "hypocaust-central".into(),
             plant: None,
             program: programs.join("hypocaust-central"),
@@ -206,12 +220,15 @@ pub fn processes(
                 &"--kafka",
                 &kafka,
                 &"--listen",
-                &layout.console.to_string(),
+                &console.to_string(),
+                &"--replica",
+                &replica,
             ]),
-            log: log("central"),
+            log: log(&if n == 1 { "central".to_owned() } else { format!("central-{n}") }),
+            replica: Some(replica),
             stage: 2,
-        },
-    ];
+        });
+    }
     for plant in &fleet.plants {
         let id = plant.id.to_string();
         list.push(Spec {
@@ -236,6 +253,7 @@ pub fn processes(
             ]),
             log: log(&format!("edge-{id}")),
             plant: Some(id),
+            replica: None,
             stage: 1,
         });
     }

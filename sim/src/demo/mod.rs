@@ -55,6 +55,9 @@ pub struct Options {
     /// Port of the console.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
+    /// Replicas of the centre; the consoles of further ones stand at the ports after the first one's.
+    #[arg(long, default_value = "2", value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub centres: u8,
     /// How much faster than real time the physics runs, 1 to 1000.
     #[arg(long, default_value = "1", value_parser = crate::speed, allow_negative_numbers = true)]
     pub speed: f64,
@@ -84,6 +87,8 @@ pub enum Error {
         "device {device} stands at {endpoint}, which is not a loopback address: the demo simulates it there or, with --ports auto, on a free port"
     )]
     Endpoint { device: String, endpoint: String },
+    #[error("--port {0} leaves no ports for the further consoles; write a smaller one")]
+    Ports(u16),
     #[error(
         "ports are taken:\n  {0}\nend what holds them, or choose others (PORT= for the console, PORTS=auto for all of them with make; --port, --ports auto without)"
     )]
@@ -169,7 +174,7 @@ async fn demo(options: &Options) -> Result<(), Error> {
     let mut demo = Demo {
         pids: vec![None; specs.len()],
         deaths: vec![0; specs.len()],
-        centre: Centre::new(layout.console, setup::USER, &password),
+        centre: Centre::new(&layout.consoles, setup::USER, &password),
         fleet,
         layout,
         kafka,
@@ -233,7 +238,7 @@ impl Demo {
         let mut started = Ok(());
         for (index, spec) in self.specs.clone().into_iter().enumerate() {
             let stage = usize::from(spec.stage.clamp(1, 3)) - 1;
-            let makes_key = spec.name == "hypocaust-central";
+            let makes_key = spec.replica.as_deref() == Some("1");
             children[stage].spawn(child::supervise(index, spec, events.clone(), stopping.clone()));
             if makes_key {
                 started = self.wait_for_key(&mut happened).await;
@@ -378,10 +383,19 @@ impl Demo {
             .specs
             .iter()
             .zip(&self.pids)
-            .filter_map(|(spec, pid)| pid.map(|pid| json!({"name": spec.name, "plant": spec.plant, "pid": pid})))
+            .filter_map(|(spec, pid)| {
+                pid.map(|pid| {
+                    let mut process = json!({"name": spec.name, "plant": spec.plant, "pid": pid});
+                    if let Some(replica) = &spec.replica {
+                        process["replica"] = json!(replica);
+                    }
+                    process
+                })
+            })
             .collect();
         let text = serde_json::to_string_pretty(&json!({
-            "console": format!("http://{}", self.layout.console),
+            "console": format!("http://{}", self.layout.console()),
+            "consoles": self.layout.consoles.iter().map(|c| format!("http://{c}")).collect::<Vec<_>>(),
             "login": {"user": setup::USER, "password": self.password},
             "mqtt": format!("mqtt://{}", self.layout.mqtt),
             "kafka": self.kafka,
@@ -401,10 +415,13 @@ impl Demo {
         let mut lines = vec![
             format!("ready after {:.1} s: {} ({})", took.as_secs_f64(), self.fleet.name, self.fleet.id),
             String::new(),
-            format!("  console   http://{}   user {}   password {}", self.layout.console, setup::USER, self.password),
+            format!("  console   http://{}   user {}   password {}", self.layout.console(), setup::USER, self.password),
             format!("  mqtt      mqtt://{} (anonymous, this machine only)", self.layout.mqtt),
             format!("  kafka     {}", self.kafka),
         ];
+        for other in &self.layout.consoles[1..] {
+            lines.push(format!("  console   http://{other}   of another replica: the same fleet, the same sign-in"));
+        }
         for device in self.fleet.plants.iter().flat_map(|p| &p.devices) {
             let address = self.layout.devices[device.id.as_str()];
             lines.push(match device.opc_ua() {

@@ -192,13 +192,15 @@ impl Default for Options {
 pub struct Process {
     pub name: String,
     pub plant: Option<String>,
+    /// Which of several that do the same.
+    pub replica: Option<String>,
     pub pid: u32,
 }
 
 impl Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.plant {
-            Some(plant) => write!(f, "{} ({plant})", self.name),
+        match self.plant.as_ref().or(self.replica.as_ref()) {
+            Some(which) => write!(f, "{} ({which})", self.name),
             None => f.write_str(&self.name),
         }
     }
@@ -316,6 +318,7 @@ impl Demo {
             .map(|p| Process {
                 name: p["name"].as_str().expect("a process has a name").into(),
                 plant: p["plant"].as_str().map(Into::into),
+                replica: p["replica"].as_str().map(Into::into),
                 pid: u32::try_from(p["pid"].as_u64().expect("a process has a pid")).expect("process ids are small"),
             })
             .collect()
@@ -324,6 +327,14 @@ impl Demo {
     #[must_use]
     pub fn pid_of(&self, name: &str) -> u32 {
         self.processes().into_iter().find(|p| p.name == name).unwrap_or_else(|| panic!("{name} does not run")).pid
+    }
+
+    /// Of every replica.
+    #[must_use]
+    pub fn consoles(&self) -> Vec<String> {
+        let endpoints = self.endpoints();
+        let consoles = endpoints["consoles"].as_array().expect("consoles is a list");
+        consoles.iter().map(|c| c.as_str().expect("a console is a text").to_owned()).collect()
     }
 
     #[must_use]
@@ -370,7 +381,24 @@ impl Demo {
         body: Option<&Value>,
         headers: &[(&str, &str)],
     ) -> Result<(u16, Value), String> {
-        let mut request = self.http.request(method, format!("{}{path}", self.console)).bearer_auth(&self.token);
+        let answer = self.try_call_at(&self.console, method.clone(), path, body, headers)?;
+        // Another replica leads: the request goes there, as every client's has to.
+        match answer.1["leader"].as_str() {
+            Some(leader) if answer.0 == 421 => self.try_call_at(leader, method, path, body, headers),
+            _ => Ok(answer),
+        }
+    }
+
+    /// The same of a certain replica, by the address of its console.
+    pub fn try_call_at(
+        &self,
+        console: &str,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Result<(u16, Value), String> {
+        let mut request = self.http.request(method, format!("{console}{path}")).bearer_auth(&self.token);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -399,6 +427,15 @@ impl Demo {
         }
     }
 
+    /// GET at a certain replica, by the address of its console.
+    pub fn try_get_at(&self, console: &str, path: &str) -> Result<Value, String> {
+        match self.try_call_at(console, reqwest::Method::GET, path, None, &[]) {
+            Ok((200, body)) => Ok(body),
+            Ok((status, body)) => Err(format!("GET {console}{path}: {status} {body}")),
+            Err(why) => Err(format!("GET {console}{path}: {why}")),
+        }
+    }
+
     /// A tag as the API shows it.
     #[must_use]
     pub fn tag(&self, id: &str) -> Value {
@@ -412,19 +449,25 @@ impl Demo {
         sum_of(&self.metrics(None)?, name, labels)
     }
 
-    /// What the centre, or the edge of a plant, shows to Prometheus.
+    /// What the replica that leads, or the edge of a plant, shows to Prometheus.
     pub fn metrics(&self, edge: Option<&str>) -> Option<String> {
-        let Some(plant) = edge else { return self.text(&format!("{}/metrics", self.console)) };
+        let Some(plant) = edge else { return self.text(&format!("{}/metrics", self.leading())) };
         let endpoints = self.endpoints();
         let plants = endpoints["plants"].as_array().expect("plants is a list");
         let plant = plants.iter().find(|p| p["id"] == plant).expect("the plant exists");
         self.text(plant["metrics"].as_str().expect("metrics is a text"))
     }
 
-    /// All of the centre's metrics, as they are served.
+    /// The console of the replica that leads; the first one's while nobody does.
+    fn leading(&self) -> String {
+        let fleet = self.try_get("/api/v1/fleet").unwrap_or_default();
+        fleet["leader_address"].as_str().unwrap_or(&self.console).to_owned()
+    }
+
+    /// All of the leading replica's metrics, as they are served.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.text(&format!("{}/metrics", self.console)).unwrap_or_default()
+        self.text(&format!("{}/metrics", self.leading())).unwrap_or_default()
     }
 
     /// The same of an edge's own metrics.

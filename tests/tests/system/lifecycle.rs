@@ -23,7 +23,7 @@ fn a_demo_is_ready_in_time_and_leaves_nothing_behind() {
     assert!(demo.ready_after < Duration::from_secs(10), "ready only after {:?}", demo.ready_after);
     let said = demo.said();
     let pids = all_pids(&demo);
-    assert_eq!(pids.len(), 5, "broker, plants, centre and two edges: {:?}", demo.processes());
+    assert_eq!(pids.len(), 6, "broker, plants, two centres and two edges: {:?}", demo.processes());
     for needle in [demo.console(), "password", "Ctrl-C"] {
         assert!(said.contains(needle), "the demo does not say {needle:?}:\n{said}");
     }
@@ -35,10 +35,10 @@ fn a_demo_is_ready_in_time_and_leaves_nothing_behind() {
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
     assert!(text(&refused).contains(&format!("process {}", demo.pid)), "{}", text(&refused));
 
-    // A second centre on the journal of the first.
+    // A replica under the name of one that is at work.
     let (host, port) = demo.mqtt();
     let mut second = program("hypocaust-central");
-    second.args(["run", "--listen", "127.0.0.1:0", "--mqtt", &format!("mqtt://{host}:{port}")]);
+    second.args(["run", "--replica", "1", "--listen", "127.0.0.1:0", "--mqtt", &format!("mqtt://{host}:{port}")]);
     second.args(["--kafka", &demo.kafka(), "--fleet"]);
     let refused = run(second.arg(small_fleet()).arg("--data").arg(demo.data.join("central")), Duration::from_secs(10));
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));

@@ -1,0 +1,348 @@
+//! Two replicas of the centre: the leader is killed, stopped and woken, asked to end. Another leads within 10 s, whoever
+//! reads is served all the while, what the old one does afterwards has no effect, and no sample is lost or doubled.
+
+use super::counts::{nothing_doubled, nothing_lost, spooled};
+use super::recovery::the_journal_is_the_one_that_the_edges_know;
+use super::shared::{Shared, at_rest, demo, say};
+use hypocaust_tests::harness::{Process, runs, signal, wait_until};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::os::linux::fs::MetadataExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const WITHIN: Duration = Duration::from_secs(10);
+/// A register that dispatch leaves alone while nobody is short.
+const SETPOINT: &str = "north.tracing.cap-sp";
+/// Where SQLite's write lock lies in the index of a write-ahead log ("WAL-mode file format", section 2.2).
+const WRITE_LOCK: &str = "120 120";
+
+/// The replica that leads.
+#[derive(Debug, Clone)]
+struct Leader {
+    console: String,
+    process: Process,
+    epoch: u64,
+}
+
+/// By what each replica says of itself. An error: none does, or one does not answer.
+fn leader(demo: &Shared, except: Option<&str>) -> Result<Leader, String> {
+    for console in demo.consoles().into_iter().filter(|c| Some(c.as_str()) != except) {
+        let fleet = demo.try_get_at(&console, "/api/v1/fleet")?;
+        if fleet["leads"] != true {
+            continue;
+        }
+        let id = fleet["leader"].as_str().ok_or_else(|| format!("it leads and names nobody: {fleet}"))?;
+        let process = demo.processes().into_iter().find(|p| p.replica.as_deref() == Some(id));
+        let process = process.ok_or_else(|| format!("no process is replica {id}"))?;
+        let epoch = fleet["epoch"].as_u64().ok_or_else(|| format!("no epoch in {fleet}"))?;
+        return Ok(Leader { console, process, epoch });
+    }
+    Err("no replica leads".into())
+}
+
+/// The same where some replicas may not answer.
+fn leader_of_any(demo: &Shared) -> Result<Leader, String> {
+    let consoles = demo.consoles();
+    let found = consoles.iter().find_map(|dead| leader(demo, Some(dead)).ok());
+    found.ok_or_else(|| "no replica that answers leads".into())
+}
+
+/// Everything linked and served, one leading and the other following it.
+fn settled(demo: &Shared) -> Leader {
+    let (found, _) = wait_until("one replica leads and all is well", Duration::from_secs(120), || {
+        at_rest(demo)?;
+        spooled(demo)?;
+        let found = leader(demo, None)?;
+        for console in demo.consoles() {
+            let fleet = demo.try_get_at(&console, "/api/v1/fleet")?;
+            if fleet["leader"] != json!(found.process.replica) || fleet["epoch"] != json!(found.epoch) {
+                return Err(format!("{console} says {fleet}"));
+            }
+        }
+        Ok(found)
+    });
+    found
+}
+
+/// The console of a replica that is not the leader.
+fn other(demo: &Shared, leader: &Leader) -> String {
+    demo.consoles().into_iter().find(|c| *c != leader.console).expect("there are two")
+}
+
+/// Who reads at a console, again and again, until told to stop; how often, and the first failure.
+fn read_on(demo: &Shared, console: &str, stop: &AtomicBool) -> Result<u32, String> {
+    let mut times = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for path in ["/api/v1/fleet", "/api/v1/tags?plant=north", "/api/v1/journal/head", "/health/ready"] {
+            demo.try_get_at(console, path)?;
+        }
+        times += 1;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(times)
+}
+
+/// What `act` does to the leader, again and again, and how long it takes until another leads, whose readers are served
+/// meanwhile.
+#[expect(clippy::disallowed_methods, reason = "measures the running programs")]
+fn another_leads(demo: &Shared, old: &Leader, mut act: impl FnMut()) -> (Leader, Duration) {
+    let reader = other(demo, old);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| read_on(demo, &reader, &stop));
+        let began = Instant::now();
+        act();
+        let mut looked = || loop {
+            match leader(demo, Some(&old.console)) {
+                Ok(new) => return Ok(new),
+                Err(why) if began.elapsed() > Duration::from_secs(30) => return Err(why),
+                Err(_) => {
+                    std::thread::sleep(Duration::from_millis(20));
+                    act();
+                }
+            }
+        };
+        let new = looked();
+        let took = began.elapsed();
+        stop.store(true, Ordering::Relaxed);
+        let served = reading.join().expect("the reader does not panic").expect("readers are served all the while");
+        let new = new.unwrap_or_else(|why| panic!("nobody leads after {took:?}: {why}"));
+        assert!(took < WITHIN, "another leads only after {took:?}");
+        assert!(new.epoch > old.epoch, "epoch {} after {}", new.epoch, old.epoch);
+        assert!(served > 0, "nobody read");
+        (new, took)
+    })
+}
+
+fn edges_know(demo: &Shared, epoch: u64) -> Duration {
+    let (_, took) = wait_until("every edge has heard of the new leader", Duration::from_secs(20), || {
+        for plant in ["north", "south"] {
+            let known = demo.edge_metric(plant, "gl_001_epoch", &[]);
+            if known.is_none_or(|known| known < epoch as f64) {
+                return Err(format!("{plant} knows {known:?}"));
+            }
+        }
+        Ok(())
+    });
+    took
+}
+
+fn times() -> usize {
+    std::env::var("HYPOCAUST_FAILOVERS").map_or(2, |n| n.parse().expect("HYPOCAUST_FAILOVERS is a whole number"))
+}
+
+fn summary(what: &str, took: &[Duration]) {
+    let mut s: Vec<f64> = took.iter().map(Duration::as_secs_f64).collect();
+    s.sort_by(f64::total_cmp);
+    let (least, middle, most) = (s[0], s[s.len() / 2], s[s.len() - 1]);
+    say(&format!("{what}: another leads after {least:.1} to {most:.1} s, median {middle:.1} s, of {} times", s.len()));
+}
+
+#[test]
+fn a_write_to_a_replica_that_follows_names_the_leader_and_one_session_opens_all() {
+    let demo = demo();
+    let led = settled(&demo);
+    let follower = other(&demo, &led);
+    // The token is of the first console; each replica knows it.
+    let body = json!({"plant": "north", "setpoint": SETPOINT, "value": 2.0, "reason": "to the wrong replica"});
+    let key = [("Idempotency-Key", "wrong-replica")];
+    let (status, problem) =
+        demo.try_call_at(&follower, reqwest::Method::POST, "/api/v1/commands", Some(&body), &key).expect("an answer");
+    assert_eq!((status, problem["code"].as_str()), (421, Some("GL-E-NOT-LEADING")), "{problem}");
+    assert_eq!(problem["leader"].as_str(), Some(led.console.as_str()), "{problem}");
+    let (status, taken) = demo
+        .try_call_at(&led.console, reqwest::Method::POST, "/api/v1/commands", Some(&body), &key)
+        .expect("an answer");
+    assert_eq!(status, 202, "{taken}");
+    // The follower reads of it in the journal.
+    let id = taken["id"].as_str().expect("a command has an id").to_owned();
+    wait_until("the follower knows of the command", Duration::from_secs(15), || {
+        let answer = demo.try_get_at(&follower, &format!("/api/v1/commands/{id}"))?;
+        if answer["state"] == "done" { Ok(()) } else { Err(answer.to_string()) }
+    });
+    // And what it shows of the plants is as young as the leader's.
+    let tags = demo.try_get_at(&follower, "/api/v1/tags?plant=north").expect("a follower shows tags");
+    let old = |t: &&Value| t["quality"] != "good" || t["age_ms"].as_i64().is_none_or(|age| age > 10_000);
+    let old: Vec<&Value> = tags["tags"].as_array().expect("tags is a list").iter().filter(old).collect();
+    assert!(old.is_empty(), "{old:?}");
+}
+
+#[test]
+fn a_leader_that_is_killed_is_followed_by_another_within_10_s() {
+    let demo = demo();
+    let mut took = Vec::new();
+    for _ in 0..times() {
+        let old = settled(&demo);
+        // One that is started again leads at once, by its own old lease; so it is killed as often as it comes up.
+        let (new, after) = another_leads(&demo, &old, || {
+            let again = demo.processes().into_iter().find(|p| p.replica == old.process.replica);
+            signal(again.map_or(old.process.pid, |p| p.pid), Signal::SIGKILL);
+        });
+        let heard = edges_know(&demo, new.epoch);
+        say(&format!(
+            "killed {}: replica {} leads in epoch {} after {:.1} s, every edge has heard of it {:.1} s later",
+            old.process,
+            new.process.replica.as_deref().unwrap_or("?"),
+            new.epoch,
+            after.as_secs_f64(),
+            heard.as_secs_f64()
+        ));
+        took.push(after);
+    }
+    settled(&demo);
+    summary("the leader is killed", &took);
+    nothing_lost(&demo);
+    nothing_doubled(&demo);
+    the_journal_is_the_one_that_the_edges_know(&demo);
+}
+
+#[test]
+fn a_leader_that_is_killed_once_leads_again_by_its_own_lease() {
+    let demo = demo();
+    let old = settled(&demo);
+    signal(old.process.pid, Signal::SIGKILL);
+    let (new, after) = wait_until("a replica leads in a new epoch", WITHIN, || {
+        let found = leader_of_any(&demo)?;
+        if found.epoch > old.epoch { Ok(found) } else { Err(format!("epoch {}", found.epoch)) }
+    });
+    say(&format!(
+        "killed {} once: {} leads in epoch {} after {:.1} s",
+        old.process,
+        new.process,
+        new.epoch,
+        after.as_secs_f64()
+    ));
+    settled(&demo);
+}
+
+#[test]
+fn a_leader_that_is_asked_to_end_hands_over_at_once() {
+    let demo = demo();
+    let old = settled(&demo);
+    let mut asked = false;
+    let (new, after) = another_leads(&demo, &old, || {
+        if !std::mem::replace(&mut asked, true) {
+            signal(old.process.pid, Signal::SIGTERM);
+        }
+    });
+    edges_know(&demo, new.epoch);
+    say(&format!("asked {} to end: another leads after {:.1} s", old.process, after.as_secs_f64()));
+    settled(&demo);
+}
+
+/// Does this process hold the journal's write lock? One that is stopped while it does keeps everybody from the lease: that
+/// is SQLite's limit, not the election's.
+fn writes(demo: &Shared, pid: u32) -> bool {
+    let index = demo.data.join("central/journal.db-shm");
+    let inode = std::fs::metadata(&index).expect("a journal in use has its index").st_ino();
+    let locks = std::fs::read_to_string("/proc/locks").expect("the kernel tells its locks");
+    let held = |line: &str| {
+        line.contains(&format!(" WRITE {pid} ")) && line.contains(&format!(":{inode} ")) && line.ends_with(WRITE_LOCK)
+    };
+    locks.lines().any(held)
+}
+
+/// Stops it between two of its transactions; how often it had to be woken for that.
+fn stop_between_writes(demo: &Shared, pid: u32) -> u32 {
+    for woken in 0..100 {
+        signal(pid, Signal::SIGSTOP);
+        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        wait_until("it is stopped", Duration::from_secs(2), || {
+            if state().contains(") T ") { Ok(()) } else { Err(state()) }
+        });
+        if !writes(demo, pid) {
+            return woken;
+        }
+        signal(pid, Signal::SIGCONT);
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    panic!("it writes all the time");
+}
+
+#[test]
+fn a_leader_that_is_stopped_and_woken_changes_nothing() {
+    let demo = demo();
+    let mut took = Vec::new();
+    for round in 0..times() {
+        let old = settled(&demo);
+        let pid = old.process.pid;
+        let refused = |gate: &str| -> f64 {
+            let of = |plant| demo.edge_metric(plant, "gl_001_write_refusals_total", &[("gate", gate)]).unwrap_or(0.0);
+            of("north") + of("south")
+        };
+        let (before, mut woken) = (refused("epoch"), 0);
+        // Whatever happens below, it shall not stay stopped.
+        let _wakes = Wakes(pid);
+        let mut stopped = false;
+        let (new, after) = another_leads(&demo, &old, || {
+            if !std::mem::replace(&mut stopped, true) {
+                woken = stop_between_writes(&demo, pid);
+            }
+        });
+        edges_know(&demo, new.epoch);
+        // A person who did not notice asks the stopped one; the kernel takes the request, and it finds it when it wakes.
+        let mark = 1.0 + 0.0137 * (round + 1) as f64;
+        let body = json!({"plant": "north", "setpoint": SETPOINT, "value": mark, "reason": "to one that is stopped"});
+        let key = format!("stopped-{pid}-{round}");
+        let answer = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let headers = [("Idempotency-Key", key.as_str())];
+                demo.try_call_at(&old.console, reqwest::Method::POST, "/api/v1/commands", Some(&body), &headers)
+            });
+            // Long enough in every second round for the broker to have missed it.
+            std::thread::sleep(Duration::from_secs(if round % 2 == 0 { 2 } else { 8 }));
+            signal(pid, Signal::SIGCONT);
+            asking.join().expect("the caller does not panic")
+        });
+        let (status, problem) = answer.expect("the woken one answers");
+        assert!(matches!(status, 421 | 503), "{status} {problem}");
+        assert_eq!(problem["code"], "GL-E-NOT-LEADING", "{problem}");
+        wait_until("the woken one knows who leads", Duration::from_secs(10), || {
+            let fleet = demo.try_get_at(&old.console, "/api/v1/fleet")?;
+            let knows = fleet["leads"] == false && fleet["leader"] == json!(new.process.replica);
+            if knows { Ok(()) } else { Err(fleet.to_string()) }
+        });
+        std::thread::sleep(Duration::from_secs(3));
+        let moved: Vec<_> =
+            demo.register_writes().into_iter().filter(|w| w.tag == SETPOINT && w.value == mark).collect();
+        assert!(moved.is_empty(), "the woken one moved a register: {moved:?}");
+        only_epoch(&demo, &new);
+        assert!(runs(pid), "it goes on as a follower");
+        say(&format!(
+            "stopped {}: another leads in epoch {} after {:.1} s; stopped anew {woken} times because it was writing; \
+             woken, it was told no by {} and the edges refused {} messages of an old epoch",
+            old.process,
+            new.epoch,
+            after.as_secs_f64(),
+            status,
+            refused("epoch") - before
+        ));
+        took.push(after);
+    }
+    settled(&demo);
+    summary("the leader is stopped", &took);
+    nothing_lost(&demo);
+    nothing_doubled(&demo);
+    the_journal_is_the_one_that_the_edges_know(&demo);
+}
+
+struct Wakes(u32);
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        signal(self.0, Signal::SIGCONT);
+    }
+}
+
+/// From the beginning of this leadership on every entry of the journal is of it.
+fn only_epoch(demo: &Shared, leader: &Leader) {
+    let head = demo.get("/api/v1/journal/head")["seq"].as_u64().expect("a head has a seq");
+    let answer = demo.get(&format!("/api/v1/journal?from={}&limit=400", head.saturating_sub(399).max(1)));
+    let entries = answer.as_array().or_else(|| answer["entries"].as_array()).expect("entries is a list").clone();
+    let began = |e: &Value| e["kind"] == "started" && e["epoch"] == leader.epoch;
+    let after: Vec<&Value> = entries.iter().skip_while(|e| !began(e)).collect();
+    assert!(!after.is_empty(), "the beginning of epoch {} is not among the last entries", leader.epoch);
+    let strange = after.iter().find(|e| e["epoch"] != leader.epoch);
+    assert!(strange.is_none(), "an entry of another epoch after the beginning of {}: {strange:?}", leader.epoch);
+}
