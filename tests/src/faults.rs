@@ -2,7 +2,7 @@
 
 use hypocaust_protocols::model::{Fleet, PlantId};
 use hypocaust_sim::fault::Fault;
-use hypocaust_sim::world::{Happening, SOLVE_MS, Weather};
+use hypocaust_sim::world::{BusWeather, Happening, SOLVE_MS, Trouble, Weather, Whom};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -91,6 +91,43 @@ pub fn schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Happening
     // Two of one kind may overlap; the end is fair whatever was left.
     all.push((end, Happening::Weather(Weather::FAIR)));
     all.extend(fleet.plants.iter().map(|p| (end, Happening::Heal(p.id.clone()))));
+    all.sort_by_key(|(at, _)| *at);
+    all
+}
+
+/// The same, and besides it what befalls replicas and bus.
+pub fn spine_schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Happening)> {
+    let mut all = schedule(fleet, seed, length_ms);
+    let mut dice = Dice::new(seed.rotate_left(32));
+    let end = length_ms - QUIET_MS;
+    for _ in 0..dice.between(2, 6) {
+        let at = dice.between(20_000, end - 40_000);
+        // Before the quiet end all of it is over.
+        let ms = dice.between(1_000, 40_000);
+        let whom = if dice.below(4) == 0 { Whom::Other } else { Whom::Leader };
+        let what = match dice.below(8) {
+            0 | 1 => Trouble::Crash { down_ms: ms },
+            2 | 3 => Trouble::Pause { ms },
+            4 => Trouble::NoDatabase { ms, answers_lost: dice.below(2) == 0 },
+            5 => Trouble::NoBroker { ms },
+            6 => {
+                let plant = fleet.plants[dice.below(fleet.plants.len())].id.clone();
+                Trouble::NoPlant { plant, ms }
+            }
+            _ => {
+                let weather = match dice.below(3) {
+                    0 => BusWeather { down: true, ..BusWeather::FAIR },
+                    1 => BusWeather { delay_ms: dice.between(500, 10_000), ..BusWeather::FAIR },
+                    _ => BusWeather { loss: 0.1, repeat: 0.2, ..BusWeather::FAIR },
+                };
+                all.push((at, Happening::Bus(weather)));
+                all.push((at + ms, Happening::Bus(BusWeather::FAIR)));
+                continue;
+            }
+        };
+        all.push((at, Happening::Centre(whom, what)));
+    }
+    all.push((end, Happening::Bus(BusWeather::FAIR)));
     all.sort_by_key(|(at, _)| *at);
     all
 }

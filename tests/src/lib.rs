@@ -4,6 +4,7 @@
 //! * [`clairvoyant`]: the most heat that anybody could have served.
 //! * [`faults`]: what happens in it, from a seed.
 //! * [`heat`]: who goes short in it, against what the faults force.
+//! * [`leaders`]: who leads in it, and what is left of what leaders did.
 //! * [`harness`]: the real programs, started and ended.
 
 pub mod checks;
@@ -11,3 +12,4 @@ pub mod clairvoyant;
 pub mod faults;
 pub mod harness;
 pub mod heat;
+pub mod leaders;

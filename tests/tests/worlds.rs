@@ -10,6 +10,7 @@ mod worlds {
     pub mod commands;
     pub mod heat;
     pub mod journal;
+    pub mod leaders;
     pub mod samples;
     pub mod seeds;
 }

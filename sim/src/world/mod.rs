@@ -1,18 +1,25 @@
-//! The world: physics and PLCs, one real edge core a plant, the real central domain, the real optimizer, and a faulty
-//! network between them, in one thread under one virtual clock. Everything comes from a seed, so a run can be repeated.
+//! The world: physics and PLCs, one real edge core a plant, the replicas of the centre (each a real election and a real
+//! domain) on one database, the real optimizer, and a faulty network and a faulty bus between them, in one thread under one
+//! virtual clock. Everything comes from a seed, so a run can be repeated.
 //!
 //! The world stands where the shells stand: it scans and writes, keeps the spool, opens sessions, stores the journal and
 //! the history. A crash takes everything of a program but what it had put on its disk.
 
+mod bus;
+mod database;
 mod history;
 mod network;
 mod nodes;
+mod replica;
 mod run;
 mod site;
 
+pub use bus::{Bus, BusWeather};
+pub use database::Database;
 pub use history::{History, Ledgered};
 pub use network::{Message, Network, Weather};
 pub use nodes::{Centre, EdgeNode};
+pub use replica::{Actor, Leaderships, Trouble, Whom};
 
 use crate::fault::{Fault, inject};
 use crate::physics::Enterprise;
@@ -20,9 +27,10 @@ use crate::plc::Plants;
 use hypocaust_central::domain::{Domain, Event, Judges, State};
 use hypocaust_central::journal::{Head, Memory as Journal};
 use hypocaust_edge::core::{Core, Memory, Now};
-use hypocaust_protocols::model::{Fleet, Millis, PlantId, TagId, Tick};
-use hypocaust_protocols::wire::{Entry, Outcome, Signed, SigningKey, VerifyingKey};
+use hypocaust_protocols::model::{Fleet, FleetId, Millis, PlantId, TagId, Tick};
+use hypocaust_protocols::wire::{Command, Entry, Outcome, Signed, SigningKey, VerifyingKey};
 use site::Site;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One step of the world.
@@ -48,6 +56,9 @@ pub enum Happening {
     CentreCrash {
         down_ms: i64,
     },
+    /// To one replica of the centre, and nothing else.
+    Centre(Whom, Trouble),
+    Bus(BusWeather),
     /// From now on a solve takes so long; one beyond the limit ends at the limit, without an answer.
     SolvesTake {
         ms: i64,
@@ -68,6 +79,9 @@ pub struct Makers {
     pub edge: MakeEdge,
     pub centre: MakeCentre,
     pub history: Box<dyn History>,
+    pub database: fn(&FleetId) -> Box<dyn Database>,
+    /// Replicas of the centre.
+    pub centres: usize,
 }
 
 impl Default for Makers {
@@ -80,6 +94,8 @@ impl Default for Makers {
                 Box::new(Domain::new(fleet, key, Judges::ours(), epoch, state, head))
             },
             history: Box::<Ledgered>::default(),
+            database: |fleet| Box::new(Journal::new(fleet)),
+            centres: 1,
         }
     }
 }
@@ -92,13 +108,26 @@ pub struct Wrote {
     pub value: f64,
 }
 
+/// A message of a leader that had been superseded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stale {
+    pub at: i64,
+    pub plant: PlantId,
+    pub what: &'static str,
+    pub epoch: u64,
+    /// What the edge knew by then.
+    pub known: u64,
+    pub refused: bool,
+}
+
 pub struct World {
     pub fleet: Arc<Fleet>,
     pub plants: Plants,
     /// Milliseconds since the beginning.
     pub now: i64,
-    pub journal: Journal,
+    pub journal: Box<dyn Database>,
     pub history: Box<dyn History>,
+    pub bus: Bus,
     pub network: Network,
     pub key: SigningKey,
     /// Every entry that was ever put into a spool.
@@ -116,11 +145,11 @@ pub struct World {
     make_centre: MakeCentre,
     solve_ms: i64,
     sites: Vec<Site>,
-    centre: Option<Box<dyn Centre>>,
-    centre_starts_at: Option<i64>,
-    epoch: u64,
-    /// When each is done, its id and case; no case: it was late.
-    solves: Vec<(i64, u64, Option<Box<hypocaust_optimizer::Case>>)>,
+    replicas: Vec<replica::Node>,
+    /// Who led and acted.
+    pub record: Leaderships,
+    /// Signed messages of a lower epoch than their edge knew, and what it did with them.
+    pub stale: Vec<Stale>,
     deaths: Vec<(i64, PlantId)>,
 }
 
@@ -130,8 +159,9 @@ impl World {
         Self {
             plants: Plants::new(Arc::clone(&fleet), physics),
             now: 0,
-            journal: Journal::new(&fleet.id),
+            journal: (makers.database)(&fleet.id),
             history: makers.history,
+            bus: Bus::new(seed),
             network: Network::new(seed),
             // A key of the simulated world; it guards nothing real.
             key: SigningKey::from_bytes(&[7; 32]),
@@ -146,10 +176,9 @@ impl World {
             make_edge: makers.edge,
             make_centre: makers.centre,
             sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
-            centre: None,
-            centre_starts_at: Some(0),
-            epoch: 0,
-            solves: Vec::new(),
+            replicas: (0..makers.centres.max(1)).map(|index| replica::Node::new(index, &fleet)).collect(),
+            record: Leaderships::default(),
+            stale: Vec::new(),
             deaths: Vec::new(),
             fleet,
         }
@@ -172,11 +201,23 @@ impl World {
 
     /// The state of the leader that is at work.
     pub fn state(&self) -> Option<(&State, Head)> {
-        self.centre.as_ref().map(|c| (c.state(), c.head()))
+        let (_, centre) = self.replicas[self.leader()?].leading()?;
+        Some((centre.state(), centre.head()))
     }
 
+    /// State and head of every replica that is at work, whether it leads or follows.
+    pub fn states(&self) -> Vec<(&State, Head)> {
+        self.replicas.iter().filter_map(replica::Node::state).collect()
+    }
+
+    /// The latest epoch in which somebody has led.
     pub fn epoch(&self) -> u64 {
-        self.epoch
+        self.record.led.last().map_or(0, |(_, _, epoch)| *epoch)
+    }
+
+    /// The highest epoch that this plant's edge has put on its disk.
+    pub fn known_epoch(&self, plant: &PlantId) -> u64 {
+        self.sites.iter().find(|s| s.plant == *plant).map_or(0, |s| s.memory.epoch)
     }
 
     /// Is the edge of this plant at work?
@@ -186,7 +227,8 @@ impl World {
 
     /// Does the centre reach this plant's edge: both at work, and a session between them?
     pub fn leads(&self, plant: &PlantId) -> bool {
-        self.centre.is_some() && self.sites.iter().any(|s| s.plant == *plant && s.node.is_some() && s.link)
+        self.leader().is_some_and(|r| self.replicas[r].reaches(plant))
+            && self.sites.iter().any(|s| s.plant == *plant && s.node.is_some() && s.link)
     }
 
     pub fn happen(&mut self, happening: &Happening) {
@@ -221,11 +263,9 @@ impl World {
                     self.deaths.push((self.now + KEEP_ALIVE_MS.min(*down_ms), plant.clone()));
                 }
             }
-            Happening::CentreCrash { down_ms } => {
-                self.centre = None;
-                self.solves.clear();
-                self.centre_starts_at = Some(self.now + down_ms);
-            }
+            Happening::CentreCrash { down_ms } => self.trouble(Whom::Leader, &Trouble::Crash { down_ms: *down_ms }),
+            Happening::Centre(whom, trouble) => self.trouble(*whom, trouble),
+            Happening::Bus(weather) => self.bus.weather = *weather,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The cores as the world sees them, so that a test can put another mechanism in their place.
 
-use hypocaust_central::domain::{Domain, Effect as CentreEffect, Input as CentreInput, State};
+use hypocaust_central::domain::{Domain, Effect as CentreEffect, Image, Input as CentreInput, State};
 use hypocaust_central::journal::Head;
 use hypocaust_edge::core::{Birth, Core, Effect as EdgeEffect, Input as EdgeInput, Now};
 use hypocaust_protocols::model::Millis;
@@ -25,6 +25,8 @@ pub trait Centre {
     fn handle(&mut self, now: Millis, input: CentreInput) -> Vec<CentreEffect>;
     fn state(&self) -> &State;
     fn head(&self) -> Head;
+    /// What its replica heard of the plants before it led.
+    fn inherit(&mut self, image: Image);
 }
 
 impl Centre for Domain {
@@ -36,5 +38,8 @@ impl Centre for Domain {
     }
     fn head(&self) -> Head {
         Domain::head(self)
+    }
+    fn inherit(&mut self, image: Image) {
+        Domain::inherit(self, image);
     }
 }

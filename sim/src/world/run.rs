@@ -2,11 +2,10 @@
 
 use super::site::{Kept, scan, write};
 use super::*;
-use hypocaust_central::domain::{Answer, Effect as CentreEffect, Input as CentreInput, Mode, Status};
+use hypocaust_central::domain::{Input as CentreInput, Mode, Status};
 use hypocaust_central::journal::Hash;
 use hypocaust_edge::core::{Anchor, Effect, Input, NodeValue};
 use hypocaust_protocols::wire::metric;
-use std::collections::VecDeque;
 
 impl World {
     /// Runs for `ms`.
@@ -53,36 +52,30 @@ impl World {
                 }
             }
         }
-        if self.centre_starts_at.is_some_and(|at| at <= self.now) {
-            self.centre_starts_at = None;
-            self.epoch += 1;
-            let state = self.replayed().expect("the world's own journal can be read");
-            let head = self.journal.entries().last().map_or(Head::genesis(&self.fleet.id), |e| e.head());
-            self.centre = Some((self.make_centre)(Arc::clone(&self.fleet), self.key.clone(), self.epoch, state, head));
-            for site in self.sites.iter_mut().filter(|s| s.link) {
-                // A host that starts asks every node to be born again.
-                site.birth_due = Some(self.now + 300);
-            }
-        }
     }
 
     fn deliver(&mut self, message: Message) {
         match message {
             Message::ToEdge(plant, input) => {
                 if let Some(i) = self.sites.iter().position(|s| s.plant == plant && s.link) {
-                    if let Input::Table(signed) = &input {
+                    // One of a leader that was superseded is not the table that the edge has.
+                    let known = self.sites[i].memory.epoch;
+                    if let Input::Table(signed) = &input
+                        && of_epoch(&input).is_some_and(|(_, epoch)| epoch >= known)
+                    {
                         self.tables.push((self.now, plant, signed.clone()));
                     }
                     self.tell_edge(i, input);
                 }
             }
-            Message::ToCentre(_, input) => self.tell_centre(input),
+            Message::ToCentre(plant, input) => self.tell_all(&plant, &input),
             Message::Telemetry(plant, entry, round) => {
-                if self.centre.is_some() {
-                    self.history.store(&plant, entry.clone(), round);
-                    if round == 0 {
-                        self.tell_centre(CentreInput::Samples { plant, entry });
-                    }
+                // The leader hands it on; what is to be seen now, everybody sees.
+                if self.leader().is_some_and(|r| self.replicas[r].reaches(&plant)) {
+                    self.bus.send(self.now, &plant, entry.clone(), round);
+                }
+                if round == 0 {
+                    self.tell_all(&plant.clone(), &CentreInput::Samples { plant, entry });
                 }
             }
         }
@@ -193,8 +186,15 @@ impl World {
 
     pub(super) fn tell_edge(&mut self, i: usize, input: Input) {
         let now = self.edge_now(i);
+        let known = self.sites[i].memory.epoch;
+        let stale = of_epoch(&input).filter(|(_, epoch)| *epoch < known);
         let Some(node) = &mut self.sites[i].node else { return };
-        for effect in node.handle(now, input) {
+        let effects = node.handle(now, input);
+        if let Some((what, epoch)) = stale {
+            let (at, plant, refused) = (self.now, self.sites[i].plant.clone(), effects.iter().any(refuses_epoch));
+            self.stale.push(Stale { at, plant, what, epoch, known, refused });
+        }
+        for effect in effects {
             self.edge_effect(i, now, effect);
         }
     }
@@ -250,69 +250,30 @@ impl World {
             Effect::Publish { .. } => {}
         }
     }
+}
 
-    fn centre_step(&mut self) {
-        let now = self.now;
-        let dead: Vec<PlantId> = self.deaths.iter().filter(|d| d.0 <= now).map(|d| d.1.clone()).collect();
-        self.deaths.retain(|d| d.0 > now);
-        for plant in dead {
-            self.tell_centre(CentreInput::EdgeDeath { plant });
-        }
-        let (done, waiting) = std::mem::take(&mut self.solves).into_iter().partition(|s| s.0 <= now);
-        self.solves = waiting;
-        for (_, id, case) in done {
-            let options = hypocaust_optimizer::Options::default();
-            let answer = match case.map(|case| hypocaust_optimizer::solve(&case, &options)) {
-                Some(Ok(solution)) => Answer::Solution(Box::new(solution)),
-                Some(Err(error)) => Answer::Failed(error.to_string()),
-                None => Answer::Late,
-            };
-            self.tell_centre(CentreInput::Solved { id, answer });
-        }
-        self.tell_centre(CentreInput::Clock);
-        if now % 1000 == 0 && self.centre.is_some() {
-            for i in 0..self.sites.len() {
-                let plant = self.sites[i].plant.clone();
-                let ranges = self.history.ranges(&plant);
-                self.network.send(now, Message::ToEdge(plant, Input::Durable(ranges)));
-            }
-        }
+/// What a leader has signed, and in which epoch.
+fn of_epoch(input: &Input) -> Option<(&'static str, u64)> {
+    #[derive(serde::Deserialize)]
+    struct Stamped {
+        epoch: u64,
     }
+    let (what, signed) = match input {
+        Input::Command(signed) => ("command", signed),
+        Input::Beat(signed) => ("beat", signed),
+        Input::Table(signed) => ("table", signed),
+        _ => return None,
+    };
+    Some((what, serde_json::from_str::<Stamped>(&signed.body).ok()?.epoch))
+}
 
-    fn tell_centre(&mut self, input: CentreInput) {
-        let wall = self.wall();
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            let Some(centre) = &mut self.centre else { return };
-            for effect in centre.handle(wall, input) {
-                match effect {
-                    CentreEffect::Append { expected, epoch, drafts } => {
-                        inputs.push_back(match self.journal.append_now(&expected, epoch, drafts) {
-                            Ok(head) => CentreInput::Appended { head },
-                            Err(error) => CentreInput::AppendFailed { reason: error.to_string() },
-                        });
-                    }
-                    CentreEffect::Solve { id, case, .. } => {
-                        let limit_ms = (self.fleet.limits.solve_limit_s * 1e3) as i64;
-                        let in_time = (self.solve_ms <= limit_ms).then_some(case);
-                        self.solves.push((self.now + self.solve_ms.min(limit_ms), id, in_time));
-                    }
-                    CentreEffect::Send { plant, metric: name, signed } => {
-                        let input = match name {
-                            metric::COMMAND => {
-                                self.commands.push((self.now, plant.clone(), signed.clone()));
-                                Input::Command(signed)
-                            }
-                            metric::BEAT => Input::Beat(signed),
-                            _ => Input::Table(signed),
-                        };
-                        self.network.send(self.now, Message::ToEdge(plant, input));
-                    }
-                    CentreEffect::Reply { .. } => {}
-                    CentreEffect::StepDown { reason } => self.stepped_down.push(reason),
-                }
-            }
-        }
+/// Does the edge say by this that it did not let a message in? By the epoch's gate, or one before it.
+fn refuses_epoch(effect: &Effect) -> bool {
+    let by = |gate: &str| matches!(gate, "epoch" | "signature" | "plant");
+    match effect {
+        Effect::Event(hypocaust_edge::core::Event::Refused { refusal, .. })
+        | Effect::Event(hypocaust_edge::core::Event::NotAdmitted { refusal, .. }) => by(&refusal.gate),
+        _ => false,
     }
 }
 

@@ -66,6 +66,8 @@ impl Attacker {
         let setpoint = caps[self.dice.below(caps.len())];
         let wrong = match Wrong::ALL[self.dice.below(3)] {
             // An edge that has just started has no tick that is long past.
+            // One that has heard nobody yet knows no epoch.
+            Wrong::Epoch if world.known_epoch(&plant.id) == 0 => Wrong::Signature,
             Wrong::Age if world.stamp(&plant.id).is_none_or(|(_, tick)| tick.0 < 2 * EXPIRED_MS) => Wrong::Signature,
             any => any,
         };
@@ -93,7 +95,7 @@ impl Attacker {
         let mut key = world.key.clone();
         match wrong {
             Wrong::Signature => key = SigningKey::from_bytes(&[9; 32]),
-            Wrong::Epoch => command.epoch = command.epoch.saturating_sub(1),
+            Wrong::Epoch => command.epoch = world.known_epoch(plant).saturating_sub(1),
             Wrong::Age => command.tick.0 = command.tick.0.saturating_sub(EXPIRED_MS),
             Wrong::Repeated => {}
         }
@@ -116,7 +118,7 @@ fn post(world: &mut World, plant: &PlantId, signed: Signed) {
 }
 
 /// An edge that does not mind one thing about a command: it is mended before the real core sees it.
-struct Open<const WRONG: usize> {
+pub struct Open<const WRONG: usize> {
     core: Core,
     key: SigningKey,
     boot: u64,
@@ -145,7 +147,7 @@ impl<const WRONG: usize> Open<WRONG> {
         Signed::seal(metric::COMMAND, &c, &self.key)
     }
 
-    fn make(
+    pub fn make(
         fleet: Arc<Fleet>,
         plant: &PlantId,
         key: VerifyingKey,

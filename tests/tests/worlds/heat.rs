@@ -2,7 +2,7 @@
 //! dispatch that turns the classes round, somebody does.
 
 use crate::fleet;
-use hypocaust_central::domain::{Domain, Effect, Input, Judges, State};
+use hypocaust_central::domain::{Domain, Effect, Image, Input, Judges, State};
 use hypocaust_central::journal::Head;
 use hypocaust_edge::core::contingency::Origin;
 use hypocaust_edge::core::{self, Birth, Core, Memory, Now};
@@ -83,6 +83,9 @@ impl Centre for Inverted {
     fn head(&self) -> Head {
         self.0.head()
     }
+    fn inherit(&mut self, image: Image) {
+        self.0.inherit(image);
+    }
 }
 
 #[test]
@@ -126,6 +129,9 @@ impl Centre for Tableless {
     }
     fn head(&self) -> Head {
         self.0.head()
+    }
+    fn inherit(&mut self, image: Image) {
+        self.0.inherit(image);
     }
 }
 

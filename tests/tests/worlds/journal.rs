@@ -20,7 +20,7 @@ fn a_changed_journal_is_found() {
             forged.entries().last().map_or(hypocaust_central::journal::Head::genesis(&world.fleet.id), |e| e.head());
         forged.append_now(&head, e.epoch, vec![draft]).expect("it follows its own head");
     }
-    world.journal = forged;
+    world.journal = Box::new(forged);
     assert!(
         checks::journal(&world).is_err(),
         "a rewritten history with good hashes must differ from the leader's head"
@@ -40,7 +40,7 @@ fn crashed(makers: Makers) -> World {
 fn a_leader_steps_down_for_a_higher_epoch_alone() {
     checks::leaders(&crashed(Makers::default())).expect("each leader has an epoch above those before it");
     let centre = |fleet, key, epoch: u64, state, head| {
-        let backwards = 10 - epoch;
+        let backwards = 10u64.saturating_sub(epoch);
         Box::new(Domain::new(fleet, key, Judges::ours(), backwards, state, head))
             as Box<dyn hypocaust_sim::world::Centre>
     };

@@ -1,12 +1,13 @@
-//! Two hundred seeds of random misfortune, and every check on each.
+//! Two hundred seeds of random misfortune, and two hundred more in which replicas and bus have theirs; every check on each.
 
 use crate::fleet;
 use crate::worlds::commands::Attacker;
 use crate::worlds::heat::heat;
 use hypocaust_sim::world::{Happening, Makers, World};
 use hypocaust_tests::checks;
-use hypocaust_tests::faults::schedule;
+use hypocaust_tests::faults::{schedule, spine_schedule};
 use hypocaust_tests::heat::{Look, watched};
+use hypocaust_tests::leaders;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -46,31 +47,46 @@ fn lived(seed: u64, length_ms: i64) -> Lived {
     Lived { world, happened, looks, attacker }
 }
 
+/// The same with two or three replicas of the centre.
+fn lived_replicated(seed: u64, length_ms: i64) -> Lived {
+    let fleet = fleet();
+    let makers = Makers { centres: 2 + (seed % 2) as usize, ..Makers::default() };
+    let mut world = World::new(Arc::clone(&fleet), seed, (seed % 24) as f64, makers);
+    let mut attacker = Attacker::new(seed);
+    let happened = spine_schedule(&fleet, seed, length_ms);
+    let looks = watched(&mut world, &happened, length_ms, |world| attacker.try_one(world));
+    Lived { world, happened, looks, attacker }
+}
+
+/// What must hold of every world.
+fn judge(lived: &Lived) -> Result<(), String> {
+    let Lived { world, happened, looks, attacker } = lived;
+    checks::journal(world)
+        .and_then(|()| leaders::all(world))
+        .and_then(|()| checks::samples(world))
+        .and_then(|()| checks::commands(world, &attacker.forged))
+        .and_then(|()| checks::repeats(world))
+        .and_then(|()| checks::trips(world, happened))
+        .and_then(|()| heat(world, looks))
+}
+
 /// What is wrong with this world, and what happened in it.
-fn verdict(seed: u64) -> Option<String> {
-    let Lived { world, happened, looks, attacker } = lived(seed, LENGTH_MS);
-    let wrong = checks::journal(&world)
-        .and_then(|()| checks::leaders(&world))
-        .and_then(|()| checks::samples(&world))
-        .and_then(|()| checks::commands(&world, &attacker.forged))
-        .and_then(|()| checks::repeats(&world))
-        .and_then(|()| checks::trips(&world, &happened))
-        .and_then(|()| heat(&world, &looks))
-        .err()?;
+fn verdict(seed: u64, live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) -> Option<String> {
+    let lived = live(seed, LENGTH_MS);
+    let wrong = judge(&lived).and_then(|()| also(&lived.world)).err()?;
     let story: Vec<String> =
-        happened.iter().map(|(at, what)| format!("    {:>6.1} s {what:?}", *at as f64 / 1e3)).collect();
+        lived.happened.iter().map(|(at, what)| format!("    {:>6.1} s {what:?}", *at as f64 / 1e3)).collect();
     Some(format!("HYPOCAUST_SEED={seed}: {wrong}\n{}", story.join("\n")))
 }
 
-#[test]
-fn in_every_world_heat_journal_samples_and_commands_are_right() {
+fn in_all(live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) {
     let all = seeds();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(all.len());
     let failed: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
             .map(|w| {
                 let mine: Vec<u64> = all.iter().copied().skip(w).step_by(workers).collect();
-                scope.spawn(move || mine.into_iter().filter_map(verdict).collect::<Vec<_>>())
+                scope.spawn(move || mine.into_iter().filter_map(|s| verdict(s, live, also)).collect::<Vec<_>>())
             })
             .collect();
         threads.into_iter().flat_map(|t| t.join().expect("a world panicked")).collect()
@@ -79,9 +95,28 @@ fn in_every_world_heat_journal_samples_and_commands_are_right() {
 }
 
 #[test]
+fn in_every_world_heat_journal_samples_and_commands_are_right() {
+    // With one replica there is nobody who could depose it.
+    in_all(lived, checks::leaders);
+}
+
+#[test]
+fn in_every_replicated_world_all_of_it_and_one_leader_an_epoch() {
+    in_all(lived_replicated, |_| Ok(()));
+}
+
+#[test]
 fn a_seed_repeats_exactly() {
     let (a, b) = (lived(5, 180_000).world, lived(5, 180_000).world);
     assert_eq!(a.journal.entries(), b.journal.entries());
     assert_eq!(a.writes, b.writes);
     assert!(!a.writes.is_empty() && !a.commands.is_empty(), "nothing happened in it");
+}
+
+#[test]
+fn a_replicated_seed_repeats_exactly() {
+    let (a, b) = (lived_replicated(5, 240_000).world, lived_replicated(5, 240_000).world);
+    assert_eq!(a.journal.entries(), b.journal.entries());
+    assert_eq!(a.record.led, b.record.led);
+    assert_eq!(a.writes, b.writes);
 }

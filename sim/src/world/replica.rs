@@ -1,0 +1,507 @@
+//! One replica of the centre with what its shell would do: stand for election, follow the journal, carry out effects.
+
+use super::nodes::Centre;
+use super::*;
+use hypocaust_central::domain::{Answer, Effect, Input};
+use hypocaust_central::election::{Effect as Said, Election, Input as Heard, Replica, Timing};
+use hypocaust_central::journal::{Entry as Record, Verifier};
+use hypocaust_edge::core::Input as EdgeInput;
+use hypocaust_protocols::wire::metric;
+use std::collections::{BTreeSet, VecDeque};
+
+/// A broker that falls silent is missed after this time.
+const SILENCE_MS: i64 = 5_000;
+/// A replica that is to stop while it sends is stopped at the latest after this time.
+const STALL_MS: i64 = 6_000;
+/// Inputs that a stopped process finds when it wakes; the broker drops what is beyond.
+const WAITING: usize = 500;
+
+/// What goes wrong with one replica.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trouble {
+    Crash {
+        down_ms: i64,
+    },
+    /// The process is stopped, as it sends commands if it does so soon, and later goes on where it was.
+    Pause {
+        ms: i64,
+    },
+    /// It cannot reach the database. `answers_lost`: what it sends still gets there at first, the answer does not.
+    NoDatabase {
+        ms: i64,
+        answers_lost: bool,
+    },
+    NoBroker {
+        ms: i64,
+    },
+    /// Nothing passes between it and this plant, either way.
+    NoPlant {
+        plant: PlantId,
+        ms: i64,
+    },
+}
+
+/// Which replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// The one that leads at that moment; the first one if none does.
+    Leader,
+    /// One that does not.
+    Other,
+}
+
+/// What decides in it.
+pub(super) enum Mind {
+    Down,
+    Following(Box<Domain>),
+    Leading { epoch: u64, centre: Box<dyn Centre> },
+}
+
+pub(super) struct Node {
+    me: Replica,
+    /// Its monotonic clock began with this; no two agree.
+    clock: u64,
+    /// How often it was started.
+    life: u32,
+    pub mind: Mind,
+    election: Election,
+    tail: Verifier,
+    pub starts_at: Option<i64>,
+    /// When each solve is done, its id and case; no case: it was late.
+    solves: Vec<(i64, u64, Option<Box<hypocaust_optimizer::Case>>)>,
+    paused_until: Option<i64>,
+    /// Will be stopped as soon as it sends a command, and at that time at the latest, for so long.
+    stalls: Option<(i64, i64)>,
+    /// Handed to the network and not out when the process was stopped.
+    outbox: Vec<Message>,
+    inbox: VecDeque<Input>,
+    no_database: Option<i64>,
+    answers_lost: bool,
+    no_broker: Option<(i64, i64)>,
+    no_plant: BTreeMap<PlantId, i64>,
+}
+
+/// A process that acted as leader: its replica and which of its lives.
+pub type Actor = (usize, u32);
+
+/// Who led and acted, for the checks.
+#[derive(Default)]
+pub struct Leaderships {
+    /// By epoch, who appended or commanded in it.
+    pub actors: BTreeMap<u64, BTreeSet<Actor>>,
+    /// Every entry whose storing was acknowledged.
+    pub accepted: Vec<Record>,
+    /// Leaderships in their order: when, which replica, which epoch.
+    pub led: Vec<(i64, usize, u64)>,
+    /// The longest time for which nobody led although somebody could have, ms.
+    pub longest_idle: i64,
+    idle: i64,
+}
+
+impl Node {
+    pub fn new(index: usize, fleet: &Fleet) -> Self {
+        let id = format!("c{}", index + 1);
+        let me = Replica { address: format!("http://{id}"), id };
+        // Clocks that differ by days.
+        let clock = 86_400_000 * (3 * index as u64 + 1) + 137 * index as u64;
+        Self {
+            election: Election::new(me.clone(), Timing::of(&fleet.limits), clock),
+            me,
+            clock,
+            life: 0,
+            mind: Mind::Down,
+            tail: Verifier::new(&fleet.id, []),
+            starts_at: Some(0),
+            solves: Vec::new(),
+            paused_until: None,
+            stalls: None,
+            outbox: Vec::new(),
+            inbox: VecDeque::new(),
+            no_database: None,
+            answers_lost: false,
+            no_broker: None,
+            no_plant: BTreeMap::new(),
+        }
+    }
+
+    pub fn leading(&self) -> Option<(u64, &dyn Centre)> {
+        match &self.mind {
+            Mind::Leading { epoch, centre } => Some((*epoch, centre.as_ref())),
+            _ => None,
+        }
+    }
+
+    pub fn state(&self) -> Option<(&State, Head)> {
+        match &self.mind {
+            Mind::Down => None,
+            Mind::Following(domain) => Some((domain.state(), domain.head())),
+            Mind::Leading { centre, .. } => Some((centre.state(), centre.head())),
+        }
+    }
+
+    fn fit(&self) -> bool {
+        !matches!(self.mind, Mind::Down)
+            && self.paused_until.is_none()
+            && self.no_database.is_none()
+            && self.no_broker.is_none()
+    }
+
+    /// Does what this replica sends reach the plant, and the other way round?
+    pub fn reaches(&self, plant: &PlantId) -> bool {
+        self.no_broker.is_none() && !self.no_plant.contains_key(plant)
+    }
+}
+
+impl World {
+    fn clock_of(&self, r: usize) -> u64 {
+        self.replicas[r].clock + self.now as u64
+    }
+
+    /// The replica that leads and can act, if one does.
+    pub(super) fn leader(&self) -> Option<usize> {
+        let acts = |r: &usize| {
+            let node = &self.replicas[*r];
+            node.leading().is_some() && node.paused_until.is_none() && node.election.leads(self.clock_of(*r)).is_some()
+        };
+        (0..self.replicas.len()).find(acts)
+    }
+
+    pub(super) fn trouble(&mut self, whom: Whom, trouble: &Trouble) {
+        let leader = self.leader().unwrap_or(0);
+        let r = match whom {
+            Whom::Leader => leader,
+            Whom::Other => (leader + 1) % self.replicas.len(),
+        };
+        let now = self.now;
+        self.record.idle = 0;
+        let led = self.replicas[r].leading().is_some();
+        let node = &mut self.replicas[r];
+        match trouble {
+            Trouble::Crash { down_ms } => {
+                node.mind = Mind::Down;
+                node.solves.clear();
+                node.inbox.clear();
+                node.outbox.clear();
+                (node.paused_until, node.stalls) = (None, None);
+                node.starts_at = Some(now + down_ms);
+                if led && self.replicas.len() > 1 {
+                    self.primary_host(false);
+                }
+            }
+            Trouble::Pause { ms } => node.stalls = Some((now + STALL_MS, *ms)),
+            Trouble::NoDatabase { ms, answers_lost } => {
+                node.no_database = Some(now + ms);
+                node.answers_lost = *answers_lost;
+            }
+            Trouble::NoBroker { ms } => node.no_broker = Some((now, now + ms)),
+            Trouble::NoPlant { plant, ms } => {
+                node.no_plant.insert(plant.clone(), now + ms);
+            }
+        }
+    }
+
+    /// The broker tells the edges that the primary host is gone, or a new one tells them that it is there.
+    fn primary_host(&mut self, online: bool) {
+        let due = self.now + if online { 500 } else { 200 };
+        for i in 0..self.sites.len() {
+            if self.network.is_parted(&self.sites[i].plant) || self.sites[i].link == online {
+                continue;
+            }
+            self.sites[i].link_due = Some((due, online));
+            if !online {
+                let plant = self.sites[i].plant.clone();
+                self.deaths.push((due, plant));
+            }
+        }
+    }
+
+    /// One step of every replica.
+    pub(super) fn centre_step(&mut self) {
+        let now = self.now;
+        let dead: Vec<PlantId> = self.deaths.iter().filter(|d| d.0 <= now).map(|d| d.1.clone()).collect();
+        self.deaths.retain(|d| d.0 > now);
+        for plant in dead {
+            self.tell_all(&plant, &Input::EdgeDeath { plant: plant.clone() });
+        }
+        for r in 0..self.replicas.len() {
+            self.replica_step(r);
+        }
+        let leader = self.leader();
+        let fit = self.replicas.iter().any(Node::fit);
+        self.record.idle = if leader.is_none() && fit { self.record.idle + STEP_MS } else { 0 };
+        self.record.longest_idle = self.record.longest_idle.max(self.record.idle);
+        let reads = leader.filter(|r| self.replicas[*r].no_database.is_none());
+        let dies = self.replicas.len() > 1 && now % 7_300 == 0;
+        self.bus.step(now);
+        if reads.is_some() {
+            self.bus.read(self.history.as_mut(), dies);
+        }
+        if let Some(r) = reads.filter(|_| now % 1000 == 0) {
+            for i in 0..self.sites.len() {
+                let plant = self.sites[i].plant.clone();
+                let ranges = self.history.ranges(&plant);
+                self.send_to_edge(r, plant, EdgeInput::Durable(ranges));
+            }
+        }
+    }
+
+    fn replica_step(&mut self, r: usize) {
+        self.mend(r);
+        if self.replicas[r].starts_at.is_some_and(|at| at <= self.now) && self.replicas[r].no_database.is_none() {
+            self.start(r);
+        }
+        let node = &mut self.replicas[r];
+        if matches!(node.mind, Mind::Down) || node.paused_until.is_some() {
+            return;
+        }
+        if let Some((latest, ms)) = node.stalls
+            && (latest <= self.now
+                || node.outbox.iter().any(|m| matches!(m, Message::ToEdge(_, EdgeInput::Command(_)))))
+        {
+            node.stalls = None;
+            node.paused_until = Some(self.now + ms);
+            return;
+        }
+        let silent = node.no_broker.is_some_and(|(since, _)| self.now - since >= SILENCE_MS);
+        self.stand(r, Heard::Reach(!silent));
+        self.stand(r, Heard::Tick);
+        self.follow(r);
+        let (done, waiting) = std::mem::take(&mut self.replicas[r].solves).into_iter().partition(|s| s.0 <= self.now);
+        self.replicas[r].solves = waiting;
+        for (_, id, case) in done {
+            let options = hypocaust_optimizer::Options::default();
+            let answer = match case.map(|case| hypocaust_optimizer::solve(&case, &options)) {
+                Some(Ok(solution)) => Answer::Solution(Box::new(solution)),
+                Some(Err(error)) => Answer::Failed(error.to_string()),
+                None => Answer::Late,
+            };
+            self.tell(r, Input::Solved { id, answer });
+        }
+        self.tell(r, Input::Clock);
+    }
+
+    /// What was to last until now is over.
+    fn mend(&mut self, r: usize) {
+        let now = self.now;
+        let node = &mut self.replicas[r];
+        node.no_database = node.no_database.filter(|until| *until > now);
+        node.no_plant.retain(|_, until| *until > now);
+        let heard_again = node.no_broker.take_if(|(_, until)| *until <= now).is_some();
+        let woken = node.paused_until.take_if(|until| *until <= now).is_some();
+        if woken {
+            // What lay in its socket goes out before it does anything; then it finds what came meanwhile.
+            for message in std::mem::take(&mut self.replicas[r].outbox) {
+                self.pass(r, message);
+            }
+            for input in std::mem::take(&mut self.replicas[r].inbox) {
+                self.tell(r, input);
+            }
+        }
+        if woken || heard_again {
+            self.ask_for_births();
+        }
+    }
+
+    fn ask_for_births(&mut self) {
+        for site in self.sites.iter_mut().filter(|s| s.link) {
+            // A host that starts asks every node to be born again.
+            site.birth_due = Some(self.now + 300);
+        }
+    }
+
+    fn start(&mut self, r: usize) {
+        let entries = self.journal.entries();
+        let mut tail = Verifier::new(&self.fleet.id, []);
+        // A journal that is not right is the check's to name; a centre does not start on it.
+        if entries.iter().any(|e| tail.step(e).is_err()) {
+            return;
+        }
+        let state = self.replayed().expect("the world's own journal can be read");
+        let me = self.replicas[r].me.clone();
+        let clock = self.clock_of(r);
+        let follower = self.follower(&me, state);
+        let node = &mut self.replicas[r];
+        node.starts_at = None;
+        node.life += 1;
+        node.election = Election::new(me, Timing::of(&self.fleet.limits), clock);
+        node.tail = tail;
+        node.mind = Mind::Following(follower);
+        self.ask_for_births();
+    }
+
+    fn follower(&self, me: &Replica, state: State) -> Box<Domain> {
+        let entries = self.journal.entries();
+        let head = entries.iter().find(|e| e.seq == state.seq).map_or(Head::genesis(&self.fleet.id), |e| e.head());
+        let (fleet, key) = (Arc::clone(&self.fleet), self.key.clone());
+        Box::new(Domain::following(fleet, key, Judges::ours(), me.id.clone(), state, head))
+    }
+
+    /// Reads what the others have appended.
+    fn follow(&mut self, r: usize) {
+        if self.replicas[r].no_database.is_some() {
+            return;
+        }
+        let node = &mut self.replicas[r];
+        let Mind::Following(domain) = &mut node.mind else { return };
+        for entry in self.journal.entries_from(domain.head().seq + 1) {
+            if node.tail.step(&entry).is_err() || domain.follow(&entry).is_err() {
+                // As the real one, it ends rather than go on with another journal than it has read.
+                node.mind = Mind::Down;
+                return;
+            }
+        }
+    }
+
+    /// One input of the election and all that follows from it.
+    fn stand(&mut self, r: usize, input: Heard) {
+        let clock = self.clock_of(r);
+        if let Mind::Following(domain) = &self.replicas[r].mind {
+            let epoch = domain.highest_epoch();
+            self.replicas[r].election.handle(clock, Heard::Heard { epoch });
+        }
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for said in self.replicas[r].election.handle(clock, input) {
+                let cut = self.replicas[r].no_database.is_some();
+                match said {
+                    Said::Look | Said::Swap { .. } if cut => inputs.push_back(Heard::NoAnswer("cut off".into())),
+                    Said::Look => inputs.push_back(Heard::Seen(self.journal.lease())),
+                    Said::Swap { seen, next } => inputs.push_back(match self.journal.swap(seen.as_ref(), &next) {
+                        Ok(done) => Heard::Swapped(done),
+                        Err(hypocaust_central::election::Error::NotAbove { highest, .. }) => Heard::TooLow { highest },
+                        Err(error) => Heard::NoAnswer(error.to_string()),
+                    }),
+                    Said::Lead { epoch } => self.lead(r, epoch),
+                    Said::Stop { .. } => self.stand_back(r),
+                }
+            }
+        }
+    }
+
+    fn lead(&mut self, r: usize, epoch: u64) {
+        self.follow(r);
+        let node = &mut self.replicas[r];
+        let Mind::Following(domain) = std::mem::replace(&mut node.mind, Mind::Down) else { return };
+        let (state, head, image) = (domain.state().clone(), domain.head(), domain.image().clone());
+        let mut centre = (self.make_centre)(Arc::clone(&self.fleet), self.key.clone(), epoch, state, head);
+        centre.inherit(image);
+        node.mind = Mind::Leading { epoch, centre };
+        self.record.led.push((self.now, r, epoch));
+        if self.replicas.len() > 1 {
+            self.primary_host(true);
+        }
+    }
+
+    /// It keeps what it had in the journal; what it had heard it hears anew.
+    fn stand_back(&mut self, r: usize) {
+        let node = &mut self.replicas[r];
+        node.solves.clear();
+        let Mind::Leading { centre, .. } = std::mem::replace(&mut node.mind, Mind::Down) else { return };
+        let (me, state) = (node.me.clone(), centre.state().clone());
+        let follower = self.follower(&me, state);
+        self.replicas[r].mind = Mind::Following(follower);
+        self.ask_for_births();
+    }
+
+    /// Something from a plant, to every replica that hears it.
+    pub(super) fn tell_all(&mut self, plant: &PlantId, input: &Input) {
+        for r in 0..self.replicas.len() {
+            if self.replicas[r].reaches(plant) {
+                self.tell(r, input.clone());
+            }
+        }
+    }
+
+    fn tell(&mut self, r: usize, input: Input) {
+        let wall = self.wall();
+        if self.replicas[r].paused_until.is_some() {
+            let inbox = &mut self.replicas[r].inbox;
+            if inbox.len() < WAITING {
+                inbox.push_back(input);
+            }
+            return;
+        }
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let clock = self.clock_of(r);
+            if self.replicas[r].leading().is_some() && self.replicas[r].election.leads(clock).is_none() {
+                self.stand(r, Heard::Tick);
+            }
+            let effects = match &mut self.replicas[r].mind {
+                Mind::Down => return,
+                Mind::Following(domain) => domain.handle(wall, input),
+                Mind::Leading { centre, .. } => centre.handle(wall, input),
+            };
+            for effect in effects {
+                self.carry_out(r, effect, &mut inputs);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, r: usize, effect: Effect, inputs: &mut VecDeque<Input>) {
+        let actor = (r, self.replicas[r].life);
+        match effect {
+            Effect::Append { expected, epoch, drafts } => {
+                let node = &mut self.replicas[r];
+                let cut = node.no_database.is_some();
+                if cut && !std::mem::take(&mut node.answers_lost) {
+                    return inputs.push_back(Input::AppendFailed { reason: "the database does not answer".into() });
+                }
+                let entries = Record::chain(&expected, epoch, drafts.clone());
+                inputs.push_back(match self.journal.append(&expected, epoch, drafts) {
+                    Ok(_) if cut => Input::AppendFailed { reason: "the answer was lost".into() },
+                    Ok(head) => {
+                        self.record.actors.entry(epoch).or_default().insert(actor);
+                        let tail = &mut self.replicas[r].tail;
+                        // One that goes wrong is the journal check's to name.
+                        let _ = entries.iter().try_for_each(|e| tail.step(e));
+                        self.record.accepted.extend(entries);
+                        Input::Appended { head }
+                    }
+                    Err(error) => Input::AppendFailed { reason: error.to_string() },
+                });
+            }
+            Effect::Solve { id, case, .. } => {
+                let limit_ms = (self.fleet.limits.solve_limit_s * 1e3) as i64;
+                let in_time = (self.solve_ms <= limit_ms).then_some(case);
+                self.replicas[r].solves.push((self.now + self.solve_ms.min(limit_ms), id, in_time));
+            }
+            Effect::Send { plant, metric: name, signed } => {
+                let input = match name {
+                    metric::COMMAND => {
+                        let sealed: Option<Command> = serde_json::from_str(&signed.body).ok();
+                        let epoch = sealed.map_or(0, |c| c.epoch);
+                        self.record.actors.entry(epoch).or_default().insert(actor);
+                        self.commands.push((self.now, plant.clone(), signed.clone()));
+                        EdgeInput::Command(signed)
+                    }
+                    metric::BEAT => EdgeInput::Beat(signed),
+                    _ => EdgeInput::Table(signed),
+                };
+                self.send_to_edge(r, plant, input);
+            }
+            Effect::Reply { .. } => {}
+            Effect::StepDown { reason } => {
+                self.stepped_down.push(reason.clone());
+                self.stand(r, Heard::Deposed { reason });
+            }
+        }
+    }
+
+    fn send_to_edge(&mut self, r: usize, plant: PlantId, input: EdgeInput) {
+        let message = Message::ToEdge(plant, input);
+        if self.replicas[r].stalls.is_some() {
+            self.replicas[r].outbox.push(message);
+            return;
+        }
+        self.pass(r, message);
+    }
+
+    fn pass(&mut self, r: usize, message: Message) {
+        if let Message::ToEdge(plant, _) = &message
+            && self.replicas[r].reaches(plant)
+        {
+            self.network.send(self.now, message);
+        }
+    }
+}
