@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 CLEAN ?=
 PORT ?= 8080
 PORTS ?= fixed
-FLEET ?= deploy/fleets/small
+FLEET ?= deploy/fleets/four
 SPEED ?= 1
 CENTRES ?= 2
 DATA ?= .demo
@@ -27,7 +27,7 @@ console: ## build the console's bundle, which the centre embeds
 build: console ## build every program
 	cargo build --workspace --bins
 
-demo: ## set up, build and run the small fleet; CLEAN=1 PORT=8080 PORTS=auto FLEET=folder SPEED=1 DATA=.demo KAFKA=host:port CENTRES=2
+demo: ## set up, build and run the fleet of four plants; CLEAN=1 PORT=8080 PORTS=auto FLEET=folder SPEED=1 DATA=.demo KAFKA=host:port CENTRES=2
 	@deploy/setup.sh build
 	@$(MAKE) --no-print-directory build
 	@exec $(BIN)/hypocaust-sim demo --fleet '$(FLEET)' --data '$(DATA)' --port '$(PORT)' --ports '$(PORTS)' --speed '$(SPEED)' --centres '$(CENTRES)' $(if $(KAFKA),--kafka '$(KAFKA)') $(if $(filter-out 0,$(CLEAN)),--clean)

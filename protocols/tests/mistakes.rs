@@ -54,6 +54,11 @@ golden! {
     one_shed_setpoint_for_two: "plants/north.toml", "shed_setpoint = \"tracing.cap-sp\"" => "shed_setpoint = \"mill.cap-sp\"";
     one_heat_for_two_sources: "plants/north.toml", "heat = \"b2.heat\"" => "heat = \"b1.heat\"";
     two_devices_at_one_endpoint: "plants/north.toml", "endpoint = \"127.0.0.1:5020\"\nunit_id = 1" => "endpoint = \"127.0.0.1:5022\"\nunit_id = 1";
+    measures_no_quantity: "plants/north.toml", "id = \"store.heat\"," => "id = \"store.top\", measures = \"store.suply-temperature\", device = \"plc1\", at = \"input:400\", type = \"f32\", unit = \"degC\", min = 0, max = 120, deadband = 1, silence_s = 5, scan = \"slow\" },\n  { id = \"store.heat\",";
+    measures_no_equipment: "plants/north.toml", "id = \"store.heat\"," => "id = \"store.top\", measures = \"stor.supply-temperature\", device = \"plc1\", at = \"input:400\", type = \"f32\", unit = \"degC\", min = 0, max = 120, deadband = 1, silence_s = 5, scan = \"slow\" },\n  { id = \"store.heat\",";
+    measures_in_another_unit: "plants/north.toml", "id = \"store.heat\"," => "id = \"store.top\", measures = \"store.supply-temperature\", device = \"plc1\", at = \"input:400\", type = \"f32\", unit = \"bar\", min = 0, max = 120, deadband = 1, silence_s = 5, scan = \"slow\" },\n  { id = \"store.heat\",";
+    measures_what_is_not_there: "plants/north.toml", "id = \"store.heat\"," => "id = \"store.top\", measures = \"store.power\", device = \"plc1\", at = \"input:400\", type = \"f32\", unit = \"MW\", min = 0, max = 120, deadband = 1, silence_s = 5, scan = \"slow\" },\n  { id = \"store.heat\",";
+    measures_twice: "plants/north.toml", "id = \"store.level\"," => "id = \"store.level\", measures = \"b1.energy\",";
     not_toml: "fleet.toml", "co2_price = 70.0" => "co2_price = = 70.0";
     two_devices_in_one_namespace: "plants/south.toml", "127.0.0.1:5023\"\nnamespace = \"urn:hypocaust:south:plc2\"" => "127.0.0.1:5021\"\nnamespace = \"urn:hypocaust:north:plc2\"";
     unknown_protocol: "plants/south.toml", "protocol = \"opc-ua\"" => "protocol = \"opc\"";

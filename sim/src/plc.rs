@@ -11,7 +11,7 @@
 //!   without anybody who knows what is left would put comfort above people.
 //! * Firing stops above 98 % of a header's high limit whoever asked for it.
 
-use crate::physics::Enterprise;
+use crate::physics::{Enterprise, shows};
 use crate::signal::{Signal, signals};
 use hypocaust_protocols::modbus::codec::Layout;
 use hypocaust_protocols::model::{DataType, Device, DeviceId, Fleet, Register, Table, Tag, TagId};
@@ -220,6 +220,9 @@ impl Plants {
             Signal::MainFlow(i) => e.mains[i].flow,
             Signal::MainSetpoint(i) => e.mains[i].setpoint,
             Signal::MainOpen(i) => f64::from(u8::from(e.mains[i].open)),
+            Signal::Measured(piece, quantity) => {
+                shows(e, piece, quantity).expect("a checked fleet measures only what its equipment has")
+            }
             Signal::Memory => self.memory.get(tag).copied().unwrap_or(0.0),
         }
     }

@@ -1,7 +1,8 @@
 //! Which physical thing a tag shows, and which one a setpoint moves. Derived from the fleet once; the plant file alone
 //! says what a tag is for.
 
-use hypocaust_protocols::model::{Fleet, TagId};
+use crate::physics::Piece;
+use hypocaust_protocols::model::{Fleet, Measure, Plant, Quantity, SITE, TagId};
 use std::collections::BTreeMap;
 
 /// Indices are those of [`crate::physics::Enterprise`].
@@ -23,6 +24,8 @@ pub enum Signal {
     MainFlow(usize),
     MainSetpoint(usize),
     MainOpen(usize),
+    /// What an instrument shows that nothing is decided by.
+    Measured(Piece, Quantity),
     /// A register that only remembers what was written (counters, spare setpoints).
     Memory,
 }
@@ -66,5 +69,27 @@ pub fn signals(fleet: &Fleet) -> BTreeMap<TagId, Signal> {
         map.insert(main.setpoint.clone(), Signal::MainSetpoint(i));
         map.insert(main.open.clone(), Signal::MainOpen(i));
     }
+    for (plant, tag) in fleet.plants.iter().flat_map(|p| p.tags.iter().map(move |t| (p, t))) {
+        if let Some((piece, quantity)) = tag.measures.as_ref().and_then(|m| Some((piece(fleet, plant, m)?, m.quantity)))
+        {
+            map.insert(tag.id.clone(), Signal::Measured(piece, quantity));
+        }
+    }
     map
+}
+
+/// The equipment that a tag measures, by its index in the physics.
+fn piece(fleet: &Fleet, plant: &Plant, measure: &Measure) -> Option<Piece> {
+    let of = measure.of.as_str();
+    if of.strip_prefix(plant.id.as_str()).and_then(|rest| rest.strip_prefix('.')) == Some(SITE) {
+        return Some(Piece::Site);
+    }
+    let headers = fleet.plants.iter().flat_map(|p| &p.headers).position(|h| h.id.as_str() == of);
+    let storages = || fleet.plants.iter().flat_map(|p| &p.storages).position(|s| s.id.as_str() == of);
+    headers
+        .map(Piece::Header)
+        .or_else(|| fleet.sources().position(|(_, s)| s.id.as_str() == of).map(Piece::Source))
+        .or_else(|| storages().map(Piece::Storage))
+        .or_else(|| fleet.consumers().position(|(_, c)| c.id.as_str() == of).map(Piece::Consumer))
+        .or_else(|| fleet.main_of(plant, of).map(Piece::Main))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 mod worlds {
     pub mod commands;
+    pub mod four;
     pub mod heat;
     pub mod journal;
     pub mod leaders;

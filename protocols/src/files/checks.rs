@@ -202,6 +202,7 @@ pub(super) fn check(fleet: &Fleet, scope: &Scope, report: &RefCell<Report>) {
     checker.addresses();
     checker.devices();
     checker.headers();
+    checker.measures();
     checker.mains();
 }
 
@@ -361,6 +362,49 @@ impl Checker<'_> {
                     && u32::from(range.first) < first + u32::from(tag.data_type.registers())
             })
         })
+    }
+
+    /// What a tag measures is there, has that quantity, and is not named by its equipment already.
+    fn measures(&self) {
+        let references = self.scope.references.borrow();
+        for plant in &self.fleet.plants {
+            for tag in &plant.tags {
+                let Some(measure) = &tag.measures else { continue };
+                let Some(place) = self.scope.place(Kind::Tag(&[]), tag.id.as_str()) else { continue };
+                if let Some(role) = references.iter().find(|r| r.id == tag.id.as_str()).and_then(|r| r.role) {
+                    self.say(
+                        &place,
+                        format!("`{}` is the `{role}` of something and says that it measures something", tag.id),
+                        "no `measures`: the equipment says what it is".into(),
+                    );
+                }
+                let (of, quantity) = (&measure.of, measure.quantity.name());
+                match self.fleet.measurable(plant, measure) {
+                    Err(names) => {
+                        let near = nearest(of, names.into_iter());
+                        let local = |id: &str| id.strip_prefix(&format!("{}.", plant.id)).unwrap_or(id).to_owned();
+                        self.say(
+                            &place,
+                            format!("`{}` measures `{of}`, which is no equipment of this plant", tag.id),
+                            near.map_or("the id of equipment that is described here".into(), |near| {
+                                format!("`\"{}.{quantity}\"`", local(near))
+                            }),
+                        );
+                    }
+                    Ok(None) => self.say(
+                        &place,
+                        format!("`{of}` has no `{quantity}` to measure"),
+                        "a quantity that this equipment has, or no `measures`".into(),
+                    ),
+                    Ok(Some(unit)) if unit != tag.unit => self.say(
+                        &place,
+                        format!("the `{quantity}` of `{of}` is no number in {}", tag.unit.symbol()),
+                        format!("`unit = \"{}\"`", unit.symbol()),
+                    ),
+                    Ok(Some(_)) => {}
+                }
+            }
+        }
     }
 
     fn headers(&self) {

@@ -3,6 +3,7 @@
 use super::checks::Kind;
 use super::plant::{ANY, Context, FLAG};
 use super::reader::{At, Form, Reader};
+use super::suggest::nearest;
 use crate::model::*;
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ const OPC_UA_ENDPOINT: Form =
     Form { pattern: r"^opc\.tcp://[^/]+:\+?[0-9]+(/.*)?$", example: "opc.tcp://127.0.0.1:4840" };
 const NAMESPACE: Form = Form { pattern: r"^[A-Za-z][^\s:]*:\S+$", example: "urn:example:plc2" };
 const REGISTER: Form = Form { pattern: r"^(coil|discrete|input|holding):\+?[0-9]+$", example: "holding:0" };
+const MEASURE: Form = Form { pattern: r"^.+\.[a-z-]+$", example: "b1.load" };
 const NODE: Form = Form { pattern: r"^node:.+$", example: "node:a" };
 
 /// The standard's own namespace: its nodes have numbers and are no tags.
@@ -136,6 +138,7 @@ impl Context<'_> {
         if let (Some(device), Some(class), Some(silence)) = (found, class, silence) {
             self.reported_in_time(&r, device, class, silence, silence_span);
         }
+        let measures = self.measures(&r);
         r.finish();
         Some(Tag {
             id: id?,
@@ -151,7 +154,24 @@ impl Context<'_> {
             max_silence_s: silence?,
             scan: scan?,
             writable,
+            measures,
         })
+    }
+
+    /// Whether there is such equipment is seen when all of it is read.
+    fn measures(&self, r: &Reader<'_, '_>) -> Option<Measure> {
+        let text = r.opt_text_like("measures", &MEASURE)?;
+        let (of, name) = text.value.rsplit_once('.').unwrap_or((SITE, &text.value));
+        let Some(quantity) = Quantity::from_name(name) else {
+            let names = Quantity::ALL.map(Quantity::name);
+            let help = match nearest(name, names.into_iter()) {
+                Some(near) => format!("`\"{of}.{near}\"`"),
+                None => format!("equipment and one of {}, such as `\"b1.load\"`", names.join(", ")),
+            };
+            r.mistake(text.span, format!("`measures` knows no quantity \"{name}\""), help);
+            return None;
+        };
+        Some(Measure { of: format!("{}.{of}", self.plant), quantity })
     }
 
     /// What is quiet must be heard of before it would be called stale.

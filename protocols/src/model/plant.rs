@@ -565,6 +565,8 @@ pub struct Tag {
     /// Index into [`Limits::scan`].
     pub scan: usize,
     pub writable: bool,
+    /// What it shows, where no equipment names it as its own.
+    pub measures: Option<Measure>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

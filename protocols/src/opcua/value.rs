@@ -115,6 +115,7 @@ mod tests {
             deadband: 0.0,
             max_silence_s: 5.0,
             scan: 0,
+            measures: None,
             writable: true,
         }
     }

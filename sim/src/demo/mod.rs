@@ -20,7 +20,7 @@ mod setup;
 use centre::Centre;
 use child::{Event, Spec};
 use hypocaust_protocols::kafka::{self, in_process::Cluster};
-use hypocaust_protocols::model::{Device, Fleet};
+use hypocaust_protocols::model::{Device, Fleet, SourceKind};
 use layout::{Files, Layout};
 use serde_json::json;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ pub enum PortsChoice {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Folder of the fleet.
-    #[arg(long, env = "HYPOCAUST_FLEET", default_value = "deploy/fleets/small")]
+    #[arg(long, env = "HYPOCAUST_FLEET", default_value = "deploy/fleets/four")]
     pub fleet: PathBuf,
     /// Folder for everything that is kept: journal, history, spools, logs, the first login.
     #[arg(long, env = "HYPOCAUST_DATA", default_value = ".demo")]
@@ -437,17 +437,25 @@ impl Demo {
         if let Some(folder) = programs {
             lines.push(format!("  programs  {}", folder.display()));
         }
-        if let Some(folder) = programs {
+        if let (Some(folder), Some((plant, boiler))) = (programs, biggest_boiler(&self.fleet)) {
             let control = self.layout.control;
             lines.push(String::new());
             lines.push(format!(
-                "  try: {}/hypocaust-sim inject --control {control} --plant north trip b1",
+                "  try: {}/hypocaust-sim inject --control {control} --plant {plant} trip {boiler}",
                 folder.display()
             ));
         }
         lines.push("  Ctrl-C stops all of it".into());
         lines.join("\n")
     }
+}
+
+/// The one whose loss shows most: its plant and its name there.
+fn biggest_boiler(fleet: &Fleet) -> Option<(&str, &str)> {
+    let runs = fleet.sources().filter(|(_, s)| s.kind == SourceKind::Boiler && s.initially_on);
+    let (plant, boiler) = runs.max_by(|a, b| a.1.heat_max_mw.total_cmp(&b.1.heat_max_mw))?;
+    let id = boiler.id.as_str();
+    Some((plant.id.as_str(), id.split_once('.').map_or(id, |(_, local)| local)))
 }
 
 /// The password stands in it.

@@ -17,12 +17,14 @@ pub struct Consumer {
     pub served: f64,
     /// The shed setpoint, MW; infinite for a must-serve consumer.
     pub cap: f64,
+    /// Drawn since the beginning, MWh.
+    pub energy: f64,
     wander: f64,
 }
 
 impl Consumer {
     pub(super) fn new(spec: &model::Consumer, header: usize) -> Self {
-        Self { spec: spec.clone(), header, asked: 0.0, served: 0.0, cap: f64::INFINITY, wander: 0.0 }
+        Self { spec: spec.clone(), header, asked: 0.0, served: 0.0, cap: f64::INFINITY, energy: 0.0, wander: 0.0 }
     }
 
     /// The profile without its wandering, MW at this hour.

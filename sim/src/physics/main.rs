@@ -15,6 +15,8 @@ pub struct Main {
     pub flow: f64,
     pub setpoint: f64,
     pub open: bool,
+    /// Carried since the beginning, either way, MWh.
+    pub energy: f64,
 }
 
 /// Heat that arrives at each end (negative: leaves it), MW.
@@ -25,7 +27,7 @@ pub(super) struct Ends {
 
 impl Main {
     pub(super) fn new(spec: &model::Main, from: usize, to: usize) -> Self {
-        Self { spec: spec.clone(), from, to, flow: 0.0, setpoint: 0.0, open: true }
+        Self { spec: spec.clone(), from, to, flow: 0.0, setpoint: 0.0, open: true, energy: 0.0 }
     }
 
     /// `from` and `to`: how well each end is supplied, 0 to 1 (a starved header cannot send).

@@ -17,12 +17,14 @@
 
 mod consumer;
 mod header;
+mod instruments;
 mod main;
 mod source;
 mod storage;
 
 pub use consumer::{Consumer, VALVE_LAG_S};
 pub use header::Header;
+pub use instruments::{Piece, boiling_point, shows};
 pub use main::Main;
 pub use source::Source;
 pub use storage::Storage;
@@ -133,11 +135,13 @@ impl Enterprise {
             let supply = self.headers[consumer.header].supply();
             consumer.step(dt_s, hour, supply, noise);
             balance[consumer.header] -= consumer.served;
+            consumer.energy += consumer.served * dt_h;
             self.ledger.drawn += consumer.served * dt_h;
         }
         for main in &mut self.mains {
             let (from, to) = (self.headers[main.from].supply(), self.headers[main.to].supply());
             let ends = main.step(dt_s, from, to);
+            main.energy += main.flow.abs() * dt_h;
             balance[main.from] += ends.at_from;
             balance[main.to] += ends.at_to;
             self.ledger.lost -= (ends.at_from + ends.at_to) * dt_h;
@@ -158,6 +162,7 @@ impl Enterprise {
             source.step(dt_s, &self.headers[source.header]);
             balance[source.header] += source.heat;
             self.ledger.intake += source.intake() * dt_h;
+            source.energy += source.heat * dt_h;
             self.ledger.made += source.heat * dt_h;
         }
         for (header, balance) in self.headers.iter_mut().zip(balance) {

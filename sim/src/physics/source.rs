@@ -46,6 +46,8 @@ pub struct Source {
     /// The next lightings that will fail.
     pub will_fail: u32,
     pub failed_starts: u32,
+    /// Made since the beginning, MWh.
+    pub energy: f64,
 }
 
 impl Source {
@@ -65,6 +67,7 @@ impl Source {
             cut: false,
             will_fail: 0,
             failed_starts: 0,
+            energy: 0.0,
             spec: spec.clone(),
         }
     }
