@@ -16,6 +16,8 @@ mod system {
     pub mod opcua;
     pub mod recovery;
     pub mod refusals;
+    pub mod schemathesis;
     pub mod shared;
     pub mod tour;
+    pub mod users;
 }

@@ -172,11 +172,13 @@ struct Accepted {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Wish {
+    #[schema(pattern = "^[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*$", max_length = 80)]
     plant: String,
+    #[schema(pattern = "^[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*$", max_length = 80)]
     setpoint: String,
     value: f64,
     /// In words; it stands in the journal beside the command.
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(pattern = "[^\\s]", max_length = 1000)]
     reason: String,
 }
 
@@ -192,7 +194,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
 }
 
 #[utoipa::path(post, path = "/api/v1/commands", request_body = Wish,
-    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255,
+    params(("Idempotency-Key" = String, Header, pattern = "^[!-~]([ -~]*[!-~])?$", max_length = 255,
         description = "New for each command; the same for its repetition, which then is answered by the first one's id")),
     responses((status = 202, body = Accepted)))]
 async fn command(

@@ -40,10 +40,19 @@ fn many(name: &str, asked: usize) -> Result<usize, Problem> {
     Err(Problem::invalid(format!("'{name}' is {asked}; write a number from {least} to {most}")))
 }
 
+/// A number that an entry can have.
+fn numbered(name: &str, seq: u64) -> Result<u64, Problem> {
+    if seq <= LAST {
+        return Ok(seq);
+    }
+    Err(Problem::invalid(format!("{name} is {seq}, and no journal counts so far; write a number up to {LAST}")))
+}
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Span {
+    #[param(pattern = "^[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*$", max_length = 80)]
     tag: String,
     /// RFC 3339; included.
     #[param(format = DateTime)]
@@ -154,7 +163,7 @@ pub async fn read_journal<J: Store>(
 ) -> Result<Json<Vec<EntryView>>, Problem> {
     let page = asked(query)?;
     let limit = many("limit", page.limit)?;
-    let entries = journal.read(page.from.min(LAST), limit).await.map_err(|e| Problem::unavailable(&e))?;
+    let entries = journal.read(numbered("'from'", page.from)?, limit).await.map_err(|e| Problem::unavailable(&e))?;
     Ok(Json(entries.iter().map(EntryView::from).collect()))
 }
 
@@ -183,8 +192,7 @@ pub async fn read_dispatch<J: Store>(
     let seq: u64 = wanted.parse().map_err(|_| {
         Problem::invalid(format!("'{wanted}' is no entry; write its number in the journal, or 'latest'"))
     })?;
-    // No journal is that long, and none could count so far.
-    let seq = seq.min(LAST);
+    let seq = numbered("the entry", seq)?;
     let found = journal.read(seq, 1).await.map_err(|e| Problem::unavailable(&e))?;
     let Some(entry) = found.first().filter(|e| e.seq == seq) else {
         return Err(Problem::not_found(format!(

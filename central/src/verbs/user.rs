@@ -20,7 +20,7 @@ pub enum Verb {
         #[arg(long)]
         role: Role,
         #[command(flatten)]
-        plants: Plants,
+        plants: Limited,
         #[command(flatten)]
         password: password::From,
         /// A machine: without a password, with tokens only.
@@ -53,7 +53,7 @@ pub enum Verb {
     Plants {
         name: String,
         #[command(flatten)]
-        plants: Plants,
+        plants: Limited,
         /// Every plant, those of tomorrow too.
         #[arg(long, required_unless_present = "plants", conflicts_with = "plants")]
         all: bool,
@@ -102,7 +102,7 @@ pub enum Verb {
 
 /// The plants that a user is limited to; the fleet's files say which there are.
 #[derive(clap::Args)]
-pub struct Plants {
+pub struct Limited {
     /// Only these, with commas in between: north,south.
     #[arg(long, value_delimiter = ',', requires = "fleet")]
     plants: Vec<PlantId>,
@@ -110,9 +110,9 @@ pub struct Plants {
     fleet: Option<PathBuf>,
 }
 
-impl Plants {
+impl Limited {
     fn scope(self) -> Result<Scope, Failure> {
-        let Plants { plants, fleet } = self;
+        let Limited { plants, fleet } = self;
         let (Some(folder), false) = (fleet, plants.is_empty()) else { return Ok(Scope::Every) };
         let fleet = load(&folder).map_err(untried)?;
         for plant in &plants {
