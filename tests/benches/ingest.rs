@@ -43,7 +43,7 @@ struct Program(Child);
 
 impl Program {
     fn start(name: &str, command: &Command, log: &std::path::Path) -> Self {
-        let log = std::fs::File::create(log.join(name)).expect("a file in a fresh folder can be made");
+        let log = std::fs::File::create(log.join(format!("{name}.log"))).expect("a file in a fresh folder can be made");
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--"])
             .arg(command.get_program())
@@ -240,5 +240,5 @@ fn main() {
 }
 
 fn log(folder: &std::path::Path) -> String {
-    std::fs::read_to_string(folder.join("central")).unwrap_or_default()
+    std::fs::read_to_string(folder.join("central.log")).unwrap_or_default()
 }
