@@ -17,6 +17,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What is told unless `HYPOCAUST_LOG` says otherwise. The OPC UA library warns of every step of an attempt that fails;
+/// the driver says once why there is no session.
+const LOG: &str = "info,opcua_client=off,opcua_core=off,opcua_crypto=off,opcua_types=off";
+
 #[derive(Parser)]
 #[command(name = "hypocaust-edge", version, about = "The edge agent of one plant: scan, guard, fail-safe, spool")]
 struct Cli {
@@ -181,7 +185,7 @@ impl From<files::Error> for Failure {
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HYPOCAUST_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     match verb(Cli::parse().verb).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -85,9 +85,12 @@ enum Verb {
     },
 }
 
+/// What is told unless `RUST_LOG` says otherwise: the OPC UA library tells of every connection.
+const LOG: &str = "info,opcua_server=warn,opcua_core=warn,opcua_crypto=warn";
+
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| LOG.into()))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();

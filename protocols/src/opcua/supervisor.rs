@@ -46,7 +46,7 @@ impl Default for Settings {
             silence_ms: 3_000,
             read_every_ms: 2_000,
             backoff_first_ms: 250,
-            backoff_longest_ms: 5_000,
+            backoff_longest_ms: 2_000,
             session_timeout_ms: 30_000,
             most_sessions: 5,
         }
@@ -282,7 +282,7 @@ mod tests {
             waits.push(now - from);
             s.state = State::Waiting { until: now };
         }
-        assert_eq!(waits, [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+        assert_eq!(waits, [250, 500, 1_000, 2_000, 2_000, 2_000, 2_000]);
         open(&mut s, now);
         for at in 1..=60 {
             s.heard(Tick(now + at * 100), Heard::Published);

@@ -136,6 +136,26 @@ const HEAT: &str = "north.chp1.heat";
 const SETPOINT: &str = "north.chp1.load-sp";
 const UNCERTAIN_LAST_USABLE: u32 = 0x4090_0000;
 
+/// The numbers that are set at the server only rise. So a good one that falls is an old one, and one above the last that
+/// was set was never there.
+struct Rising(f64);
+
+impl Rising {
+    fn take(&mut self, good: f64, most: f64) -> Option<String> {
+        let best = self.0;
+        self.0 = best.max(good);
+        (good < best || good > most + 1e-9).then(|| format!("{good} after {best}, at most {most} was set"))
+    }
+}
+
+#[test]
+fn an_old_value_and_an_invented_one_are_noticed() {
+    let mut rising = Rising(0.0);
+    assert_eq!([rising.take(0.001, 0.002), rising.take(0.002, 0.002), rising.take(0.002, 0.003)], [None, None, None]);
+    assert!(rising.take(0.001, 0.003).is_some(), "old");
+    assert!(rising.take(0.004, 0.003).is_some(), "invented");
+}
+
 /// The edge's driver between a judge's server and an image that checks every value.
 struct Bench {
     server: Option<Server>,
@@ -193,7 +213,7 @@ impl Bench {
         hypocaust_tests::harness::spawn(async move {
             let began = Instant::now();
             let heat: TagId = HEAT.parse().unwrap();
-            let mut best = 0.0;
+            let mut rising = Rising(0.0);
             while let Some(ToCore::Input(input)) = from_driver.recv().await {
                 let mut image = seen.lock().unwrap();
                 let at = (Millis(i64::try_from(millis(began)).unwrap() + 1), Tick(millis(began) + 1));
@@ -205,13 +225,9 @@ impl Bench {
                     Input::WriteDone { result, .. } => results.lock().unwrap().push(result),
                     _ => {}
                 }
-                // The numbers only rise, so one that falls is old, and one above the last that was set was never there.
                 if let Some(good) = image.good(&heat) {
                     let most = latest.load(Ordering::SeqCst) as f64 / 1000.0;
-                    if good < best || good > most + 1e-9 {
-                        mistakes.lock().unwrap().push(format!("{good} after {best}, at most {most} was set"));
-                    }
-                    best = f64::max(best, good);
+                    mistakes.lock().unwrap().extend(rising.take(good, most));
                 }
             }
         });
