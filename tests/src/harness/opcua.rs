@@ -69,6 +69,7 @@ fn joined(mut first: Value, second: Value) -> Value {
 }
 
 /// What a client is to do.
+#[derive(Clone, Copy)]
 pub struct Asked<'a> {
     pub url: &'a str,
     pub namespace: &'a str,
