@@ -3,12 +3,50 @@
 // (acknowledged, shelved, …) is not on this page.
 
 import { digits, unitText, words } from "./format";
-import type { Consumer, Dispatch, Fleet, Header, Plant, Source } from "./types";
+import type { Route } from "./route";
+import type { Consumer, Dispatch, Fleet, Header, Kind, Main, Plant, Source, Storage } from "./types";
 
 export interface Alarm {
-  /** The element of the page where the equipment stands. */
-  anchor: string;
+  /** The page on which the equipment stands, and the elements that may stand for it there, the best first. */
+  route: Route;
+  anchors: string[];
   text: string;
+  /** The plant that it is about; `null`: the fleet. */
+  plant: string | null;
+}
+
+export type Piece =
+  | { kind: "source"; piece: Source }
+  | { kind: "consumer"; piece: Consumer }
+  | { kind: "storage"; piece: Storage }
+  | { kind: "main"; piece: Main }
+  | { kind: "header"; piece: Header };
+
+/** A piece of equipment of a plant, by kind and id; ids of two kinds may be the same. */
+export function pieceOf(p: Plant, kind: Kind, id: string): Piece | null {
+  const find = <T extends { id: string }>(list: T[] | undefined): T | undefined => list?.find((one) => one.id === id);
+  switch (kind) {
+    case "source": {
+      const piece = find(p.sources);
+      return piece ? { kind, piece } : null;
+    }
+    case "consumer": {
+      const piece = find(p.consumers);
+      return piece ? { kind, piece } : null;
+    }
+    case "storage": {
+      const piece = find(p.storages);
+      return piece ? { kind, piece } : null;
+    }
+    case "main": {
+      const piece = find(p.mains);
+      return piece ? { kind, piece } : null;
+    }
+    case "header": {
+      const piece = find(p.headers);
+      return piece ? { kind, piece } : null;
+    }
+  }
 }
 
 /** Heat below this is the noise of measurement, not unserved heat. */
@@ -37,29 +75,33 @@ export const anchorOf = (plant: string, kind: string, id: string): string => `${
 
 export function alarms(fleet: Fleet | null, dispatch: Dispatch | null, plants: Plant[]): Alarm[] {
   const list: Alarm[] = [];
-  const add = (anchor: string, text: string) => list.push({ anchor, text });
-  if (fleet && !hasLeader(fleet)) add("fleet", "No leader: nobody dispatches");
-  if (dispatch && !dispatchNormal(dispatch)) add("fleet", `Dispatch runs on ${words(dispatch.source)}`);
+  const whole = (text: string) => list.push({ route: { page: "fleet" }, anchors: ["fleet"], text, plant: null });
+  if (fleet && !hasLeader(fleet)) whole("No leader: nobody dispatches");
+  if (dispatch && !dispatchNormal(dispatch)) whole(`Dispatch runs on ${words(dispatch.source)}`);
   for (const p of plants) {
+    const add = (text: string, kind?: Kind | "device", id?: string) => {
+      const anchors = kind === undefined || id === undefined ? [p.id] : [`mimic/${p.id}/${kind}/${id}`, anchorOf(p.id, kind, id), p.id];
+      list.push({ route: { page: "plant", plant: p.id }, anchors, text, plant: p.id });
+    };
     if (!linkUp(p.link)) {
       // One cause, one alarm: that nothing of the plant can be seen follows from it.
-      add(p.id, `${p.name}: link ${linkText(p.link)}`);
+      add(`${p.name}: link ${linkText(p.link)}`);
       continue;
     }
-    if (!modeNormal(p.mode)) add(p.id, `${p.name}: mode ${p.mode}`);
+    if (!modeNormal(p.mode)) add(`${p.name}: mode ${p.mode}`);
     for (const s of p.sources ?? []) {
       const what = sourceAlarm(s);
-      if (what) add(anchorOf(p.id, "source", s.id), `${s.id} ${what}`);
+      if (what) add(`${s.id} ${what}`, "source", s.id);
     }
     for (const h of p.headers ?? []) {
       const what = headerAlarm(h);
-      if (what) add(anchorOf(p.id, "header", h.id), `${h.id} ${what}`);
+      if (what) add(`${h.id} ${what}`, "header", h.id);
     }
     for (const c of [...(p.consumers ?? [])].sort((a, b) => a.class_rank - b.class_rank)) {
-      if (consumerShort(c)) add(anchorOf(p.id, "consumer", c.id), `${c.name} short of ${digits(c.unserved_mw)} MW`);
+      if (consumerShort(c)) add(`${c.name} short of ${digits(c.unserved_mw)} MW`, "consumer", c.id);
     }
     for (const d of p.devices ?? []) {
-      if (!d.up) add(anchorOf(p.id, "device", d.id), `${d.id} silent`);
+      if (!d.up) add(`${d.id} silent`, "device", d.id);
     }
   }
   return list;

@@ -1,7 +1,7 @@
 // Calls of the API. Each has a time limit, and none is repeated by itself: what did not get through is told to the person.
 
 import { signal } from "@preact/signals";
-import type { CommandResult } from "./types";
+import type { CommandResult, Entry, HistorySample, Mimic, Order, SubAgent } from "./types";
 
 export const BASE = "/api/v1";
 const TIMEOUT_MS = 4000;
@@ -22,9 +22,12 @@ export function endSession(why: string): void {
 export class CallError extends Error {
   /** True when the server answered; false when it is not known whether it acted. */
   readonly answered: boolean;
-  constructor(message: string, answered: boolean) {
+  /** The HTTP status; 0 without an answer. */
+  readonly status: number;
+  constructor(message: string, answered: boolean, status = 0) {
     super(message);
     this.answered = answered;
+    this.status = status;
   }
 }
 
@@ -43,7 +46,7 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
   const answer: unknown = await response.json().catch(() => null);
   if (!response.ok) {
     if (response.status === 401 && !(method === "POST" && path === "/session")) endSession(OVER);
-    throw new CallError(problem(response.status, answer), true);
+    throw new CallError(problem(response.status, answer), true, response.status);
   }
   return answer;
 }
@@ -90,4 +93,41 @@ export async function commandResult(id: string): Promise<CommandResult> {
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+const query = (parts: Record<string, string | number | undefined>): string => {
+  const known = Object.entries(parts).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  return new URLSearchParams(known).toString();
+};
+
+export const mimicOf = async (plant: string): Promise<Mimic> => (await call("GET", `/plants/${encodeURIComponent(plant)}/mimic`)) as Mimic;
+
+/** Samples of a tag from `from` (included) to `to` (excluded), milliseconds, thinned to `points` at most. */
+export async function historyOf(tag: string, from: number, to: number, points: number): Promise<{ unit: string | null; samples: HistorySample[] }> {
+  const span = query({ tag, from: new Date(from).toISOString(), to: new Date(to).toISOString(), points });
+  return (await call("GET", `/history?${span}`)) as { unit: string | null; samples: HistorySample[] };
+}
+
+export const journalHead = async (): Promise<{ seq: number; hash: string }> => (await call("GET", "/journal/head")) as { seq: number; hash: string };
+export const journalFrom = async (from: number, limit: number): Promise<Entry[]> => (await call("GET", `/journal?${query({ from, limit })}`)) as Entry[];
+
+/** The latest orders, newest first. */
+export async function ordersFor(plant: string, setpoint: string | undefined, limit: number): Promise<Order[]> {
+  return ((await call("GET", `/commands?${query({ plant, setpoint, limit })}`)) as { commands: Order[] }).commands;
+}
+
+/** The registry of sub-agents; `null` where this centre serves none. */
+export async function subAgents(): Promise<SubAgent[] | null> {
+  try {
+    return ((await call("GET", "/subagents")) as { subagents: SubAgent[] }).subagents;
+  } catch (error) {
+    if (error instanceof CallError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** What the centre says of its own parts. It answers with 503 when one is not well, and that is an answer too. */
+export async function readiness(): Promise<Record<string, { ok: boolean; detail: string }>> {
+  const response = await fetch(`${BASE}/health/ready`, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+  return ((await response.json()) as { checks: Record<string, { ok: boolean; detail: string }> }).checks;
 }

@@ -6,6 +6,16 @@ export type Quality = "good" | "uncertain" | "bad";
 /** The five priority classes, highest first. */
 export const CLASSES = ["life-safety", "product-safety", "equipment-protection", "production", "comfort"] as const;
 
+/** What has a place in a plant's mimic and a faceplate. */
+export const KINDS = ["header", "source", "storage", "consumer", "main"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** The worst quality of the tags behind a line, and why it is not good. */
+interface Judged {
+  quality?: Quality;
+  reason?: string | null;
+}
+
 export interface FleetPlant {
   id: string;
   name: string;
@@ -19,6 +29,10 @@ export interface FleetPlant {
 
 export interface Fleet {
   leader: string | boolean | null;
+  /** Where the leader is reached. */
+  leader_address?: string | null;
+  /** Is the leader the centre that serves this page? */
+  leads?: boolean;
   epoch: number | null;
   plants: FleetPlant[];
 }
@@ -35,7 +49,7 @@ export interface Header {
   swing: string;
 }
 
-export interface Source {
+export interface Source extends Judged {
   id: string;
   kind: string;
   header: string;
@@ -49,7 +63,7 @@ export interface Source {
   prediction?: { heat_at: string } | null;
 }
 
-export interface Storage {
+export interface Storage extends Judged {
   id: string;
   level_mwh: number | null;
   capacity_mwh: number;
@@ -57,7 +71,7 @@ export interface Storage {
   heat_mw: number | null;
 }
 
-export interface Consumer {
+export interface Consumer extends Judged {
   id: string;
   name: string;
   class: string;
@@ -72,12 +86,13 @@ export interface Consumer {
   predicted_restore?: string | null;
 }
 
-export interface Main {
+export interface Main extends Judged {
   id: string;
   from: string;
   to: string;
   flow_mw: number | null;
   cap_mw: number | null;
+  open?: boolean | null;
 }
 
 export interface Device {
@@ -97,6 +112,15 @@ export interface Plant {
   consumers?: Consumer[];
   mains?: Main[];
   devices?: Device[];
+  setpoints?: Setpoint[];
+}
+
+export interface Setpoint {
+  id: string;
+  unit: string;
+  min: number;
+  max: number;
+  value: number | null;
 }
 
 export interface Tag {
@@ -104,6 +128,8 @@ export interface Tag {
   plant: string;
   device: string;
   value: number | boolean | string | null;
+  /** What the number means where it stands for a state or a flag. */
+  word?: string | null;
   unit: string | null;
   quality: Quality;
   reason: string | null;
@@ -139,6 +165,88 @@ export interface Beat {
 }
 
 export type Frame = State | Beat;
+
+export interface Point extends Array<number> {
+  0: number;
+  1: number;
+}
+
+export interface Boxed {
+  kind: Kind;
+  id: string;
+  name: string;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  tags: { role: string; tag: string }[];
+  /** The header of another plant at the far end of a main. */
+  beyond: string | null;
+}
+
+export interface Edge {
+  from: string;
+  to: string;
+  flow: string;
+  path: Point[];
+}
+
+/** A plant's drawing, which the centre made from the fleet's files. */
+export interface Mimic {
+  plant: string;
+  width: number;
+  height: number;
+  boxes: Boxed[];
+  edges: Edge[];
+  returns: { header: string; paths: Point[][] }[];
+}
+
+/** Time, value, quality. */
+export type HistorySample = [string, number | null, Quality];
+
+export interface Entry {
+  seq: number;
+  prev_hash: string;
+  hash: string;
+  epoch: number;
+  time: string;
+  kind: string;
+  schema: number;
+  body: unknown;
+}
+
+export interface Order extends CommandResult {
+  time: string;
+  plant: string;
+  setpoint: string | null;
+  value: number | null;
+  writer: string;
+  user: string | null;
+  /** Why, in words. */
+  reason: string;
+  /** The journal's entry behind it. */
+  decision: number;
+}
+
+export interface SubAgent {
+  id: string;
+  name: string;
+  state: "healthy" | "degraded" | "removed" | "unknown";
+  version: string | null;
+  capabilities: string[];
+  registered: string | null;
+  last_heartbeat: string | null;
+  success_ratio: number | null;
+  last_result: {
+    time: string;
+    plant: string | null;
+    outcome: string;
+    values: Record<string, { value: number | null; unit: string | null; quality: string }>;
+    reason: string | null;
+    stale: boolean;
+    age_ms: number | null;
+  } | null;
+}
 
 export interface CommandResult {
   id: string;

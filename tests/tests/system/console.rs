@@ -1,4 +1,4 @@
-//! The page in a real browser, on the running demo.
+//! The console in a real browser, on the running demo.
 
 use super::shared::{demo, say};
 use hypocaust_tests::harness::{program, root, run, text};
@@ -6,16 +6,14 @@ use std::process::Command;
 use std::time::Duration;
 
 #[test]
-fn the_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
+fn every_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
     let demo = demo();
     let endpoints = demo.endpoints();
     let control = endpoints["control"].as_str().unwrap();
     let sim = program("hypocaust-sim");
+    let inject = format!("{} inject --control {control} --plant north", sim.get_program().to_str().unwrap());
     // A sensor that sticks at a value of its own: the cell must show just that.
-    let change = format!(
-        "{} inject --control {control} --plant north stick water.temperature 88.25",
-        sim.get_program().to_str().unwrap()
-    );
+    let change = format!("{inject} stick water.temperature 88.25");
     let mut command = Command::new("node");
     command
         .arg(root().join("central/console/e2e/run.mjs"))
@@ -25,9 +23,12 @@ fn the_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
         .env("HYPOCAUST_CHANGE_CMD", change)
         .env("HYPOCAUST_CHANGE_TAG", "north.water.temperature")
         .env("HYPOCAUST_CHANGE_EXPECT", "88.25")
+        .env("HYPOCAUST_ALARM_CMD", format!("{inject} trip b2"))
+        .env("HYPOCAUST_CLEAR_CMD", format!("{inject} restore b2"))
         .env("HYPOCAUST_CENTRAL_PID", demo.pid_of("hypocaust-central").to_string());
-    let output = run(&mut command, Duration::from_secs(150));
+    let output = run(&mut command, Duration::from_secs(600));
     demo.inject("north", &["restore", "water.temperature"]);
+    demo.inject("north", &["restore", "b2"]);
     let said = text(&output);
     for line in said.lines() {
         say(line);

@@ -1,33 +1,53 @@
-// Everything that asks for a person, one click or the key "a" from its equipment (pressed again, from the next
-// one's). Empty in normal running.
+// Everything that asks for a person, on every page, one click or the key "a" from its equipment (pressed again, from the
+// next one's). Empty in normal running.
 
 import { useEffect, useRef } from "preact/hooks";
-import { alarms } from "../alarms";
+import { type Alarm, alarms } from "../alarms";
 import { live } from "../live";
+import { go, href, route } from "../route";
 import { allPlants, dispatch, fleet } from "../store";
 
-function go(anchor: string) {
-  const element = document.getElementById(anchor);
-  element?.scrollIntoView({ block: "center" });
-  element?.focus({ preventScroll: true });
+/** Long enough for a page to be drawn and its mimic to be fetched. */
+const LOOK_FOR_MS = 3000;
+
+/** Goes to the page and, once it stands there, to the equipment. */
+function show(alarm: Alarm): void {
+  if (href(route.peek()) !== href(alarm.route)) go(alarm.route);
+  const began = performance.now();
+  const [best] = alarm.anchors;
+  const look = () => {
+    const waited = performance.now() - began;
+    // The first of the anchors may still be on its way; the others are taken only when it did not come.
+    const found = waited < LOOK_FOR_MS / 2 && best ? document.getElementById(best) : alarm.anchors.map((id) => document.getElementById(id)).find((e) => e !== null);
+    if (found) {
+      found.scrollIntoView({ block: "center", inline: "center" });
+      found.focus({ preventScroll: true });
+    } else if (waited < LOOK_FOR_MS) requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
 }
 
 export function AlarmStrip() {
   const list = alarms(fleet.value, dispatch.value, allPlants());
-  const anchors = list.map((alarm) => alarm.anchor);
-  const listed = anchors.join(" ");
+  const listed = list.map((alarm) => `${alarm.anchors[0]}`).join(" ");
+  const current = useRef(list);
+  current.current = list;
   const next = useRef(0);
   useEffect(() => {
     next.current = 0;
+  }, [listed]);
+  useEffect(() => {
     const key = (event: KeyboardEvent) => {
-      const typing = event.target instanceof HTMLInputElement;
-      if (event.key === "a" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && anchors.length > 0) {
-        go(anchors[next.current++ % anchors.length] ?? "");
+      const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+      const all = current.current;
+      if (event.key === "a" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && all.length > 0) {
+        const alarm = all[next.current++ % all.length];
+        if (alarm) show(alarm);
       }
     };
     document.addEventListener("keydown", key);
     return () => document.removeEventListener("keydown", key);
-  }, [listed]);
+  }, []);
 
   if (list.length === 0) {
     return (
@@ -43,8 +63,8 @@ export function AlarmStrip() {
       </span>
       <ul>
         {list.map((alarm) => (
-          <li key={alarm.anchor + alarm.text}>
-            <button type="button" class="alarm" data-alarm="" onClick={() => go(alarm.anchor)}>
+          <li key={alarm.anchors[0] + alarm.text}>
+            <button type="button" class="alarm" data-alarm="" onClick={() => show(alarm)}>
               ▲ {alarm.text}
             </button>
           </li>

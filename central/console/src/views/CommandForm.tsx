@@ -4,27 +4,17 @@
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { Elsewhere } from "./Elsewhere";
 import { CallError, commandResult, newKey, sendCommand } from "../api";
-import { digits } from "../format";
+import { digits, unitText } from "../format";
+import { leadsElsewhere } from "../leader";
 import { live } from "../live";
-import { dispatch, tagIds } from "../store";
-import type { CommandResult, Source } from "../types";
+import type { CommandResult, Setpoint } from "../types";
 
 const POLL_MS = 500;
 const POLL_FOR_MS = 30_000;
 
-/** The source's setpoint as the server names it; else the one setpoint of the last dispatch, or tag, that bears its name. */
-function setpointOf(plant: string, source: Source): string | null {
-  if (source.setpoint) return source.setpoint;
-  const own = source.id.startsWith(`${plant}.`) ? source.id : `${plant}.${source.id}`;
-  const bears = (id: string) => id.startsWith(`${own}.`);
-  const dispatched = (dispatch.value?.setpoints ?? []).map((s) => s.setpoint).filter(bears);
-  if (dispatched.length === 1) return dispatched[0] ?? null;
-  const tags = (tagIds.value[plant] ?? []).filter((id) => bears(id) && /[.-](sp|setpoint)$/.test(id));
-  return tags.length === 1 ? (tags[0] ?? null) : null;
-}
-
-function outcome(result: CommandResult): string {
+export function outcome(result: CommandResult): string {
   switch (result.state) {
     case "issued":
       return "… issued, waiting for the plant";
@@ -41,13 +31,20 @@ function outcome(result: CommandResult): string {
   }
 }
 
-export function CommandForm({ plant, connected, source }: { plant: string; connected: boolean; source: Source }) {
+interface Props {
+  plant: string;
+  connected: boolean;
+  setpoint: Setpoint;
+  /** What it moves, in words. */
+  what: string;
+}
+
+export function CommandForm({ plant, connected, setpoint: spec, what }: Props) {
+  const setpoint = spec.id;
   const said = useSignal<string | null>(null);
   const state = useSignal("");
   const busy = useSignal(false);
   const unanswered = useRef<{ order: string; key: string } | null>(null);
-  const setpoint = setpointOf(plant, source);
-  if (setpoint === null) return <small>no setpoint known</small>;
 
   async function follow(id: string) {
     const began = performance.now();
@@ -74,7 +71,7 @@ export function CommandForm({ plant, connected, source }: { plant: string; conne
 
   async function submit(event: SubmitEvent) {
     event.preventDefault();
-    if (!live.peek() || !connected || busy.peek() || setpoint === null) return;
+    if (!live.peek() || !connected || busy.peek() || leadsElsewhere() !== null) return;
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const value = Number(form.get("value"));
     const reason = String(form.get("reason")).trim();
@@ -98,14 +95,25 @@ export function CommandForm({ plant, connected, source }: { plant: string; conne
     busy.value = false;
   }
 
-  const label = `${setpoint} in MW`;
+  const unit = unitText(spec.unit);
+  const label = `${setpoint}${unit ? ` in ${unit}` : ""}, from ${digits(spec.min)} to ${digits(spec.max)}`;
+  const elsewhere = leadsElsewhere();
+  const dead = !live.value || !connected || elsewhere !== null;
   return (
     <form class="command" onSubmit={submit} data-setpoint={setpoint}>
-      <input name="value" type="number" step="any" inputMode="decimal" placeholder="MW" aria-label={label} title={label} required />
-      <input name="reason" placeholder="reason" aria-label="Reason" maxLength={200} required />
-      <button type="submit" data-command="" disabled={!live.value || !connected || busy.value}>
+      <span class="command-what">
+        {what} <small>{`${digits(spec.min)} to ${digits(spec.max)} ${unit}, now ${digits(spec.value)}`}</small>
+      </span>
+      <input name="value" type="number" step="any" inputMode="decimal" placeholder={unit || "value"} aria-label={label} title={label} required />
+      <input name="reason" placeholder="reason" aria-label={`Reason for ${setpoint}`} maxLength={200} required />
+      <button type="submit" data-command="" disabled={dead || busy.value}>
         Set
       </button>
+      {dead && (
+        <small class="command-why">
+          {!live.value ? "The page is not live." : elsewhere !== null ? <Elsewhere leader={elsewhere} /> : "The plant cannot be reached."}
+        </small>
+      )}
       {said.value && (
         <output data-command-state={state.value} aria-live="polite">
           {said.value}

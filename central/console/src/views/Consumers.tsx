@@ -3,8 +3,9 @@
 import { anchorOf, consumerShort } from "../alarms";
 import { clock, digits, span, words } from "../format";
 import { serverNow } from "../live";
+import { href } from "../route";
 import type { Consumer } from "../types";
-import { FillBar, Framed, local, Num } from "./parts";
+import { FillBar, Framed, local, Num, QualityCell } from "./parts";
 
 /** When its heat is back, by the schedule: a time of day, and how long that is from now. */
 function BackAt({ consumer }: { consumer: Consumer }) {
@@ -20,7 +21,7 @@ function BackAt({ consumer }: { consumer: Consumer }) {
   );
 }
 
-export function Consumers({ plant, consumers }: { plant: string; consumers: Consumer[] }) {
+export function Consumers({ plant, connected, consumers }: { plant: string; connected: boolean; consumers: Consumer[] }) {
   const ordered = [...consumers].sort((a, b) => a.class_rank - b.class_rank || a.id.localeCompare(b.id));
   return (
     <Framed name="Consumers">
@@ -37,12 +38,15 @@ export function Consumers({ plant, consumers }: { plant: string; consumers: Cons
             <th class="number">Served MW</th>
             <th class="number">Shed cap MW</th>
             <th>Header</th>
+            <th>Quality</th>
           </tr>
         </thead>
         <tbody>
           {ordered.map((c) => (
             <tr key={c.id} id={anchorOf(plant, "consumer", c.id)} tabIndex={-1} data-consumer={c.id}>
-              <th scope="row">{c.name}</th>
+              <th scope="row">
+                <a href={href({ page: "piece", plant, kind: "consumer", id: c.id })}>{c.name}</a>
+              </th>
               <td>
                 {c.class_rank} {words(c.class)}
               </td>
@@ -62,6 +66,7 @@ export function Consumers({ plant, consumers }: { plant: string; consumers: Cons
               <Num value={c.served_mw} />
               {c.cap_setpoint === null ? <td class="number figure">none</td> : <Num value={c.cap_mw} />}
               <td>{local(plant, c.header)}</td>
+              <QualityCell of={c} connected={connected} />
             </tr>
           ))}
         </tbody>

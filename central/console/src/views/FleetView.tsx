@@ -1,11 +1,12 @@
-// The head of the page: what heat each class is short of, who leads, what was decided last and why.
+// Level 1: what heat each class is short of, who leads, what was decided last and why, and every plant in a line.
 
-import { consumerShort, dispatchNormal, hasLeader, UNSERVED_MIN_MW } from "../alarms";
+import { alarms, consumerShort, dispatchNormal, hasLeader, linkText, linkUp, modeNormal, UNSERVED_MIN_MW } from "../alarms";
 import { digits, span, words } from "../format";
 import { serverNow } from "../live";
+import { href } from "../route";
 import { allPlants, dispatch, fleet } from "../store";
-import { CLASSES, type Dispatch, type Fleet } from "../types";
-import { Framed, Mark, Num } from "./parts";
+import { CLASSES, type Dispatch, type Fleet, type Main } from "../types";
+import { FillBar, Framed, Mark, Num } from "./parts";
 
 function Leader({ f }: { f: Fleet }) {
   const name = f.leader === true ? "this centre" : hasLeader(f) ? String(f.leader) : "none";
@@ -25,14 +26,21 @@ function Leader({ f }: { f: Fleet }) {
   );
 }
 
-function LastDispatch({ d }: { d: Dispatch }) {
+function Age({ time }: { time: string }) {
   const now = serverNow();
+  return <>{now === null ? "–" : span(now - Date.parse(time))}</>;
+}
+
+function LastDispatch({ d }: { d: Dispatch }) {
+  const why = d.why ?? [];
   return (
     <>
       <dl class="facts" id="dispatch">
         <div>
           <dt>Dispatch</dt>
-          <dd data-dispatch-seq={d.seq}>#{d.seq}</dd>
+          <dd data-dispatch-seq={d.seq}>
+            <a href={href({ page: "journal", seq: d.seq, kind: "" })}>#{d.seq}</a>
+          </dd>
         </div>
         <div>
           <dt>Source</dt>
@@ -54,19 +62,26 @@ function LastDispatch({ d }: { d: Dispatch }) {
         </div>
         <div>
           <dt>Age</dt>
-          <dd>{now === null ? "–" : span(now - Date.parse(d.time))}</dd>
+          <dd>
+            <Age time={d.time} />
+          </dd>
         </div>
       </dl>
-      <h3>Why</h3>
-      <ul id="why" class="why">
-        {(d.why ?? []).length === 0 && <li>No reason was given with this dispatch.</li>}
-        {(d.why ?? []).map((sentence, i) => (
+      <h3 id="why-head">Why{why.length > 4 && `: ${why.length} reasons, the list scrolls`}</h3>
+      <ul id="why" class="why" tabIndex={0} aria-labelledby="why-head">
+        {why.length === 0 && <li>No reason was given with this dispatch.</li>}
+        {why.map((sentence, i) => (
           <li key={i}>{sentence}</li>
         ))}
       </ul>
     </>
   );
 }
+
+const sum = (each: (number | null)[]): number | null => {
+  const seen = each.filter((mw) => mw !== null);
+  return seen.length === 0 ? null : seen.reduce((all, mw) => all + mw, 0);
+};
 
 /** What every class is short of. A sum over what can be seen; how many consumers cannot be is said beside it. */
 function Unserved({ f, d }: { f: Fleet; d: Dispatch | null }) {
@@ -79,12 +94,7 @@ function Unserved({ f, d }: { f: Fleet; d: Dispatch | null }) {
           <tr>
             <th>Class</th>
             <th>State</th>
-            <th class="number">All MW</th>
-            {f.plants.map((p) => (
-              <th class="number" key={p.id}>
-                {p.name} MW
-              </th>
-            ))}
+            <th class="number">Now MW</th>
             <th class="number" title="Over the horizon of the last dispatch">
               Ahead MWh
             </th>
@@ -92,9 +102,7 @@ function Unserved({ f, d }: { f: Fleet; d: Dispatch | null }) {
         </thead>
         <tbody>
           {CLASSES.map((name, index) => {
-            const each = f.plants.map((p) => p.unserved_mw?.[name] ?? null);
-            const seen = each.filter((mw) => mw !== null);
-            const all = seen.length === 0 ? null : seen.reduce((sum, mw) => sum + mw, 0);
+            const all = sum(f.plants.map((p) => p.unserved_mw?.[name] ?? null));
             const mine = consumers.filter((c) => c.class === name);
             const short = mine.filter(consumerShort).length;
             const unseen = mine.filter((c) => c.unserved_mw === null).length;
@@ -109,10 +117,129 @@ function Unserved({ f, d }: { f: Fleet; d: Dispatch | null }) {
                   {!alarm && unseen === 0 && "● served"}
                 </td>
                 <Num value={alarm || unseen === 0 ? all : null} alarm={alarm} />
-                {each.map((mw, i) => (
-                  <Num value={mw} key={f.plants[i]?.id} />
-                ))}
                 <Num value={d?.unserved_mwh?.[name]} />
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Framed>
+  );
+}
+
+/** Every plant in a line: is it heard, who decides there, does heat meet demand, who is short. */
+function Plants({ f, d }: { f: Fleet; d: Dispatch | null }) {
+  const plants = allPlants();
+  const wrong = alarms(null, null, plants);
+  return (
+    <Framed name="Plants">
+      <table id="plants">
+        <caption>Plants</caption>
+        <thead>
+          <tr>
+            <th>Plant</th>
+            <th>Alarms</th>
+            <th>Link</th>
+            <th>Mode</th>
+            <th class="wide">Served of asked</th>
+            <th class="number">Asked MW</th>
+            <th class="number">Served MW</th>
+            <th class="number">Made MW</th>
+            {CLASSES.map((name, i) => (
+              <th class="number" key={name} title={`Unserved heat of class ${i + 1}, ${words(name)}, MW`}>
+                {i + 1} {words(name)} MW
+              </th>
+            ))}
+            <th class="number">Last dispatch</th>
+          </tr>
+        </thead>
+        <tbody>
+          {f.plants.map((line) => {
+            const p = plants.find((one) => one.id === line.id);
+            const served = p ? sum((p.consumers ?? []).map((c) => c.served_mw)) : null;
+            const blind = p?.consumers?.some((c) => c.served_mw === null) ?? true;
+            const mine = wrong.filter((a) => a.plant === line.id).length;
+            const connected = linkUp(line.link);
+            const orders = (d?.setpoints ?? []).filter((s) => s.plant === line.id).length;
+            return (
+              <tr key={line.id} data-fleet-plant={line.id} class={connected ? "" : "link-down"}>
+                <th scope="row">
+                  <a href={href({ page: "plant", plant: line.id })}>{line.name}</a>
+                </th>
+                <td>{mine > 0 ? <Mark alarm>{mine}</Mark> : "none"}</td>
+                <td>
+                  <Mark alarm={!connected}>{linkText(line.link)}</Mark>
+                </td>
+                <td>
+                  <Mark alarm={connected && !modeNormal(line.mode)}>{line.mode}</Mark>
+                </td>
+                <td>
+                  <FillBar value={served} max={Math.max(line.demand_mw ?? 0, served ?? 0)} label={`${digits(served)} of ${digits(line.demand_mw)} MW`} />
+                </td>
+                <Num value={line.demand_mw} />
+                <Num value={blind ? null : served} />
+                <Num value={line.heat_mw} />
+                {CLASSES.map((name) => {
+                  const mw = line.unserved_mw?.[name] ?? null;
+                  return <Num key={name} value={mw} alarm={(mw ?? 0) > UNSERVED_MIN_MW} />;
+                })}
+                <td class="number figure">
+                  {d === null ? (
+                    "none yet"
+                  ) : (
+                    <>
+                      <Age time={d.time} /> ago, {orders} setpoints
+                    </>
+                  )}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Framed>
+  );
+}
+
+/** What joins the plants. */
+function Between() {
+  const seen = new Map<string, Main>();
+  for (const m of allPlants().flatMap((p) => p.mains ?? [])) {
+    if (m.from.split(".")[0] !== m.to.split(".")[0]) seen.set(m.id, m);
+  }
+  if (seen.size === 0) return null;
+  return (
+    <Framed name="Mains between plants">
+      <table>
+        <caption>Mains between plants</caption>
+        <thead>
+          <tr>
+            <th>Main</th>
+            <th>Flows</th>
+            <th class="wide">Flow of capacity</th>
+            <th class="number">MW</th>
+            <th class="number">of</th>
+            <th>Way</th>
+          </tr>
+        </thead>
+        <tbody>
+          {[...seen.values()].map((m) => {
+            const back = (m.flow_mw ?? 0) < 0;
+            const plant = m.from.split(".")[0] ?? "";
+            return (
+              <tr key={m.id}>
+                <th scope="row">
+                  <a href={href({ page: "piece", plant, kind: "main", id: m.id })}>{m.id}</a>
+                </th>
+                <td>
+                  {back ? m.to : m.from} ▶ {back ? m.from : m.to}
+                </td>
+                <td>
+                  <FillBar value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} max={m.cap_mw} label={`${digits(m.flow_mw)} of ${digits(m.cap_mw)} MW`} />
+                </td>
+                <Num value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} />
+                <Num value={m.cap_mw} />
+                <td>{m.open === null || m.open === undefined ? "? not known" : m.open ? "▷ open" : "▬ closed"}</td>
               </tr>
             );
           })}
@@ -130,8 +257,13 @@ export function FleetView() {
     <section id="fleet" class="fleet" tabIndex={-1} aria-label="Fleet">
       <Unserved f={f} d={d} />
       <div class="decided">
+        <h2 tabIndex={-1}>Fleet</h2>
         <Leader f={f} />
         {d ? <LastDispatch d={d} /> : <p>Nothing has been dispatched yet.</p>}
+      </div>
+      <div class="whole">
+        <Plants f={f} d={d} />
+        <Between />
       </div>
     </section>
   );

@@ -2,10 +2,13 @@
 
 import { anchorOf, headerAlarm, linkText, linkUp, modeNormal } from "../alarms";
 import { digits, unitText, words } from "../format";
-import { fleet, plant } from "../store";
+import { live } from "../live";
+import { href } from "../route";
+import { fleet, plant, plantIds } from "../store";
 import type { Device, Header, Main, Plant, Storage } from "../types";
 import { Consumers } from "./Consumers";
-import { BandBar, Figure, FillBar, Framed, local, Mark, Num, Value } from "./parts";
+import { MimicView } from "./Mimic";
+import { BandBar, Figure, FillBar, Framed, local, Mark, Num, QualityCell, Value } from "./parts";
 import { Sources } from "./Sources";
 import { Tags } from "./Tags";
 
@@ -30,7 +33,7 @@ function Headers({ plant, connected, headers }: { plant: string; connected: bool
             return (
               <tr key={h.id} id={anchorOf(plant, "header", h.id)} tabIndex={-1} data-header={h.id}>
                 <th scope="row">
-                  {h.id} <small>{words(h.medium)}</small>
+                  <a href={href({ page: "piece", plant, kind: "header", id: h.id })}>{local(plant, h.id)}</a> <small>{words(h.medium)}</small>
                 </th>
                 <td>
                   <BandBar
@@ -43,7 +46,13 @@ function Headers({ plant, connected, headers }: { plant: string; connected: bool
                 </td>
                 <Num value={h.process_value} unit={h.unit} />
                 <Figure value={h.nominal} />
-                <td>{alarm ? <Mark alarm>{alarm}</Mark> : h.quality}</td>
+                {alarm ? (
+                  <td>
+                    <Mark alarm>{alarm}</Mark>
+                  </td>
+                ) : (
+                  <QualityCell of={h} connected={connected} />
+                )}
                 <td>{local(plant, h.swing)}</td>
               </tr>
             );
@@ -54,7 +63,7 @@ function Headers({ plant, connected, headers }: { plant: string; connected: bool
   );
 }
 
-function Storages({ plant, storages }: { plant: string; storages: Storage[] }) {
+function Storages({ plant, connected, storages }: { plant: string; connected: boolean; storages: Storage[] }) {
   return (
     <Framed name="Storage">
       <table>
@@ -67,19 +76,23 @@ function Storages({ plant, storages }: { plant: string; storages: Storage[] }) {
             <th class="number">of</th>
             <th class="number">MW</th>
             <th>Direction</th>
+            <th>Quality</th>
           </tr>
         </thead>
         <tbody>
           {storages.map((s) => (
             <tr key={s.id} id={anchorOf(plant, "storage", s.id)} tabIndex={-1} data-storage={s.id}>
-              <th scope="row">{s.id}</th>
+              <th scope="row">
+                <a href={href({ page: "piece", plant, kind: "storage", id: s.id })}>{local(plant, s.id)}</a>
+              </th>
               <td>
                 <FillBar value={s.level_mwh} max={s.capacity_mwh} label={`${digits(s.level_mwh)} of ${digits(s.capacity_mwh)} MWh`} />
               </td>
               <Num value={s.level_mwh} />
               <Figure value={s.capacity_mwh} />
               <Num value={s.heat_mw === null ? null : Math.abs(s.heat_mw)} />
-              <td>{s.heat_mw === null ? "–" : s.heat_mw > 0.005 ? "▶ discharging" : s.heat_mw < -0.005 ? "◀ charging" : "idle"}</td>
+              <td>{s.heat_mw === null ? "–" : s.heat_mw > 0.005 ? "▶ discharging" : s.heat_mw < -0.005 ? "◀ charging" : "■ idle"}</td>
+              <QualityCell of={s} connected={connected} />
             </tr>
           ))}
         </tbody>
@@ -88,7 +101,7 @@ function Storages({ plant, storages }: { plant: string; storages: Storage[] }) {
   );
 }
 
-function Mains({ mains }: { mains: Main[] }) {
+function Mains({ plant, connected, mains }: { plant: string; connected: boolean; mains: Main[] }) {
   return (
     <Framed name="Mains">
       <table>
@@ -100,22 +113,28 @@ function Mains({ mains }: { mains: Main[] }) {
             <th class="wide">Flow</th>
             <th class="number">MW</th>
             <th class="number">of</th>
+            <th>Way</th>
+            <th>Quality</th>
           </tr>
         </thead>
         <tbody>
           {mains.map((m) => {
             const back = (m.flow_mw ?? 0) < 0;
             return (
-              <tr key={m.id} data-main={m.id}>
-                <th scope="row">{m.id}</th>
+              <tr key={m.id} id={anchorOf(plant, "main", m.id)} tabIndex={-1} data-main={m.id}>
+                <th scope="row">
+                  <a href={href({ page: "piece", plant, kind: "main", id: m.id })}>{local(plant, m.id)}</a>
+                </th>
                 <td>
-                  {back ? m.to : m.from} ▶ {back ? m.from : m.to}
+                  {local(plant, back ? m.to : m.from)} ▶ {local(plant, back ? m.from : m.to)}
                 </td>
                 <td>
                   <FillBar value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} max={m.cap_mw} label={`${digits(m.flow_mw)} MW`} />
                 </td>
                 <Num value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} />
                 <Num value={m.cap_mw} />
+                <td>{m.open === null || m.open === undefined ? "? not known" : m.open ? "▷ open" : "▬ closed"}</td>
+                <QualityCell of={m} connected={connected} />
               </tr>
             );
           })}
@@ -162,18 +181,29 @@ function Totals({ p }: { p: Plant }) {
 const any = (list: unknown[] | undefined): boolean => (list?.length ?? 0) > 0;
 
 export function PlantView({ id }: { id: string }) {
+  // A plant that is not known may come with the next snapshot.
+  void plantIds.value;
   const p = plant(id)?.value;
-  if (!p) return null;
+  if (!p) {
+    return (
+      <section class="panel" aria-label="No such plant">
+        <h2 tabIndex={-1}>There is no plant “{id}”</h2>
+        <p>
+          The <a href={href({ page: "fleet" })}>fleet overview</a> lists those there are.
+        </p>
+      </section>
+    );
+  }
   const connected = linkUp(p.link);
   return (
-    <section class={connected ? "plant" : "plant link-down"} id={p.id} tabIndex={-1} data-plant={p.id}>
+    <section class={connected ? "plant" : "plant link-down"} id={p.id} tabIndex={-1} data-plant={p.id} aria-label={p.name}>
       <div class="plant-head">
-        <h2>{p.name}</h2>
+        <h2 tabIndex={-1}>{p.name}</h2>
         <dl class="facts">
           <div>
             <dt>Mode</dt>
             <dd data-mode={p.mode}>
-              <Mark alarm={connected && !modeNormal(p.mode)}>{p.mode}</Mark>
+              <Mark alarm={connected && live.value && !modeNormal(p.mode)}>{p.mode}</Mark>
             </dd>
           </div>
           <div>
@@ -186,13 +216,14 @@ export function PlantView({ id }: { id: string }) {
         </dl>
         <Devices plant={p.id} connected={connected} devices={p.devices ?? []} />
       </div>
+      <MimicView id={p.id} />
       <div class="plant-body">
         <div class="tables">
           {any(p.sources) && <Sources plant={p.id} connected={connected} sources={p.sources ?? []} />}
-          {any(p.consumers) && <Consumers plant={p.id} consumers={p.consumers ?? []} />}
+          {any(p.consumers) && <Consumers plant={p.id} connected={connected} consumers={p.consumers ?? []} />}
           {any(p.headers) && <Headers plant={p.id} connected={connected} headers={p.headers ?? []} />}
-          {any(p.storages) && <Storages plant={p.id} storages={p.storages ?? []} />}
-          {any(p.mains) && <Mains mains={p.mains ?? []} />}
+          {any(p.storages) && <Storages plant={p.id} connected={connected} storages={p.storages ?? []} />}
+          {any(p.mains) && <Mains plant={p.id} connected={connected} mains={p.mains ?? []} />}
         </div>
         <Tags plant={p.id} connected={connected} />
       </div>

@@ -1,12 +1,12 @@
-// What makes heat: state by shape and word, heat against capacity with the setpoint marked, and the form that moves it.
+// What makes heat: state by shape and word, heat against capacity with the setpoint marked. The faceplate moves it.
 
 import { anchorOf, sourceAlarm } from "../alarms";
 import { clock, digits, words } from "../format";
+import { href } from "../route";
 import type { Source } from "../types";
-import { CommandForm } from "./CommandForm";
-import { Figure, FillBar, Framed, local, Mark, Num } from "./parts";
+import { Figure, FillBar, Framed, local, Mark, Num, QualityCell } from "./parts";
 
-const SHAPE: Record<string, string> = { on: "●", off: "○", purge: "◔", "light-off": "◑", "warm-up": "◕" };
+export const SHAPE: Record<string, string> = { on: "●", off: "○", purge: "◔", "light-off": "◑", "warm-up": "◕" };
 
 export function Sources({ plant, connected, sources }: { plant: string; connected: boolean; sources: Source[] }) {
   return (
@@ -23,7 +23,7 @@ export function Sources({ plant, connected, sources }: { plant: string; connecte
             <th class="number">of</th>
             <th class="number">Setpoint</th>
             <th>Heat at</th>
-            <th>Set by hand</th>
+            <th>Quality</th>
           </tr>
         </thead>
         <tbody>
@@ -32,7 +32,7 @@ export function Sources({ plant, connected, sources }: { plant: string; connecte
             return (
               <tr key={s.id} id={anchorOf(plant, "source", s.id)} tabIndex={-1} data-source={s.id} data-state={s.state ?? "unknown"}>
                 <th scope="row">
-                  {s.id} <small>{words(s.kind)}</small>
+                  <a href={href({ page: "piece", plant, kind: "source", id: s.id })}>{local(plant, s.id)}</a> <small>{words(s.kind)}</small>
                 </th>
                 <td>{local(plant, s.header)}</td>
                 <td>{alarm ? <Mark alarm>{alarm}</Mark> : `${SHAPE[s.state ?? ""] ?? "?"} ${s.state ?? "unknown"}`}</td>
@@ -48,9 +48,7 @@ export function Sources({ plant, connected, sources }: { plant: string; connecte
                 <Figure value={s.heat_max_mw} />
                 <Num value={s.setpoint_mw} />
                 <td>{s.prediction ? clock(s.prediction.heat_at) : alarm ? "? not known yet" : ""}</td>
-                <td>
-                  <CommandForm plant={plant} connected={connected} source={s} />
-                </td>
+                <QualityCell of={s} connected={connected} />
               </tr>
             );
           })}

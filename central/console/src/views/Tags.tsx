@@ -4,6 +4,7 @@
 
 import { anyValue, span, unitText } from "../format";
 import { live, tick } from "../live";
+import { href } from "../route";
 import { tag, tagIds } from "../store";
 import { local } from "./parts";
 
@@ -23,9 +24,11 @@ function TagRow({ id, connected }: { id: string; connected: boolean }) {
   const word = !live.value && t.quality !== "good" ? `${t.quality}, stale` : t.quality === "good" ? quality : t.quality;
   return (
     <tr>
-      <th scope="row">{t.id}</th>
+      <th scope="row">
+        <a href={href({ page: "tag", tag: t.id })}>{local(t.plant, t.id)}</a>
+      </th>
       <td class={`number q-${quality}`} data-tag={t.id} data-quality={quality} data-value={t.value === null ? "" : String(t.value)}>
-        {anyValue(t.value)}
+        {t.word ?? anyValue(t.value)}
       </td>
       <td>{unitText(t.unit)}</td>
       <td class="number figure">

@@ -1,21 +1,63 @@
-// Name, server time, and the banner. The banner is about the page itself: while it shows, every number below is history
-// and no command can be given.
+// Name, ways through the console, server time, and the banners. A banner is about the page itself: while the first shows,
+// every number below is history and no command can be given.
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { signOut } from "../api";
-import { lastBeat, lastEnd, live, silentForS } from "../live";
 import { clock } from "../format";
+import { leadsElsewhere } from "../leader";
+import { lastBeat, lastEnd, live, silentForS } from "../live";
+import { DEFAULT_VIEW, href, type Route, route } from "../route";
+import { plant, plantIds } from "../store";
+import { nextTheme, theme } from "../theme";
+import { Elsewhere } from "./Elsewhere";
+
+function Way({ to, here, children }: { to: Route; here: boolean; children: preact.ComponentChildren }) {
+  return (
+    <li>
+      <a href={href(to)} {...(here ? { "aria-current": "page" as const } : {})}>
+        {children}
+      </a>
+    </li>
+  );
+}
+
+function Ways() {
+  const at = route.value;
+  return (
+    <nav aria-label="Pages">
+      <ul class="ways">
+        <Way to={{ page: "fleet" }} here={at.page === "fleet"}>
+          Fleet
+        </Way>
+        {plantIds.value.map((id) => (
+          <Way key={id} to={{ page: "plant", plant: id }} here={(at.page === "plant" || at.page === "piece") && at.plant === id}>
+            {plant(id)?.value.name ?? id}
+          </Way>
+        ))}
+        <Way to={{ page: "trends", tags: [], window: DEFAULT_VIEW }} here={at.page === "trends" || at.page === "tag"}>
+          Trends
+        </Way>
+        <Way to={{ page: "journal", seq: null, kind: "" }} here={at.page === "journal"}>
+          Journal
+        </Way>
+        <Way to={{ page: "subagents" }} here={at.page === "subagents"}>
+          Sub-agents
+        </Way>
+      </ul>
+    </nav>
+  );
+}
+
+const THEME: Record<string, string> = { system: "◐ as the system", light: "○ light", dark: "● dark" };
 
 export function TopBar() {
   const at = lastBeat();
-  useEffect(() => {
-    document.title = live.value ? "Hypocaust" : "⚠ not live – Hypocaust";
-    return () => {
-      document.title = "Hypocaust";
-    };
-  }, [live.value]);
   const failed = useSignal("");
+  const leader = leadsElsewhere();
+  useEffect(() => {
+    document.documentElement.classList.toggle("is-live", live.value);
+  }, [live.value]);
 
   async function leave() {
     failed.value = "";
@@ -30,21 +72,23 @@ export function TopBar() {
     <header class="top">
       <div class="top-line">
         <h1>Hypocaust</h1>
-        <span id="server-time">{live.value ? "" : "last beat "}
-          {at === null ? "–" : clock(new Date(at).toISOString())}</span>
-        <span id="link-state">{live.value ? "● live" : "○ not live"}</span>
-        {failed.value && <span role="alert">{failed.value}</span>}
-        <button type="button" id="sign-out" onClick={leave}>
-          Sign out
-        </button>
+        <Ways />
+        <span class="top-end">
+          <span id="server-time">
+            {live.value ? "" : "last beat "}
+            {at === null ? "–" : clock(new Date(at).toISOString())}
+          </span>
+          <span id="link-state">{live.value ? "● live" : "○ not live"}</span>
+          {failed.value && <span role="alert">{failed.value}</span>}
+          <button type="button" id="theme" onClick={nextTheme} aria-label={`Colours: ${theme.value}. Change`}>
+            {THEME[theme.value]}
+          </button>
+          <button type="button" id="sign-out" onClick={leave}>
+            Sign out
+          </button>
+        </span>
       </div>
-      <div
-        id="stale-banner"
-        class="banner"
-        role="alert"
-        hidden={live.value}
-        {...(live.value ? {} : { "data-alarm": "stale" })}
-      >
+      <div id="stale-banner" class="banner" role="alert" hidden={live.value} {...(live.value ? {} : { "data-alarm": "stale" })}>
         {!live.value && (
           <>
             <strong>⚠ NOT LIVE</strong> No sign of life from the centre for {silentForS.value} s ({lastEnd.value}). What you see
@@ -52,6 +96,11 @@ export function TopBar() {
           </>
         )}
       </div>
+      {leader && (
+        <p id="elsewhere" class="notice" role="status">
+          <Elsewhere leader={leader} />
+        </p>
+      )}
     </header>
   );
 }

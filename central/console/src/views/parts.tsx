@@ -1,7 +1,9 @@
 // The small drawings that every view shares: an analog bar, and a mark that turns into an alarm.
 
 import type { ComponentChildren } from "preact";
-import { digits, percent, unitText } from "../format";
+import { digits, percent, unitText, words } from "../format";
+import { live } from "../live";
+import type { Quality } from "../types";
 
 /** Text that is plain in normal running and an alarm (shape, text and only then colour) when it is not. */
 export function Mark(props: { alarm: boolean; children: ComponentChildren }) {
@@ -22,6 +24,19 @@ export function Num(props: { value: number | null | undefined; unit?: string; al
 
 /** A cell with a figure of the fleet's file, which is true whether or not anything is heard. */
 export const Figure = (props: { value: number }) => <td class="number figure">{digits(props.value)}</td>;
+
+/** How far what a line shows can be trusted: the worst of the tags behind it, by sign, hatch and word. */
+export function QualityCell(props: { of: { quality?: Quality; reason?: string | null }; connected: boolean }) {
+  const { quality, reason } = props.of;
+  if (quality === undefined) return <td>–</td>;
+  const shown = props.connected && live.value ? quality : "stale";
+  return (
+    <td class={shown === "good" ? "quality" : `quality q-${shown}`}>
+      {shown}
+      {reason && reason !== shown ? `: ${words(reason)}` : ""}
+    </td>
+  );
+}
 
 /** A measured number in running text. */
 export function Value(props: { value: number | null | undefined; unit: string }) {

@@ -1,0 +1,296 @@
+// What a person does with the console while the plants run: sign in, read, go from page to page, act, sign out.
+import { execSync } from "node:child_process";
+import {
+  ALARM_SEEN_WITHIN_MS, buttons, cellOf, CHANGE_SEEN_WITHIN_MS, COMMAND_ANSWERED_WITHIN_MS, env, FLAGGED_WITHIN_MS, live, must,
+  onlySignIn, PAGES, PLANT, RECOVERED_WITHIN_MS, signIn, signInAgain, sleep, until, url, visit, visitSource,
+} from "./tools.mjs";
+import { join } from "node:path";
+
+const pid = Number(env("CENTRAL_PID"));
+/** Longer than any tag of the sample fleet is quiet. */
+const QUIET_MS = 12_000;
+/** A browser opens six connections to one server over HTTP/1.1. */
+const TABS = 7;
+const run = (command) => execSync(command, { stdio: ["ignore", "ignore", "inherit"], timeout: 30_000 });
+
+export const first = {
+  async "a wrong password is refused and shows no plant"({ page }) {
+    await page.goto(url);
+    await page.locator("#sign-in [name=user]").fill(env("USER"));
+    await page.locator("#sign-in [name=password]").fill(`${env("PASSWORD")}-wrong`);
+    await page.locator("#sign-in [name=password]").press("Enter");
+    await page.locator("#sign-in-failed").waitFor();
+    must((await page.locator("[data-plant], [data-fleet-plant]").count()) === 0, "a plant is shown to somebody who is not signed in");
+  },
+
+  async "signing in shows the live fleet, and a link to a plant its mimic and its tags"({ page }) {
+    await signIn(page);
+    await page.locator("[data-fleet-plant]").first().waitFor();
+    must(!(await page.locator("#stale-banner").isVisible()), "the banner shows although the centre runs");
+    await visit(page, PAGES.plant);
+    await page.locator('[data-piece][data-kind="source"]').first().waitFor();
+    for (const kind of ["source", "consumer", "tag"]) must((await page.locator(`[data-${kind}]`).count()) > 0, `no ${kind} on the page`);
+  },
+
+  async "every page has an address that can be kept, and back goes back"({ page }) {
+    for (const [name, hash] of Object.entries(PAGES)) {
+      await page.goto(`${url}/${hash}`);
+      await page.reload();
+      await page.locator("main h2").first().waitFor();
+      must((await page.evaluate(() => location.hash)) === hash, `${name} moved to another address`);
+    }
+    await visit(page, PAGES.fleet);
+    await visit(page, PAGES.plant);
+    await page.goBack();
+    await page.locator("#unserved").waitFor();
+    await visit(page, "#/nowhere");
+    must((await page.locator("main h2").innerText()) === "There is no such page", "a wrong address is taken for a page");
+    await visit(page, PAGES.fleet);
+  },
+};
+
+export const running = {
+  async "while the plants are heard, no good value looks stale and no state is a number"({ page }) {
+    await visit(page, PAGES.plant);
+    const began = performance.now();
+    while (performance.now() - began < QUIET_MS) {
+      const wrong = await page.locator("[data-tag]:not([data-quality=good])").evaluateAll((all) => all.map((e) => `${e.dataset.tag} ${e.dataset.quality}`));
+      must(wrong.length === 0, wrong.join(", "));
+      await sleep(500);
+    }
+    const states = await page.locator('[data-tag$=".state"]').allInnerTexts();
+    must(states.length > 0 && states.every((text) => /^[a-z]/.test(text)), `states read ${states.join(", ")}`);
+  },
+
+  async "unserved heat stands first, each class with a digit, a shape and words"({ page }) {
+    await visit(page, PAGES.fleet);
+    const rows = await page.locator("#unserved tbody tr").allInnerTexts();
+    must(rows.length === 5, `${rows.length} classes`);
+    rows.forEach((row, i) => must(new RegExp(`^${i + 1} \\S.*\\s(● served|▲ short: \\d)`).test(row), `row ${i + 1}: ${row}`));
+    const top = await page.locator("#unserved").evaluate((e) => e.getBoundingClientRect().bottom);
+    must(top < 400, `the table of unserved heat ends at ${top} px`);
+    must(Number(await page.locator("[data-solve-ms]").getAttribute("data-solve-ms")) > 0, "no time of the last solve");
+  },
+
+  async "with the keyboard alone: from the fleet over a plant's mimic to a setpoint"({ page }) {
+    await visit(page, PAGES.fleet);
+    await page.evaluate(() => document.activeElement?.blur());
+    const focused = (read) => page.evaluate(read);
+    const tabTo = async (what, found) => {
+      for (let i = 0; i < 80; i++) {
+        await page.keyboard.press("Tab");
+        if (await page.evaluate(found, PLANT)) return;
+      }
+      throw new Error(`Tab never reaches ${what}`);
+    };
+    await tabTo("sign-out", () => document.activeElement?.id === "sign-out");
+    await tabTo("the plant's line", (plant) => document.activeElement?.closest("[data-fleet-plant]")?.dataset.fleetPlant === plant);
+    await page.keyboard.press("Enter");
+    await page.locator("[data-mimic]").waitFor();
+    must(await focused(() => document.activeElement?.tagName === "H2"), "a new page does not begin at its name");
+    await tabTo("the mimic", () => document.activeElement?.matches("[data-piece]"));
+    const piece = () => focused(() => document.activeElement?.dataset.piece ?? "");
+    const start = await piece();
+    await page.keyboard.press("ArrowRight");
+    const right = await piece();
+    must(right !== "" && right !== start, `an arrow key stays at ${start}`);
+    await page.keyboard.press("ArrowLeft");
+    must((await focused(() => document.activeElement?.dataset.kind)) !== "consumer", "left leads to the right");
+    await page.locator('[data-piece][data-kind="source"]').first().focus();
+    await page.keyboard.press("Enter");
+    await page.locator("form.command").first().waitFor();
+    await tabTo("the value", () => document.activeElement?.getAttribute("name") === "value");
+    await page.keyboard.press("Tab");
+    must(await focused(() => document.activeElement?.getAttribute("name") === "reason"), "the reason does not follow the value");
+  },
+
+  async "a change at the plant reaches its cell, and its trend"({ page }) {
+    await visit(page, PAGES.plant);
+    const cell = cellOf(page);
+    const expected = env("CHANGE_EXPECT");
+    const read = () => cell.getAttribute("data-value");
+    const reached = (text) => Math.abs(Number(text) - Number(expected)) <= 1e-3 * Math.max(1, Math.abs(Number(expected)));
+    const before = await read();
+    if (expected === undefined) {
+      await sleep(3000);
+      must((await read()) === before, "the cell moves by itself: name a quiet tag, or set HYPOCAUST_CHANGE_EXPECT");
+    } else {
+      must(!reached(before), `the cell reads ${before} before the change already: the test would prove nothing`);
+    }
+    run(env("CHANGE_CMD"));
+    const took = await until("the change is on the page", CHANGE_SEEN_WITHIN_MS, async () => {
+      const text = await read();
+      return expected === undefined ? text !== before && text !== "" : text !== "" && reached(text);
+    });
+    console.log(`  ${env("CHANGE_TAG")}: ${before} -> ${await read()} after ${took.toFixed(0)} ms`);
+    await visit(page, PAGES.trends);
+    const chart = page.locator(".chart");
+    await chart.waitFor();
+    const row = page.locator(`[data-pen=${JSON.stringify(env("CHANGE_TAG"))}]`);
+    const at = () => row.locator("[data-cursor-value]").getAttribute("data-cursor-value");
+    // The cursor at the right end reads the present, at the left what was before: from the history and from the live page.
+    const over = chart.locator(".u-over");
+    await until("the trend has the new value at its end", CHANGE_SEEN_WITHIN_MS, async () => {
+      const box = await over.boundingBox();
+      if (!box) return false;
+      await page.mouse.move(box.x + box.width - 3, box.y + 20);
+      const text = await at();
+      return text !== "" && (expected === undefined || reached(text));
+    });
+    await until("the trend has an older value from the history", CHANGE_SEEN_WITHIN_MS, async () => {
+      await page.locator('[aria-label="Time shown"] button', { hasText: "5 min" }).click();
+      const box = await over.boundingBox();
+      for (let x = box.width - 20; x > 20; x -= 12) {
+        await page.mouse.move(box.x + x, box.y + 20);
+        const text = await at();
+        if (text !== "" && !(expected !== undefined && reached(text))) return true;
+      }
+      return false;
+    });
+  },
+
+  async "a trend: a tag is found and added by keyboard, zoomed, moved, and kept in the address"({ page }) {
+    await visit(page, "#/trends");
+    await page.locator("[name=tag]").fill(`${PLANT} heat`);
+    await page.keyboard.press("Enter");
+    await page.locator("[data-pen]").waitFor();
+    must((await page.evaluate(() => location.hash)).includes("tags="), "the address does not name the tag");
+    await page.locator(".chart").focus();
+    await page.keyboard.press("+");
+    await until("the trend stands still after a zoom", 3000, async () => (await page.locator("[data-trend-live]").getAttribute("data-trend-live")) === "false");
+    const kept = await page.evaluate(() => location.hash);
+    must(/from=.*to=/.test(kept), `the address does not hold the span: ${kept}`);
+    await page.keyboard.press("ArrowLeft");
+    await until("the cursor reads a value by keyboard", 3000, async () => (await page.locator("thead").last().innerText()).match(/At \d\d:/) !== null);
+    await page.reload();
+    await page.locator("[data-pen]").waitFor();
+    must((await page.evaluate(() => location.hash)) === kept, "the trend is another one after a reload");
+  },
+
+  async "the journal: live at its head, an entry opens, the chain holds, dispatch leads to its entry"({ page }) {
+    await visit(page, PAGES.fleet);
+    const seq = await page.locator("[data-dispatch-seq]").getAttribute("data-dispatch-seq");
+    await page.locator("[data-dispatch-seq] a").press("Enter");
+    await page.locator(`[data-entry="${seq}"]`).waitFor();
+    must((await page.locator(`[data-entry="${seq}"]`).getAttribute("data-kind")) === "scheduled", "the dispatch leads to another entry");
+    const body = await page.locator(".body").first().innerText();
+    must(body.includes('"setpoints"'), "the entry's body is not shown");
+    await visit(page, PAGES.journal);
+    await until("the newest entries", 5000, async () => (await page.locator("[data-entry]").count()) > 5);
+    const newest = () => page.locator("[data-entry]").first().getAttribute("data-entry");
+    const before = Number(await newest());
+    await until("a new entry comes in by itself", 20_000, async () => Number(await newest()) > before);
+    await until("the centre says that its chain holds", 15_000, async () => (await page.locator("#chain").getAttribute("data-chain")) === "true");
+    await page.locator("select[name=kind]").selectOption("scheduled");
+    await until("only schedules", 5000, async () => {
+      const kinds = await page.locator("[data-entry]").evaluateAll((all) => all.map((e) => e.dataset.kind));
+      return kinds.length > 0 && kinds.every((kind) => kind === "scheduled");
+    });
+  },
+
+  async "sub-agents: the registry, or plain words that there is none"({ page }) {
+    await visit(page, PAGES.subagents);
+    await until("an answer", 8000, async () => (await page.locator("[data-agent], #no-subagents").count()) > 0);
+  },
+
+  async "an alarm, without a mouse: one key to the equipment, and gone when the cause is"({ page }) {
+    await visit(page, PAGES.fleet);
+    run(env("ALARM_CMD"));
+    await until("the alarm is on the page", ALARM_SEEN_WITHIN_MS, async () => (await page.locator("#alarms button", { hasText: "tripped" }).count()) > 0);
+    if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarm-fleet.png"), fullPage: true });
+    await page.evaluate(() => document.activeElement?.blur());
+    // Other alarms may stand before it (a consumer is short at once); each press goes on to the next.
+    let reached = "";
+    for (let i = 0; i < 8 && reached !== "source"; i++) {
+      await page.keyboard.press("a");
+      await sleep(2500);
+      reached = await page.evaluate(() => document.activeElement?.dataset.kind ?? document.activeElement?.id ?? "");
+    }
+    must(reached === "source", `the key never leads to the source: it ends at ${reached}`);
+    must((await page.evaluate(() => document.activeElement.querySelector("[data-alarm]") !== null)), "the source in the mimic bears no alarm");
+    if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarm-plant.png"), fullPage: true });
+    await page.keyboard.press("Enter");
+    await page.locator("[data-faceplate] .big [data-alarm]").waitFor();
+    if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarm-faceplate.png"), fullPage: true });
+    run(env("CLEAR_CMD"));
+    await until("the source is no alarm any more", 120_000, async () => (await page.locator("[data-faceplate] .big [data-alarm]").count()) === 0);
+    must((await page.locator("#orders tbody tr").count()) > 0, "no order is shown for a source that was restarted");
+  },
+
+  async "a command out of all bounds is refused, and the page says why"({ page }) {
+    await visitSource(page);
+    const form = page.locator("form.command").first();
+    await form.locator("[name=value]").fill("1000000000");
+    await form.locator("[name=reason]").fill("console test: must be refused");
+    await form.locator("button[data-command]").click();
+    const said = form.locator('output[data-command-state="refused"], output[data-command-state="rejected"]');
+    await until("the refusal is on the page", COMMAND_ANSWERED_WITHIN_MS, () => said.isVisible());
+    const text = await said.innerText();
+    must(/^✕ .{15,}/.test(text), `the refusal gives no reason: "${text}"`);
+    console.log(`  ${text}`);
+  },
+
+  async "seven tabs of one browser are all live"({ page }) {
+    const tabs = [];
+    for (let i = 0; i < TABS; i++) {
+      const tab = await page.context().newPage();
+      tabs.push(tab);
+      await tab.goto(`${url}/${PAGES.plant}`);
+    }
+    for (const tab of tabs) await live(tab).waitFor({ timeout: 15_000 });
+    for (const tab of tabs) await tab.close();
+  },
+
+  async "a frozen centre is flagged, commands are dead, and it recovers"({ page }) {
+    await visitSource(page);
+    const banner = page.locator("#stale-banner[data-alarm]");
+    const before = await buttons(page);
+    must(before.all > 0, "no command button on the page");
+    must(before.disabled === 0, `${before.disabled} of ${before.all} command buttons are disabled although the centre runs`);
+    process.kill(pid, "SIGSTOP");
+    try {
+      const took = await until("the banner shows", FLAGGED_WITHIN_MS, () => banner.isVisible());
+      const during = await buttons(page);
+      must(during.disabled === during.all, `${during.all - during.disabled} command buttons still act`);
+      console.log(`  flagged after ${took.toFixed(0)} ms, ${during.disabled} command buttons disabled`);
+      await visit(page, PAGES.plant);
+      const fresh = await page.locator('[data-piece]:not([data-quality="stale"])').count();
+      must(fresh === 0, `${fresh} pieces of the mimic look live although the centre is frozen`);
+      if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "stale.png"), fullPage: true });
+      await sleep(1500);
+      must(await banner.isVisible(), "the banner went although the centre is still frozen");
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    const took = await until("the page is live again", RECOVERED_WITHIN_MS, async () => (await live(page).count()) === 1);
+    must(!(await banner.isVisible()), "the banner still shows although the page is live");
+    await visitSource(page);
+    must((await buttons(page)).disabled === 0, "command buttons stay disabled after the recovery");
+    console.log(`  live again after ${took.toFixed(0)} ms`);
+  },
+
+  async "a session that ends elsewhere ends the page, whichever it is: no number stays"({ page }) {
+    for (const hash of [PAGES.plant, PAGES.journal]) {
+      await visit(page, hash);
+      const cookie = (await page.context().cookies()).find((c) => c.name === "hypocaust_session");
+      const answer = await fetch(`${url}/api/v1/session`, { method: "DELETE", headers: { Cookie: `${cookie.name}=${cookie.value}` } });
+      must(answer.status === 204, `the session could not be ended: ${answer.status}`);
+      await onlySignIn(page, "over");
+      await signInAgain(page);
+      must((await page.evaluate(() => location.hash)) === hash, "after signing in again the page is another one");
+    }
+  },
+
+  async "signing out by keyboard ends the session on the server and shows sign-in"({ page }) {
+    const cookie = (await page.context().cookies()).find((c) => c.name === "hypocaust_session");
+    await page.locator("#sign-out").focus();
+    await page.keyboard.press("Enter");
+    await onlySignIn(page, "Signed out");
+    const answer = await fetch(`${url}/api/v1/fleet`, { headers: { Cookie: `${cookie.name}=${cookie.value}` } });
+    must(answer.status === 401, `the session still opens the fleet: ${answer.status}`);
+    await page.reload();
+    await page.locator("#sign-in").waitFor();
+  },
+};
+
+
