@@ -59,6 +59,12 @@ golden! {
     measures_in_another_unit: "plants/north.toml", "id = \"store.heat\"," => "id = \"store.top\", measures = \"store.supply-temperature\", device = \"plc1\", at = \"input:400\", type = \"f32\", unit = \"bar\", min = 0, max = 120, deadband = 1, silence_s = 5, scan = \"slow\" },\n  { id = \"store.heat\",";
     measures_what_is_not_there: "plants/north.toml", "id = \"store.heat\"," => "id = \"store.top\", measures = \"store.power\", device = \"plc1\", at = \"input:400\", type = \"f32\", unit = \"MW\", min = 0, max = 120, deadband = 1, silence_s = 5, scan = \"slow\" },\n  { id = \"store.heat\",";
     measures_twice: "plants/north.toml", "id = \"store.level\"," => "id = \"store.level\", measures = \"b1.energy\",";
+    gas_meter_without_heating_value: "fleet.toml", "lhv_mj_per_nm3 = 36.0" => "";
+    meter_in_another_unit: "plants/north.toml", "stack = \"b1.stack\"" => "stack = \"b1.o2\"";
+    one_meter_at_two_boilers: "plants/north.toml", "o2 = \"b2.o2\"" => "o2 = \"b1.o2\"";
+    flue_gas_of_an_engine: "plants/north.toml", "start_request = \"chp1.start\"" => "start_request = \"chp1.start\"\nstack = \"water.temperature\"";
+    steam_of_a_water_boiler: "plants/north.toml", "header = \"steam\"\ncarrier = \"gas\"\nheat_max_mw = 8.0" => "header = \"water\"\ncarrier = \"gas\"\nheat_max_mw = 8.0";
+    no_limits_of_sub_agents: "fleet.toml", "[limits.subagents]\nbeat_s = 10" => "[limits.subagents]\nbeat_s = 0";
     not_toml: "fleet.toml", "co2_price = 70.0" => "co2_price = = 70.0";
     two_devices_in_one_namespace: "plants/south.toml", "127.0.0.1:5023\"\nnamespace = \"urn:hypocaust:south:plc2\"" => "127.0.0.1:5021\"\nnamespace = \"urn:hypocaust:north:plc2\"";
     unknown_protocol: "plants/south.toml", "protocol = \"opc-ua\"" => "protocol = \"opc\"";

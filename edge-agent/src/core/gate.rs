@@ -195,7 +195,12 @@ fn unit_velocity(limits: &Limits, unit: Unit) -> f64 {
         Unit::Bar => limits.velocity.pressure_bar_per_s,
         Unit::CubicMetrePerHour => limits.velocity.flow_m3h_per_s,
         Unit::Percent => limits.velocity.percent_per_s,
-        Unit::Megawatt | Unit::MegawattHour | Unit::TonnePerHour | Unit::One => f64::INFINITY,
+        Unit::Megawatt
+        | Unit::MegawattHour
+        | Unit::TonnePerHour
+        | Unit::NormCubicMetrePerHour
+        | Unit::PartsPerMillion
+        | Unit::One => f64::INFINITY,
     }
 }
 

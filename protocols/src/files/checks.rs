@@ -62,7 +62,7 @@ struct Reference {
 }
 
 /// Fields that say what a tag *is*: a tag is the value of one thing. (Alarms, trips and interlocks only look at it.)
-const ROLES: [&str; 12] = [
+const ROLES: [&str; 22] = [
     "process_value",
     "heat",
     "state",
@@ -75,6 +75,16 @@ const ROLES: [&str; 12] = [
     "flow",
     "open",
     "counter",
+    "o2",
+    "co2",
+    "co",
+    "nox",
+    "stack",
+    "air",
+    "fuel",
+    "steam",
+    "feedwater",
+    "drum",
 ];
 
 /// Every name that was given and every name that was used.
@@ -203,6 +213,7 @@ pub(super) fn check(fleet: &Fleet, scope: &Scope, report: &RefCell<Report>) {
     checker.devices();
     checker.headers();
     checker.measures();
+    checker.meters();
     checker.mains();
 }
 
@@ -438,6 +449,33 @@ impl Checker<'_> {
                         format!("a source whose header is `{}`", header.id),
                     );
                 }
+            }
+        }
+    }
+
+    /// A gas meter needs the heating value of what it measures; steam and its drum belong to a steam header.
+    fn meters(&self) {
+        for (plant, source) in self.fleet.sources() {
+            let Some(place) = self.scope.place(Kind::Source, source.id.as_str()) else { continue };
+            let fuel = source.meters.get(&Meter::Fuel).and_then(|tag| plant.tag(tag.as_str()));
+            let carrier = source.carrier.as_ref().and_then(|id| self.fleet.carrier(id.as_str()));
+            if let (Some(tag), Some(carrier)) = (fuel, carrier)
+                && tag.unit == Unit::NormCubicMetrePerHour
+                && carrier.lhv_mj_per_nm3.is_none()
+            {
+                self.say(
+                    &place,
+                    format!("`{}` measures `{}` in Nm3/h, whose heating value is not known", tag.id, carrier.id),
+                    format!("`lhv_mj_per_nm3 = …` at the carrier `{}` of fleet.toml, or a meter in MW", carrier.id),
+                );
+            }
+            let water = self.fleet.header(source.header.as_str()).is_some_and(|h| h.medium == Medium::HotWater);
+            if water && let Some(meter) = [Meter::Steam, Meter::Drum].iter().find(|m| source.meters.contains_key(m)) {
+                self.say(
+                    &place,
+                    format!("`{}` has a `{}` and makes hot water", source.id, meter.name()),
+                    "leave it out, or name a header of steam".into(),
+                );
             }
         }
     }

@@ -118,8 +118,9 @@ fn read_carrier(r: Reader<'_, '_>, scope: &Scope) -> Option<Carrier> {
         }
     });
     let co2 = r.number_in("co2_t_per_mwh", 0.0, 10.0);
+    let lhv_mj_per_nm3 = r.opt_number_in("lhv_mj_per_nm3", 1.0, 200.0);
     r.finish();
-    Some(Carrier { id: id?, price: price?, co2_t_per_mwh: co2? })
+    Some(Carrier { id: id?, price: price?, co2_t_per_mwh: co2?, lhv_mj_per_nm3 })
 }
 
 /// A main of the fleet (`plant` is `None`: ids in full) or within one plant.
@@ -186,6 +187,7 @@ fn read_limits(r: Reader<'_, '_>) -> Option<Limits> {
         v.finish();
         Some(Velocity { temperature_c_per_s: t?, pressure_bar_per_s: p?, flow_m3h_per_s: f?, percent_per_s: c? })
     });
+    let subagents = r.table("subagents", "sub-agents table").and_then(read_subagents);
     let scan: Vec<ScanClass> = r
         .tables("scan", "scan class")
         .into_iter()
@@ -226,6 +228,29 @@ fn read_limits(r: Reader<'_, '_>) -> Option<Limits> {
         movement_share: movement_share?,
         restore_min: restore_min?,
         data_age_s: data_age_s?,
+        subagents: subagents?,
         scan,
+    })
+}
+
+fn read_subagents(r: Reader<'_, '_>) -> Option<SubagentLimits> {
+    let beat_s = r.number_in("beat_s", 0.1, 3_600.0);
+    let missed_beats = r.whole("missed_beats", 1, 100);
+    let answer_s = r.number_in("answer_s", 0.1, 3_600.0);
+    let success_share = r.number_in("success_share", 0.0, 1.0);
+    let breaker_failures = r.whole("breaker_failures", 1, 1_000);
+    let breaker_open_s = r.number_in("breaker_open_s", 0.1, 86_400.0);
+    let cascade_agents = r.whole("cascade_agents", 2, 99);
+    let cascade_within_s = r.number_in("cascade_within_s", 1.0, 86_400.0);
+    r.finish();
+    Some(SubagentLimits {
+        beat_s: beat_s?,
+        missed_beats: missed_beats? as u32,
+        answer_s: answer_s?,
+        success_share: success_share?,
+        breaker_failures: breaker_failures? as u32,
+        breaker_open_s: breaker_open_s?,
+        cascade_agents: cascade_agents? as u32,
+        cascade_within_s: cascade_within_s?,
     })
 }

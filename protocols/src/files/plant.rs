@@ -173,6 +173,7 @@ impl Context<'_> {
         let setpoint = self.refer(&r, "setpoint", Kind::Setpoint(MW), TagId::new);
         let start_request =
             self.scope.opt_refer(&r, "start_request", Kind::Setpoint(FLAG), Some(self.plant), TagId::new);
+        let meters = kind.map(|kind| self.meters(&r, kind));
         r.finish();
         let (kind, carrier, conversion) = made?;
         Some(Source {
@@ -196,7 +197,33 @@ impl Context<'_> {
             state: state?,
             setpoint: setpoint?,
             start_request,
+            meters: meters?,
         })
+    }
+
+    /// What is measured at a source. Flue gas and drum belong to what is fired into a boiler; what takes nothing in has
+    /// no fuel meter.
+    fn meters(&self, r: &Reader<'_, '_>, kind: SourceKind) -> Meters {
+        let mut meters = Meters::new();
+        for meter in Meter::ALL {
+            let named = Kind::Tag(meter.units());
+            let Some(tag) = self.scope.opt_refer(r, meter.name(), named, Some(self.plant), TagId::new) else {
+                continue;
+            };
+            let fits = match meter {
+                Meter::Fuel => kind != SourceKind::WasteHeat,
+                _ => kind == SourceKind::Boiler,
+            };
+            if !fits {
+                r.mistake(
+                    r.span_of(meter.name()),
+                    format!("a source of this kind has no `{}`", meter.name()),
+                    "leave it out; flue gas, steam, feedwater and drum are measured at `kind = \"boiler\"`",
+                );
+            }
+            meters.insert(meter, tag);
+        }
+        meters
     }
 
     fn conversion(&self, r: &Reader<'_, '_>, kind: SourceKind) -> Option<Conversion> {

@@ -37,6 +37,8 @@ pub struct Carrier {
     pub id: CarrierId,
     pub price: Price,
     pub co2_t_per_mwh: f64,
+    /// Lower heating value of a gas, MJ/Nm3: what turns a meter's Nm3/h into MW. `None` where nothing is metered so.
+    pub lhv_mj_per_nm3: Option<f64>,
 }
 
 /// The graded grid that dispatch looks over: minutes first, hours last.

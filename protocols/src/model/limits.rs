@@ -40,6 +40,7 @@ pub struct Limits {
     /// Telemetry older than this is stale: shown as such, and nothing is decided by it. Every tag is reported more often
     /// ([`Device::oldest_s`](super::Device::oldest_s)), which `check` makes sure of.
     pub data_age_s: f64,
+    pub subagents: SubagentLimits,
     /// Scan classes.
     pub scan: Vec<ScanClass>,
 }
@@ -60,4 +61,26 @@ pub struct Velocity {
 pub struct ScanClass {
     pub name: String,
     pub period_ms: u64,
+}
+
+/// When a sub-agent counts as well, as doubtful, as gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubagentLimits {
+    /// A sub-agent beats this often.
+    pub beat_s: f64,
+    /// After so many beats missed in a row it is removed.
+    pub missed_beats: u32,
+    /// A task that is not answered within this time has failed.
+    pub answer_s: f64,
+    /// Below this share of tasks done well it is degraded.
+    pub success_share: f64,
+    /// After so many failures in a row it is asked nothing...
+    pub breaker_failures: u32,
+    /// ...for this long, and then once, to see.
+    pub breaker_open_s: f64,
+    /// So many of one group removed...
+    pub cascade_agents: u32,
+    /// ...within this time are one failure, not many.
+    pub cascade_within_s: f64,
 }

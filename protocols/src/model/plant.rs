@@ -187,6 +187,8 @@ pub struct Source {
     pub setpoint: SetpointId,
     /// Writing 1 asks the burner management for a start, 0 for a stop; `None`: always running (waste heat).
     pub start_request: Option<SetpointId>,
+    /// What else is measured at it.
+    pub meters: Meters,
 }
 
 /// A thermal store on a header. Its setpoint is signed: positive discharges into the header.

@@ -60,6 +60,12 @@ pub enum Unit {
     TonnePerHour,
     #[serde(rename = "m3/h")]
     CubicMetrePerHour,
+    /// A gas at 0 degC and 1.01325 bar.
+    #[serde(rename = "Nm3/h")]
+    NormCubicMetrePerHour,
+    /// Parts per million by volume.
+    #[serde(rename = "ppm")]
+    PartsPerMillion,
     /// A state word, a flag or a count.
     #[serde(rename = "1")]
     One,
@@ -67,7 +73,7 @@ pub enum Unit {
 
 impl Unit {
     /// Every unit that a file may name.
-    pub const ALL: [Unit; 8] = [
+    pub const ALL: [Unit; 10] = [
         Unit::Megawatt,
         Unit::MegawattHour,
         Unit::DegreeCelsius,
@@ -75,6 +81,8 @@ impl Unit {
         Unit::Percent,
         Unit::TonnePerHour,
         Unit::CubicMetrePerHour,
+        Unit::NormCubicMetrePerHour,
+        Unit::PartsPerMillion,
         Unit::One,
     ];
     /// The unit as files and `engUnit` spell it.
@@ -87,6 +95,8 @@ impl Unit {
             Unit::Percent => "%",
             Unit::TonnePerHour => "t/h",
             Unit::CubicMetrePerHour => "m3/h",
+            Unit::NormCubicMetrePerHour => "Nm3/h",
+            Unit::PartsPerMillion => "ppm",
             Unit::One => "1",
         }
     }

@@ -16,6 +16,10 @@ impl Millis {
     pub fn since(self, earlier: Millis) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+    /// The instant of a text in RFC 3339, to the millisecond; `None` for a text that is none.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
+    }
     /// RFC 3339 in UTC with milliseconds, as the API writes it.
     pub fn rfc3339(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {
