@@ -19,12 +19,16 @@ pub enum Fault {
     Close { name: String },
     /// A device answers nothing.
     Silence { name: String },
+    /// A boiler burns with more air (positive) or less than its own curve has, as a ratio: 0.1 is ten points.
+    Trim { name: String, ratio: f64 },
+    /// A boiler's heating surface loses this share of its effect, 0 to 0.9.
+    Foul { name: String, share: f64 },
     /// Whatever was done to a source, sensor, main or device is undone; a person resets the burner management.
     Restore { name: String },
 }
 
 /// Why a fault cannot be injected.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, PartialEq)]
 pub enum Error {
     #[error("there is no plant `{0}`; there are {1}")]
     NoPlant(String, String),
@@ -33,7 +37,7 @@ pub enum Error {
     #[error("the fleet has no {what} `{name}`{}", hint(.name, &.all.iter().map(String::as_str).collect::<Vec<_>>()))]
     Nowhere { what: &'static str, name: String, all: Vec<String> },
     #[error(
-        "\"{0}\" is no fault: write `trip SOURCE`, `stick TAG VALUE`, `drift TAG PER_MINUTE`, `close MAIN`, `silence DEVICE` or `restore WHAT`"
+        "\"{0}\" is no fault: write `trip SOURCE`, `stick TAG VALUE`, `drift TAG PER_MINUTE`, `close MAIN`, `silence DEVICE`, `trim BOILER RATIO`, `foul BOILER SHARE` or `restore WHAT`"
     )]
     Words(String),
     #[error("`{fault} {name}` needs {what} behind it, a number such as {example}")]
@@ -42,11 +46,20 @@ pub enum Error {
     NotANumber { fault: String, name: String, text: String, what: &'static str, example: &'static str },
     #[error("`{fault}` needs the name of a {what} behind it")]
     NoName { fault: String, what: &'static str },
+    #[error("{0} burns nothing, so it has no flue gas")]
+    NoFlue(String),
+    #[error("{what} of {name} is {value}; write a number from {least} to {most}")]
+    Bounds { what: &'static str, name: String, value: String, least: f64, most: f64 },
 }
 
 /// What a fault's number means, and one that could stand there.
 fn figure(fault: &str) -> (&'static str, &'static str) {
-    if fault == "stick" { ("the value to show", "4.2") } else { ("how far it runs away in a minute", "-0.5") }
+    match fault {
+        "stick" => ("the value to show", "4.2"),
+        "drift" => ("how far it runs away in a minute", "-0.5"),
+        "trim" => ("how much air ratio to add", "0.1"),
+        _ => ("the share of the surface's effect that is lost", "0.2"),
+    }
 }
 
 impl Fault {
@@ -65,12 +78,15 @@ impl Fault {
             ["drift", x, v] => Ok(Fault::Drift { name: name(x), per_minute: number("drift", x, v)? }),
             ["close", x] => Ok(Fault::Close { name: name(x) }),
             ["silence", x] => Ok(Fault::Silence { name: name(x) }),
+            ["trim", x, v] => Ok(Fault::Trim { name: name(x), ratio: number("trim", x, v)? }),
+            ["foul", x, v] => Ok(Fault::Foul { name: name(x), share: number("foul", x, v)? }),
             ["restore", x] => Ok(Fault::Restore { name: name(x) }),
-            [fault @ ("stick" | "drift"), x] => {
+            [fault @ ("stick" | "drift" | "trim" | "foul"), x] => {
                 let (what, example) = figure(fault);
                 Err(Error::NoNumber { fault: name(fault), name: name(x), what, example })
             }
             [fault @ ("stick" | "drift")] => Err(Error::NoName { fault: name(fault), what: "tag" }),
+            [fault @ ("trim" | "foul")] => Err(Error::NoName { fault: name(fault), what: "boiler" }),
             ["trip"] => Err(Error::NoName { fault: "trip".into(), what: "source" }),
             ["close"] => Err(Error::NoName { fault: "close".into(), what: "main" }),
             ["silence"] => Err(Error::NoName { fault: "silence".into(), what: "device" }),
@@ -87,7 +103,7 @@ impl Fault {
         for plant in &fleet.plants {
             let Names { sources, tags, mains, devices, .. } = Names::new(fleet, plant.id.as_str())?;
             let (what, name, things) = match self {
-                Fault::Trip { name } => ("source", name, sources),
+                Fault::Trip { name } | Fault::Trim { name, .. } | Fault::Foul { name, .. } => ("source", name, sources),
                 Fault::Stick { name, .. } | Fault::Drift { name, .. } => ("tag", name, tags),
                 Fault::Close { name } => ("main", name, mains),
                 Fault::Silence { name } => ("device", name, devices),
@@ -189,15 +205,31 @@ pub fn inject(plants: &mut Plants, fleet: &Fleet, plant: &str, fault: &Fault) ->
             plants.silence(&device_id(id), true);
             Ok(format!("{id} answers nothing"))
         }
+        Fault::Trim { name, ratio } => {
+            let id = names.find("source", &names.sources, name)?;
+            flue(plants, id)?.trim = within("the trim", id, *ratio, -0.5, 2.0)?;
+            Ok(format!("{id} burns at {ratio:+} to its own air ratio"))
+        }
+        Fault::Foul { name, share } => {
+            let id = names.find("source", &names.sources, name)?;
+            flue(plants, id)?.fouling = within("the fouling", id, *share, 0.0, 0.9)?;
+            Ok(format!("the heating surface of {id} lost {share} of its effect"))
+        }
         Fault::Restore { name } => {
             if let Some(id) = names.lookup(&names.sources, name) {
                 let source = source(plants, id);
-                if !source.fault && !matches!(source.state, SourceState::Tripped | SourceState::Lockout) {
+                let wrong = source.flue.as_ref().is_some_and(|f| f.trim != 0.0 || f.fouling != 0.0);
+                if !source.fault && !wrong && !matches!(source.state, SourceState::Tripped | SourceState::Lockout) {
                     return Ok(format!("nothing is wrong with {id}, which is {}", source.state.name()));
                 }
                 source.fault = false;
                 source.reset();
-                return Ok(format!("the cause at {id} is gone and its burner management is reset"));
+                if let Some(flue) = &mut source.flue {
+                    (flue.trim, flue.fouling) = (0.0, 0.0);
+                }
+                return Ok(format!(
+                    "the cause at {id} is gone, its burner management is reset, it is clean and trimmed"
+                ));
             }
             if let Some(id) = names.lookup(&names.mains, name) {
                 main(plants, id).open = true;
@@ -216,6 +248,15 @@ pub fn inject(plants: &mut Plants, fleet: &Fleet, plant: &str, fault: &Fault) ->
 
 fn source<'p>(plants: &'p mut Plants, id: &str) -> &'p mut crate::physics::Source {
     plants.physics.sources.iter_mut().find(|s| s.spec.id.as_str() == id).expect("physics has every source of the fleet")
+}
+
+fn flue<'p>(plants: &'p mut Plants, id: &str) -> Result<&'p mut crate::physics::Flue, Error> {
+    source(plants, id).flue.as_mut().ok_or_else(|| Error::NoFlue(id.to_owned()))
+}
+
+fn within(what: &'static str, name: &str, value: f64, least: f64, most: f64) -> Result<f64, Error> {
+    let outside = || Error::Bounds { what, name: name.to_owned(), value: value.to_string(), least, most };
+    if (least..=most).contains(&value) { Ok(value) } else { Err(outside()) }
 }
 
 fn main<'p>(plants: &'p mut Plants, id: &str) -> &'p mut crate::physics::Main {
@@ -239,6 +280,13 @@ mod tests {
             inject(&mut plants, &fleet, plant, &fault).map_err(|e| e.to_string())
         };
         assert!(tell("north", &["trip", "b1"]).is_ok());
+        assert!(tell("north", &["trim", "b1", "-0.1"]).is_ok() && tell("north", &["foul", "b1", "0.2"]).is_ok());
+        assert_eq!(
+            tell("north", &["foul", "hp1", "0.2"]),
+            Err("north.hp1 burns nothing, so it has no flue gas".into())
+        );
+        let error = "the fouling of north.b1 is 2; write a number from 0 to 0.9";
+        assert_eq!(tell("north", &["foul", "b1", "2"]), Err(error.into()));
         assert!(tell("north", &["restore", "north.b1"]).is_ok());
         assert!(tell("south", &["close", "n-s"]).is_ok(), "a main belongs to both its ends");
         assert!(tell("south", &["silence", "plc2"]).is_ok());

@@ -56,7 +56,7 @@ enum Verb {
         map: bool,
     },
     /// Do something to the running plants: trip SOURCE, stick TAG VALUE, drift TAG PER_MINUTE, close MAIN, silence DEVICE,
-    /// restore WHAT.
+    /// trim BOILER RATIO, foul BOILER SHARE, restore WHAT.
     Inject {
         #[arg(long)]
         plant: String,

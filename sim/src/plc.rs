@@ -211,6 +211,7 @@ impl Plants {
                 use hypocaust_protocols::model::SourceState::{Lockout, Tripped};
                 f64::from(u8::from(matches!(e.sources[i].state, Tripped | Lockout)))
             }
+            Signal::Meter(i, meter) => e.sources[i].meter(meter, &e.headers[e.sources[i].header]),
             Signal::StoreLevel(i) => e.storages[i].energy,
             Signal::StoreHeat(i) => e.storages[i].heat,
             Signal::StoreSetpoint(i) => e.storages[i].setpoint,
@@ -397,7 +398,9 @@ mod tests {
                 Address::Node(node) => p.read_node(device, node).expect("a tag's node"),
             };
             let value = raw * tag.scale + tag.shift;
-            let step = if matches!(tag.data_type, DataType::F32 | DataType::F64) { 1e-5 } else { tag.scale };
+            // A 32-bit float has 24 bits of a number.
+            let float = (6e-8 * value.abs()).max(1e-5);
+            let step = if matches!(tag.data_type, DataType::F32 | DataType::F64) { float } else { tag.scale };
             assert!((value - p.shown(tag)).abs() <= step, "{}: {value} for {}", tag.id, p.shown(tag));
         }
     }

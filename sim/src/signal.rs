@@ -2,7 +2,7 @@
 //! says what a tag is for.
 
 use crate::physics::Piece;
-use hypocaust_protocols::model::{Fleet, Measure, Plant, Quantity, SITE, TagId};
+use hypocaust_protocols::model::{Fleet, Measure, Meter, Plant, Quantity, SITE, TagId};
 use std::collections::BTreeMap;
 
 /// Indices are those of [`crate::physics::Enterprise`].
@@ -15,6 +15,8 @@ pub enum Signal {
     StartRequest(usize),
     /// 1 while the source is tripped or locked out.
     Tripped(usize),
+    /// A meter of a source.
+    Meter(usize, Meter),
     StoreLevel(usize),
     StoreHeat(usize),
     StoreSetpoint(usize),
@@ -43,6 +45,9 @@ pub fn signals(fleet: &Fleet) -> BTreeMap<TagId, Signal> {
         map.insert(source.setpoint.clone(), Signal::SourceSetpoint(i));
         if let Some(request) = &source.start_request {
             map.insert(request.clone(), Signal::StartRequest(i));
+        }
+        for (meter, tag) in &source.meters {
+            map.insert(tag.clone(), Signal::Meter(i, *meter));
         }
         for tag in plant.trips.iter().filter(|t| t.source == source.id).flat_map(|t| &t.tags) {
             map.entry(tag.clone()).and_modify(|s| {

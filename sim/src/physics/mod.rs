@@ -16,6 +16,7 @@
 //! The numbers themselves (start-up times, ramps, efficiencies) stand in the fleet files with where they come from.
 
 mod consumer;
+mod flue;
 mod header;
 mod instruments;
 mod main;
@@ -23,13 +24,14 @@ mod source;
 mod storage;
 
 pub use consumer::{Consumer, VALVE_LAG_S};
+pub use flue::{Flue, Gas};
 pub use header::Header;
 pub use instruments::{Piece, boiling_point, shows};
 pub use main::Main;
 pub use source::Source;
 pub use storage::Storage;
 
-use hypocaust_protocols::model::Fleet;
+use hypocaust_protocols::model::{Fleet, Meter, Plant, Unit};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -72,9 +74,11 @@ impl Enterprise {
         let mut enterprise = Self {
             sources: fleet
                 .sources()
-                .map(|(_, s)| {
+                .map(|(plant, s)| {
                     let header = at(s.header.as_str());
-                    Source::new(s, header, headers[header].spec.swing == s.id)
+                    let mut source = Source::new(s, header, headers[header].spec.swing == s.id);
+                    source.fuel_per_mw = fuel_per_mw(fleet, plant, s);
+                    source
                 })
                 .collect(),
             storages: fleet
@@ -113,7 +117,7 @@ impl Enterprise {
                 self.sources.iter().filter(|s| s.header == header && s.is_on()).map(|s| s.spec.heat_max_mw).sum();
             let share = if capacity > 0.0 { (demand / capacity).min(1.0) } else { 0.0 };
             for source in self.sources.iter_mut().filter(|s| s.header == header && s.is_on()) {
-                source.begin(share);
+                source.begin(share, &self.headers[header]);
             }
         }
     }
@@ -174,6 +178,16 @@ impl Enterprise {
     pub fn stored(&self) -> f64 {
         self.headers.iter().map(|h| h.value * h.spec.capacity_mwh).sum::<f64>()
             + self.storages.iter().map(|s| s.energy).sum::<f64>()
+    }
+}
+
+/// What the fuel meter of a source shows for one MW: Nm3/h by the lower heating value, or MW.
+fn fuel_per_mw(fleet: &Fleet, plant: &Plant, source: &hypocaust_protocols::model::Source) -> f64 {
+    let unit = source.meters.get(&Meter::Fuel).and_then(|tag| plant.tag(tag.as_str())).map(|tag| tag.unit);
+    let carrier = source.carrier.as_ref().and_then(|id| fleet.carrier(id.as_str()));
+    match (unit, carrier.and_then(|c| c.lhv_mj_per_nm3)) {
+        (Some(Unit::NormCubicMetrePerHour), Some(lhv)) => 3_600.0 / lhv,
+        _ => 1.0,
     }
 }
 

@@ -12,7 +12,8 @@
 //! The burner management starts by itself only what was asked for, and refuses more than three failed lightings in a row.
 
 use super::Header;
-use hypocaust_protocols::model::{self, Conversion, SourceState};
+use super::flue::{self, Flue};
+use hypocaust_protocols::model::{self, Conversion, Meter, SourceState};
 
 /// Failed lightings in a row after which the burner management locks out (EN 298 allows few recyclings).
 const MOST_FAILED_STARTS: u32 = 3;
@@ -48,6 +49,10 @@ pub struct Source {
     pub failed_starts: u32,
     /// Made since the beginning, MWh.
     pub energy: f64,
+    /// Of a fired boiler.
+    pub flue: Option<Flue>,
+    /// What the fuel meter shows for one MW, in its unit.
+    pub fuel_per_mw: f64,
 }
 
 impl Source {
@@ -68,6 +73,8 @@ impl Source {
             will_fail: 0,
             failed_starts: 0,
             energy: 0.0,
+            flue: Flue::new(spec),
+            fuel_per_mw: 1.0,
             spec: spec.clone(),
         }
     }
@@ -76,19 +83,30 @@ impl Source {
         self.state == SourceState::On
     }
 
-    pub(super) fn begin(&mut self, share: f64) {
+    pub(super) fn begin(&mut self, share: f64, header: &Header) {
         let load = (share * self.spec.heat_max_mw).clamp(self.spec.heat_min_mw, self.spec.heat_max_mw);
         (self.heat, self.firing, self.integral) = (load, load, load);
         if !self.swing {
             self.setpoint = load;
         }
+        if let Some(flue) = &mut self.flue {
+            flue.settle(load / self.spec.heat_max_mw, flue::sink(header));
+        }
+    }
+
+    /// What this meter shows, in the unit of its tag.
+    pub fn meter(&self, meter: Meter, header: &Header) -> f64 {
+        flue::shown(self, header, meter)
     }
 
     /// Fuel or power taken in, MW (nothing for waste heat).
     pub fn intake(&self) -> f64 {
         let fired = if self.state == SourceState::On { self.firing } else { 0.0 };
+        let share = fired / self.spec.heat_max_mw;
         match &self.spec.conversion {
-            Conversion::Efficiency(points) => fired / efficiency(points, fired / self.spec.heat_max_mw),
+            Conversion::Efficiency(points) => {
+                fired / self.flue.as_ref().map_or_else(|| efficiency(points, share), |flue| flue.efficiency(share))
+            }
             Conversion::Cop(cop) => fired / cop,
             Conversion::Cogeneration { heat_eff, .. } => fired / heat_eff,
             Conversion::Free => 0.0,
@@ -180,11 +198,14 @@ impl Source {
         let follow =
             if self.spec.time_constant_s > 0.0 { 1.0 - (-dt_s / self.spec.time_constant_s).exp() } else { 1.0 };
         self.heat += (self.firing - self.heat) * follow;
+        if let Some(flue) = &mut self.flue {
+            flue.step(dt_s, self.firing / self.spec.heat_max_mw, flue::sink(header));
+        }
     }
 }
 
 /// Linear between the points, flat beyond them.
-fn efficiency(points: &[(f64, f64)], share: f64) -> f64 {
+pub(super) fn efficiency(points: &[(f64, f64)], share: f64) -> f64 {
     let after = points.partition_point(|p| p.0 < share);
     match (after.checked_sub(1).map(|i| points[i]), points.get(after)) {
         (None, Some(first)) => first.1,

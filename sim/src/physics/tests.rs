@@ -1,5 +1,5 @@
 use super::*;
-use hypocaust_protocols::model::SourceState;
+use hypocaust_protocols::model::{Meter, SourceState};
 use std::path::Path;
 
 fn small() -> Enterprise {
@@ -163,4 +163,77 @@ fn what_is_taken_in_follows_the_curves_of_efficiency() {
     let (before, now) = (e.ledger.intake, e.sources.iter().map(Source::intake).sum::<f64>());
     run(&mut e, 36);
     assert!((e.ledger.intake - before - now * 0.01).abs() < 0.001, "36 s are a hundredth of an hour");
+}
+
+/// The boiler, settled at this load with this trim and fouling.
+fn boiler(load: f64, trim: f64, fouling: f64) -> (Enterprise, usize) {
+    let mut e = small();
+    let at = e.sources.iter().position(|s| s.spec.id.as_str() == "north.b2").expect("a boiler of the sample fleet");
+    e.sources[at].setpoint = load;
+    let flue = e.sources[at].flue.as_mut().expect("a boiler has flue gas");
+    (flue.trim, flue.fouling) = (trim, fouling);
+    run(&mut e, 1800);
+    (e, at)
+}
+
+fn shown(e: &Enterprise, at: usize, meter: Meter) -> f64 {
+    e.sources[at].meter(meter, &e.headers[e.sources[at].header])
+}
+
+#[test]
+fn a_clean_boiler_burns_as_its_curve_says_and_its_gas_leaves_believably_warm() {
+    for (load, efficiency) in [(1.6, 0.885), (3.2, 0.905), (4.8, 0.915), (6.4, 0.918), (8.0, 0.915)] {
+        let (e, at) = boiler(load, 0.0, 0.0);
+        let b2 = &e.sources[at];
+        assert!((b2.heat / b2.intake() - efficiency).abs() < 1e-4, "{} of {load} MW", b2.heat / b2.intake());
+        let (stack, o2, co2) = (shown(&e, at, Meter::Stack), shown(&e, at, Meter::O2), shown(&e, at, Meter::Co2));
+        assert!((150.0..230.0).contains(&stack), "{stack} degC at {load} MW");
+        assert!((2.5..8.0).contains(&o2) && (7.0..11.0).contains(&co2), "{o2} % and {co2} % at {load} MW");
+        assert!(shown(&e, at, Meter::Co) < 20.0 && (10.0..60.0).contains(&shown(&e, at, Meter::Nox)));
+        // Nm3/h by the heating value of the fleet file, t/h by the enthalpies.
+        assert!((shown(&e, at, Meter::Fuel) - b2.intake() * 100.0).abs() < 1e-6);
+        let per_tonne = b2.heat / shown(&e, at, Meter::Steam) * 3600.0;
+        assert!((2330.0..2350.0).contains(&per_tonne), "{per_tonne} kJ/kg from 105 degC to steam of 10 bar");
+    }
+}
+
+#[test]
+fn the_books_of_fuel_are_balanced_at_every_trim_and_fouling() {
+    for (trim, fouling) in [(0.0, 0.0), (0.2, 0.0), (0.0, 0.2), (0.3, 0.1), (-0.13, 0.0)] {
+        let (e, at) = boiler(6.4, trim, fouling);
+        let flue = e.sources[at].flue.as_ref().expect("a boiler");
+        let (warm, unburnt) = flue.losses(0.8, flue.stack);
+        let radiation = 0.0113 * 8f64.powf(0.7) / (6.4 / 0.918);
+        let left = 1.0 - e.sources[at].heat / e.sources[at].intake() - warm - unburnt - radiation;
+        assert!(left.abs() < 1e-4, "{left} of the fuel is unaccounted for at trim {trim}, fouling {fouling}");
+    }
+}
+
+#[test]
+fn more_air_dirt_and_want_of_air_each_cost_fuel_in_their_own_way() {
+    let (clean, at) = boiler(6.4, 0.0, 0.0);
+    let fuel = |e: &Enterprise| shown(e, at, Meter::Fuel);
+    let (airy, _) = boiler(6.4, 0.3, 0.0);
+    assert!(shown(&airy, at, Meter::O2) > shown(&clean, at, Meter::O2) + 3.0 && fuel(&airy) > 1.01 * fuel(&clean));
+    let (dirty, _) = boiler(6.4, 0.0, 0.1);
+    let warmer = shown(&dirty, at, Meter::Stack) - shown(&clean, at, Meter::Stack);
+    assert!((15.0..60.0).contains(&warmer) && fuel(&dirty) > 1.005 * fuel(&clean), "{warmer} K");
+    assert!((shown(&dirty, at, Meter::O2) - shown(&clean, at, Meter::O2)).abs() < 1e-9, "dirt changes no air");
+    // CO rises by orders of magnitude over a few points of air.
+    let co = |trim| shown(&boiler(6.4, trim, 0.0).0, at, Meter::Co);
+    let (a, b, c) = (co(-0.10), co(-0.14), co(-0.18));
+    assert!(a < 200.0 && b > 3.0 * a && c > 3.0 * b, "{a}, {b}, {c} ppm");
+    assert!(fuel(&boiler(6.4, -0.18, 0.0).0) > fuel(&boiler(6.4, -0.10, 0.0).0), "CO costs more than the air saves");
+}
+
+#[test]
+fn without_a_fire_the_instruments_show_air_and_the_stack_cools() {
+    let (mut e, at) = boiler(6.4, 0.0, 0.0);
+    let warm = shown(&e, at, Meter::Stack);
+    e.sources[at].requested = false;
+    run(&mut e, 120);
+    assert!((shown(&e, at, Meter::O2) - 20.95).abs() < 0.01 && shown(&e, at, Meter::Co2) < 0.01);
+    assert_eq!(shown(&e, at, Meter::Fuel), 0.0);
+    let cooler = shown(&e, at, Meter::Stack);
+    assert!(cooler < warm && cooler > warm - 20.0, "{warm} to {cooler} degC within two minutes");
 }
