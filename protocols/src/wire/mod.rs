@@ -1,4 +1,5 @@
-//! What travels between centre and edge, beside Sparkplug's own metrics. Everything here is JSON inside a string metric.
+//! What travels between centre and edge, beside Sparkplug's own metrics: JSON inside a string metric. And what travels
+//! between centre and sub-agents: JSON in Kafka ([`subagent`]).
 //!
 //! * [`Signed`]: a text and an Ed25519 signature over exactly that text; nothing that moves a valve travels without.
 //! * [`Command`], [`Outcome`]: one write asked for, and what became of it.
@@ -16,6 +17,7 @@ mod mode;
 pub mod record;
 mod signed;
 pub mod sparkplug;
+pub mod subagent;
 mod telemetry;
 
 pub use command::{Action, Beat, Command, GATES, Outcome, Refusal, Verdict, Writer};
