@@ -81,6 +81,9 @@ catalogue! {
     JOURNAL Counter "gl_001_journal_entries_total" [] "Entries in the journal.";
     CHAIN_VALID Gauge "gl_audit_chain_valid" []
         "1 while the journal verifies; 0 when an entry was changed, removed or cannot be read.";
+    SUBAGENTS Gauge "gl_001_subagents" ["state"] "Sub-agents of the catalogue by their standing; unknown: never registered.";
+    SUBAGENT_TASKS Counter "gl_001_subagent_tasks_total" ["agent", "outcome"]
+        "Tasks by how they ended (done, cannot-tell, failed, timeout, crash) and answers that were not used by the reason.";
     SPOOLED Counter "gl_001_samples_spooled_total" ["plant"] "Samples that the edge gave to its spool.";
     DISK_OK Gauge "gl_001_edge_disk_ok" ["plant"] "1 while the edge can write its spool and its state.";
     EDGE_ALARMS Gauge "gl_001_edge_alarms_active" ["plant"] "Alarms that stand at the edge.";

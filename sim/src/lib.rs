@@ -9,6 +9,8 @@
 //! * [`plc`]: registers, watchdog and protection in front of the physics, pure.
 //! * [`plants`]: the shell that serves them over Modbus TCP, with a control socket and a log of writes.
 //! * [`ports`]: listening sockets, and who holds one that is taken.
+//! * [`steam`]: enthalpies of water and steam.
+//! * [`subagents`]: three reference sub-agents.
 //! * [`world`]: the real cores, the physics and a faulty network in one thread, from a seed.
 
 pub mod demo;
@@ -20,6 +22,8 @@ pub mod plants;
 pub mod plc;
 pub mod ports;
 pub mod signal;
+pub mod steam;
+pub mod subagents;
 pub mod world;
 
 /// An error with all its causes, in one line.

@@ -14,6 +14,7 @@ mod worlds {
     pub mod leaders;
     pub mod samples;
     pub mod seeds;
+    pub mod subagents;
 }
 
 /// The sample fleet.

@@ -122,6 +122,7 @@ rules! {
     COMMAND_STATE: Get "/api/v1/commands/{id}", At(Viewer), Named, [404];
     JOURNAL: Get "/api/v1/journal", At(Viewer), All, [];
     JOURNAL_HEAD: Get "/api/v1/journal/head", At(Viewer), None, [];
+    SUBAGENTS: Get "/api/v1/subagents", At(Viewer), Own, [];
     LIVE: Get "/api/v1/live", At(Viewer), Own, [426];
 }
 

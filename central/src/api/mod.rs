@@ -23,6 +23,7 @@ mod routes;
 mod scope;
 mod session;
 mod stores;
+mod subagents;
 
 pub use guard::{Check, Gate};
 pub use problem::Problem;
@@ -52,7 +53,8 @@ where
         .merge(openapi::routes())
         .merge(mimic::routes(&fleet))
         .merge(stores::routes(fleet, history, journal))
-        .merge(fleet::routes(leader))
+        .merge(fleet::routes(leader.clone()))
+        .merge(subagents::routes(leader))
         .fallback(async |uri: Uri| elsewhere(&uri))
         .layer(from_fn_with_state(gate, guard::guard))
         .layer(DefaultBodyLimit::max(request::LONGEST_BODY))

@@ -388,7 +388,7 @@ fn carrier(c: &hypocaust_protocols::model::Carrier) -> case::Carrier {
 }
 
 /// Linear between the points, flat beyond them.
-fn efficiency(points: &[(f64, f64)], share: f64) -> f64 {
+pub(super) fn efficiency(points: &[(f64, f64)], share: f64) -> f64 {
     let after = points.partition_point(|p| p.0 < share);
     match (after.checked_sub(1).and_then(|i| points.get(i)), points.get(after)) {
         (Some(a), Some(b)) => a.1 + (b.1 - a.1) * (share - a.0) / (b.0 - a.0),

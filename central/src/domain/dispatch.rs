@@ -9,8 +9,10 @@ use super::event::Order;
 use super::image::{Image, Mode};
 use super::schedule::{NOTHING_MW, Origin, Schedule, Target, from_solution};
 use super::state::{OrderState, State};
+use super::subagents::{self, Asked, Refused};
 use hypocaust_optimizer::{Case, Solution};
 use hypocaust_protocols::model::{Direction, Fleet, Millis, PerClass};
+use hypocaust_protocols::wire::subagent::Report;
 use hypocaust_protocols::wire::{Action, Writer};
 
 /// A value that the plant does not show although it was ordered is ordered again after this time.
@@ -22,17 +24,20 @@ const REENTRY_MS: i64 = 60_000;
 /// ...in steps of at most this share of a setpoint's span, against its safe direction.
 const REENTRY_STEP: f64 = 0.1;
 
-/// The two judges outside of the solver: one that refuses wrong schedules, one that makes a plain one.
+/// The judges outside of the solver and of the sub-agents: one that refuses wrong schedules, one that makes a plain one,
+/// one that refuses answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Judges {
     /// Why this solution must not be used.
     pub check: fn(&Case, &Solution) -> Result<(), String>,
     /// By priority and marginal cost.
     pub greedy: fn(&Case) -> Option<Solution>,
+    /// Why this answer of a sub-agent does not count.
+    pub admit: fn(&Asked, &Report, Millis) -> Result<(), Refused>,
 }
 
 impl Judges {
-    /// The optimizer's own check and greedy schedule.
+    /// The optimizer's own check and greedy schedule, and the registry's own rules.
     pub fn ours() -> Judges {
         Judges {
             check: |case, solution| {
@@ -40,6 +45,7 @@ impl Judges {
                 if verdict.passed { Ok(()) } else { Err(verdict.faults.join("; ")) }
             },
             greedy: |case| hypocaust_optimizer::greedy(case).ok(),
+            admit: subagents::admit,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::image::Mode;
 use super::schedule::Schedule;
 use crate::journal::{Draft, Entry, Head};
 use hypocaust_protocols::model::{Class, ConsumerId, Millis, PlantId, RunbookId, SourceId, SourceState};
+use hypocaust_protocols::wire::subagent::AgentId;
 use hypocaust_protocols::wire::{Action, Contingency, Outcome, Verdict, Writer};
 use serde::{Deserialize, Serialize};
 
@@ -166,6 +167,28 @@ pub enum Event {
         alarm: String,
         user: String,
     },
+    /// A sub-agent belongs to the fleet's, anew or with another version.
+    SubagentRegistered {
+        agent: AgentId,
+        version: String,
+        capabilities: Vec<String>,
+    },
+    /// A start of a member that was not seen before.
+    SubagentStarted {
+        agent: AgentId,
+        boot: u64,
+    },
+    SubagentDegraded {
+        agent: AgentId,
+        why: String,
+    },
+    SubagentRecovered {
+        agent: AgentId,
+    },
+    SubagentRemoved {
+        agent: AgentId,
+        why: String,
+    },
 }
 
 /// An event with its place in the journal.
@@ -200,7 +223,7 @@ impl Error {
 /// The schema number of every kind of this version.
 const SCHEMA: u32 = 1;
 
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 25] = [
     "started",
     "forked",
     "edge-linked",
@@ -221,6 +244,11 @@ const KINDS: [&str; 20] = [
     "alarm-raised",
     "alarm-cleared",
     "alarm-acknowledged",
+    "subagent-registered",
+    "subagent-started",
+    "subagent-degraded",
+    "subagent-recovered",
+    "subagent-removed",
 ];
 
 impl Event {

@@ -5,6 +5,7 @@ use crate::election::Replica;
 use crate::journal::{Draft, Head};
 use hypocaust_optimizer::{Case, Solution};
 use hypocaust_protocols::model::{DeviceId, PlantId, SetpointId, Tick, TripId};
+use hypocaust_protocols::wire::subagent::{Coordination, Task};
 use hypocaust_protocols::wire::{Entry, Loss, Outcome, Signed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -95,6 +96,10 @@ pub enum Input {
         user: String,
         alarm: String,
     },
+    /// A sub-agent registers, beats or answers.
+    Subagent {
+        message: Coordination,
+    },
 }
 
 /// What a solve is for.
@@ -114,6 +119,8 @@ pub enum Effect {
     Send { plant: PlantId, metric: &'static str, signed: Signed },
     /// The answer to an operator, after the decision is stored: the id of the command or the name of the alarm.
     Reply { request: u64, result: Result<String, Rejection> },
+    /// Publish to the topic of the sub-agent that is asked.
+    Task { task: Box<Task> },
     /// Stop leading: nothing more will be sent.
     StepDown { reason: String },
 }

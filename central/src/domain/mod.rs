@@ -25,6 +25,7 @@ pub mod input;
 pub mod restoration;
 pub mod schedule;
 pub mod state;
+pub mod subagents;
 pub mod tally;
 #[cfg(test)]
 mod tests;
@@ -115,6 +116,7 @@ pub struct Domain {
     tables_sent: BTreeMap<PlantId, (u64, u64, Millis)>,
     strangers: BTreeMap<PlantId, (i64, u32)>,
     forks_seen: BTreeMap<PlantId, u64>,
+    subagents: subagents::Registry,
     tally: Tally,
 }
 
@@ -149,6 +151,7 @@ impl Domain {
             tables_sent: BTreeMap::new(),
             strangers: BTreeMap::new(),
             forks_seen: BTreeMap::new(),
+            subagents: subagents::Registry::new(judges.admit),
             tally: Tally::default(),
         }
     }
@@ -230,6 +233,9 @@ impl Domain {
     pub fn image(&self) -> &Image {
         &self.image
     }
+    pub fn subagents(&self) -> &subagents::Registry {
+        &self.subagents
+    }
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
@@ -299,6 +305,9 @@ impl Domain {
             Input::Acknowledge { request, user, alarm } => {
                 self.waiting.push_back(Waiting::Acknowledge(request, user, alarm));
             }
+            Input::Subagent { message } => {
+                self.subagents.hear(&self.state, &self.fleet.limits.subagents, message, self.epoch, now);
+            }
         }
     }
 
@@ -366,6 +375,7 @@ impl Domain {
         } else {
             let fleet = Arc::clone(&self.fleet);
             self.links(&mut events);
+            events.extend(self.subagents.decide(&fleet, &self.state, now));
             // What waits is taken one by one until it leads to something: a decision sees the state that the one
             // before it made.
             while events.is_empty()
@@ -603,6 +613,9 @@ impl Domain {
         self.send_orders(now, out);
         self.send_tables(now, out);
         self.dispatch_cycle(now, out);
+        self.subagents.sweep(&self.fleet.limits.subagents, now);
+        let tasks = self.subagents.due(&self.fleet, &self.image, &self.state, self.epoch, self.head.seq, now);
+        out.extend(tasks.into_iter().map(|task| Effect::Task { task: Box::new(task) }));
     }
 
     fn seal<T: Serialize>(&self, plant: &PlantId, metric: &'static str, body: &T) -> Effect {

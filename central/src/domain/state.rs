@@ -6,7 +6,9 @@
 use super::event::{Cause, Event, Order, Phase, Recorded};
 use super::image::Mode;
 use super::schedule::{Origin, Schedule};
+use super::subagents::{Member, Standing};
 use hypocaust_protocols::model::{ConsumerId, Millis, PlantId, RunbookId, SetpointId, SourceId, SourceState};
+use hypocaust_protocols::wire::subagent::AgentId;
 use hypocaust_protocols::wire::{Action, Contingency, Refusal, Verdict};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -105,6 +107,8 @@ pub struct State {
     pub starts: BTreeMap<SourceId, Vec<Millis>>,
     pub shortages: BTreeMap<ConsumerId, Shortage>,
     pub alarms: BTreeMap<String, Alarm>,
+    #[serde(default)]
+    pub subagents: BTreeMap<AgentId, Member>,
 }
 
 impl State {
@@ -232,6 +236,32 @@ impl State {
                     }
                 }
             }
+            Event::SubagentRegistered { agent, version, capabilities } => {
+                let member = Member {
+                    standing: Standing::Healthy,
+                    since: *time,
+                    why: None,
+                    registered: *time,
+                    version: version.clone(),
+                    capabilities: capabilities.clone(),
+                    boot: self.subagents.get(agent).and_then(|m| m.boot),
+                };
+                self.subagents.insert(*agent, member);
+            }
+            Event::SubagentStarted { agent, boot } => {
+                if let Some(member) = self.subagents.get_mut(agent) {
+                    member.boot = Some(*boot);
+                }
+            }
+            Event::SubagentDegraded { agent, why } => self.stands(*agent, Standing::Degraded, Some(why), *time),
+            Event::SubagentRecovered { agent } => self.stands(*agent, Standing::Healthy, None, *time),
+            Event::SubagentRemoved { agent, why } => self.stands(*agent, Standing::Removed, Some(why), *time),
+        }
+    }
+
+    fn stands(&mut self, agent: AgentId, standing: Standing, why: Option<&String>, time: Millis) {
+        if let Some(member) = self.subagents.get_mut(&agent) {
+            (member.standing, member.since, member.why) = (standing, time, why.cloned());
         }
     }
 

@@ -37,6 +37,7 @@ struct Bench {
     tables: BTreeMap<PlantId, Table>,
     beats: Vec<Beat>,
     replies: Vec<(u64, Result<String, Rejection>)>,
+    tasks: Vec<hypocaust_protocols::wire::subagent::Task>,
     stepped_down: Option<String>,
 }
 
@@ -95,6 +96,7 @@ fn bench(judges: Judges) -> Bench {
         tables: BTreeMap::new(),
         beats: vec![],
         replies: vec![],
+        tasks: Vec::new(),
         stepped_down: None,
     }
 }
@@ -135,6 +137,10 @@ impl Bench {
                 Some(Input::Solved { id, answer })
             }
             Effect::Send { plant, metric, signed } => self.received(plant, metric, &signed),
+            Effect::Task { task } => {
+                self.tasks.push(*task);
+                None
+            }
             Effect::Reply { request, result } => {
                 self.replies.push((request, result));
                 None

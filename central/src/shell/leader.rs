@@ -23,6 +23,7 @@ use crate::journal::{Store, Verifier};
 use hypocaust_optimizer::{Case, Options, Solution};
 use hypocaust_protocols::model::{Millis, PlantId};
 use hypocaust_protocols::wire::Signed;
+use hypocaust_protocols::wire::subagent::Task;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -130,6 +131,7 @@ pub struct Leader<S> {
     /// How long the lease's store may take; beyond that it does not answer.
     patience: Duration,
     outgoing: mpsc::Sender<Outgoing>,
+    tasks: Option<mpsc::Sender<Task>>,
     own: mpsc::WeakSender<Message>,
     inbox: mpsc::Receiver<Message>,
     asked: BTreeMap<u64, Answered>,
@@ -165,6 +167,7 @@ pub fn leader<S: Store + Leases>(
         term: tell,
         patience: Duration::from_millis(timing.lease_ms / 2),
         outgoing,
+        tasks: None,
         own,
         inbox,
         asked: BTreeMap::new(),
@@ -177,6 +180,13 @@ pub fn leader<S: Store + Leases>(
 }
 
 impl<S: Store + Leases> Leader<S> {
+    /// Tasks of sub-agents go there; without it none leaves.
+    #[must_use]
+    pub fn asking(mut self, tasks: mpsc::Sender<Task>) -> Leader<S> {
+        self.tasks = Some(tasks);
+        self
+    }
+
     /// Leads and follows until the journal cannot be gone on with or every [`Handle`] is gone.
     pub async fn run(mut self) -> Ended {
         let mut clock = tokio::time::interval(CLOCK);
@@ -341,6 +351,13 @@ impl<S: Store + Leases> Leader<S> {
                     Effect::Reply { request, result } => {
                         if let Some(tell) = self.asked.remove(&request) {
                             let _ = tell.send(result);
+                        }
+                    }
+                    // Advice never holds up what it advises: a task that finds no room is not asked, and ends by its
+                    // deadline.
+                    Effect::Task { task } => {
+                        if let Some(tasks) = &self.tasks {
+                            let _ = tasks.try_send(*task);
                         }
                     }
                     Effect::StepDown { reason } => self.stand(election::Input::Deposed { reason }).await?,

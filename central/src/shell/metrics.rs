@@ -7,9 +7,11 @@
 
 use super::leader::Handle;
 use crate::ambient::monotonic;
+use crate::domain::subagents::Standing;
 use crate::domain::{Domain, Origin};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};
 use hypocaust_protocols::model::{Fleet, Millis, Plant, PlantId, TagId};
+use hypocaust_protocols::wire::subagent::catalogue as catalogue_of_subagents;
 use hypocaust_protocols::wire::{GATES, Mode};
 use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, IntCounterVec, Registry};
@@ -172,7 +174,20 @@ pub fn of_domain(domain: &Domain, now: Millis) -> Figures {
     for plant in &domain.fleet().plants {
         of_plant(&mut figures, domain, plant, now);
     }
+    of_subagents(&mut figures, domain);
     figures
+}
+
+fn of_subagents(figures: &mut Figures, domain: &Domain) {
+    let members = &domain.state().subagents;
+    for standing in Standing::ALL {
+        let count = members.values().filter(|m| m.standing == standing).count();
+        figures.set(&catalogue::SUBAGENTS, &[standing.name()], count as f64);
+    }
+    figures.set(&catalogue::SUBAGENTS, &["unknown"], (catalogue_of_subagents().len() - members.len()) as f64);
+    for ((agent, outcome), count) in domain.subagents().counts() {
+        figures.set(&catalogue::SUBAGENT_TASKS, &[agent.to_string().as_str(), outcome], *count as f64);
+    }
 }
 
 fn of_plant(figures: &mut Figures, domain: &Domain, plant: &Plant, now: Millis) {

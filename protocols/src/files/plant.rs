@@ -136,7 +136,8 @@ impl Context<'_> {
                 _ => self.scope.refer(&r, "carrier", Kind::Carrier, None, CarrierId::new).map(Some),
             };
             let conversion = self.conversion(&r, kind);
-            Some((kind, carrier?, conversion?))
+            let meters = self.meters(&r, kind);
+            Some((kind, carrier?, conversion?, meters))
         });
         let header = self.refer(&r, "header", Kind::Header, HeaderId::new);
         let heat_max = r.number_in("heat_max_mw", 1e-3, 10_000.0);
@@ -173,9 +174,8 @@ impl Context<'_> {
         let setpoint = self.refer(&r, "setpoint", Kind::Setpoint(MW), TagId::new);
         let start_request =
             self.scope.opt_refer(&r, "start_request", Kind::Setpoint(FLAG), Some(self.plant), TagId::new);
-        let meters = kind.map(|kind| self.meters(&r, kind));
         r.finish();
-        let (kind, carrier, conversion) = made?;
+        let (kind, carrier, conversion, meters) = made?;
         Some(Source {
             id: id?,
             kind,
@@ -197,33 +197,22 @@ impl Context<'_> {
             state: state?,
             setpoint: setpoint?,
             start_request,
-            meters: meters?,
+            meters,
         })
     }
 
-    /// What is measured at a source. Flue gas and drum belong to what is fired into a boiler; what takes nothing in has
-    /// no fuel meter.
+    /// What is measured at a source. Flue gas, steam and drum belong to what is fired into a boiler; what takes nothing in
+    /// has no fuel meter.
     fn meters(&self, r: &Reader<'_, '_>, kind: SourceKind) -> Meters {
-        let mut meters = Meters::new();
-        for meter in Meter::ALL {
+        let fits = |meter: &Meter| match meter {
+            Meter::Fuel => kind != SourceKind::WasteHeat,
+            _ => kind == SourceKind::Boiler,
+        };
+        let read = |meter: Meter| {
             let named = Kind::Tag(meter.units());
-            let Some(tag) = self.scope.opt_refer(r, meter.name(), named, Some(self.plant), TagId::new) else {
-                continue;
-            };
-            let fits = match meter {
-                Meter::Fuel => kind != SourceKind::WasteHeat,
-                _ => kind == SourceKind::Boiler,
-            };
-            if !fits {
-                r.mistake(
-                    r.span_of(meter.name()),
-                    format!("a source of this kind has no `{}`", meter.name()),
-                    "leave it out; flue gas, steam, feedwater and drum are measured at `kind = \"boiler\"`",
-                );
-            }
-            meters.insert(meter, tag);
-        }
-        meters
+            Some((meter, self.scope.opt_refer(r, meter.name(), named, Some(self.plant), TagId::new)?))
+        };
+        Meter::ALL.into_iter().filter(fits).filter_map(read).collect()
     }
 
     fn conversion(&self, r: &Reader<'_, '_>, kind: SourceKind) -> Option<Conversion> {

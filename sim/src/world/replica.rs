@@ -480,7 +480,8 @@ impl World {
                 };
                 self.send_to_edge(r, plant, input);
             }
-            Effect::Reply { .. } => {}
+            // No sub-agent registers here, so none is asked.
+            Effect::Reply { .. } | Effect::Task { .. } => {}
             Effect::StepDown { reason } => {
                 self.stepped_down.push(reason.clone());
                 self.stand(r, Heard::Deposed { reason });
