@@ -2,12 +2,13 @@
 //! 3 could not be tried.
 
 use clap::{Parser, Subcommand};
-use hypocaust_protocols::files;
 use hypocaust_protocols::model::Fleet;
 use hypocaust_protocols::process::stop_signal;
+use hypocaust_protocols::wire::subagent::AgentId;
+use hypocaust_protocols::{files, kafka};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::plants::{self, Reply};
-use hypocaust_sim::{chain, demo, drill, generate};
+use hypocaust_sim::{chain, demo, drill, generate, subagents};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,21 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Run the reference sub-agents, which answer the centre over Kafka: GL-002, GL-018, GL-023.
+    Subagents {
+        /// Bootstrap of Kafka, host:port; TLS comes from the environment.
+        #[arg(long, env = "HYPOCAUST_KAFKA", required_unless_present = "schema")]
+        kafka: Option<String>,
+        /// Only this one; may be given again for others.
+        #[arg(long)]
+        only: Vec<AgentId>,
+        /// Print each answer, a JSON line.
+        #[arg(long)]
+        json: bool,
+        /// Print the messages as an AsyncAPI document and end.
+        #[arg(long)]
+        schema: bool,
+    },
     /// Run a whole fleet on this machine: broker, plants, edges and centre, watched and restarted.
     Demo(demo::Options),
     /// Run a runbook's drill in the simulated world, and say what was met: seconds of yours, an hour of the plants'.
@@ -114,6 +130,11 @@ fn main() -> ExitCode {
             })
         }
         Verb::Inject { plant, control, fault, json } => inject(&plant, control, &fault, json),
+        Verb::Subagents { schema: true, .. } => {
+            println!("{:#}", hypocaust_protocols::wire::subagent::document());
+            ExitCode::SUCCESS
+        }
+        Verb::Subagents { kafka, only, json, schema: false } => advise(&kafka.unwrap_or_default(), &only, json),
         Verb::Demo(options) => demo::run(&options),
         Verb::Drill(options) => drill::cli::run(&options),
         Verb::Generate(options) => generate::cli::run(&options),
@@ -210,6 +231,26 @@ fn inject(plant: &str, control: SocketAddr, words: &[String], json: bool) -> Exi
             eprintln!("error: {reason}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn advise(bootstrap: &str, only: &[AgentId], json: bool) -> ExitCode {
+    let all = subagents::reference();
+    if let Some(other) = only.iter().find(|id| !all.contains(id)) {
+        let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+        return usage(&format!("{other} is no reference agent; there are {}", all.join(", ")));
+    }
+    let settings =
+        kafka::Tls::from_environment().and_then(|tls| kafka::Settings::new(bootstrap, "hypocaust-subagents", tls));
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error @ kafka::Error::Bootstrap(_)) => return usage(&error.to_string()),
+        Err(error) => return untried(&error.to_string()),
+    };
+    let agents = if only.is_empty() { all.as_slice() } else { only };
+    match runtime().block_on(subagents::run(settings, agents, json, stop_signal())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => untried(&chain(&error)),
     }
 }
 

@@ -44,6 +44,7 @@ use crate::election::Replica;
 use crate::journal::{Entry, Head};
 use case::{Asked, Built};
 use hypocaust_protocols::model::{Fleet, Millis, PlantId, RunbookId};
+use hypocaust_protocols::wire::subagent::Coordination;
 use hypocaust_protocols::wire::{Beat, Command, Loss, Outcome, Signed, SigningKey, Table, metric};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -305,6 +306,8 @@ impl Domain {
             Input::Acknowledge { request, user, alarm } => {
                 self.waiting.push_back(Waiting::Acknowledge(request, user, alarm));
             }
+            // A follower knows who lives; what was answered is the leader's.
+            Input::Subagent { message: Coordination::Report(_) } if !self.leads() => {}
             Input::Subagent { message } => {
                 self.subagents.hear(&self.state, &self.fleet.limits.subagents, message, self.epoch, now);
             }

@@ -7,6 +7,7 @@
 //! * [`replay`]: the journal verified and folded into the state.
 //! * [`run`]: all of it put together.
 //! * [`speaker`]: the connection that only the leader has.
+//! * [`subagents`]: their side of the bus.
 //! * [`term`]: the right to act, shared by the tasks.
 //! * [`translate`]: Sparkplug events as inputs of the domain.
 
@@ -17,5 +18,6 @@ pub mod metrics;
 pub mod replay;
 pub mod run;
 pub mod speaker;
+pub mod subagents;
 pub mod term;
 pub mod translate;

@@ -8,6 +8,7 @@ use super::host::{self, Connections, Ends};
 use super::leader::{Ended, Handle, leader};
 use super::metrics::Metrics;
 use super::replay::{Replayed, replay};
+use super::subagents;
 use crate::api::{self, Gate};
 use crate::bus::{self, Bus};
 use crate::domain::{Domain, Judges};
@@ -42,6 +43,9 @@ pub struct Options {
     /// Where others reach it, a URL; that of `listen` unless said.
     pub address: Option<String>,
 }
+
+/// Tasks of sub-agents on their way to Kafka; one that finds no room is not asked.
+const TASKS: usize = 256;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -168,17 +172,19 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let domain = Domain::following(Arc::clone(&fleet), key, Judges::ours(), me.id.clone(), state, head);
     let metrics = Metrics::new(&fleet);
     let (leader, handle, term) = leader(domain, verifier.clone(), store.clone(), me.clone(), outgoing, metrics.clone());
-    let mut leading = tokio::spawn(leader.run());
+    let (ask, asked) = mpsc::channel(TASKS);
+    let mut leading = tokio::spawn(leader.asking(ask).run());
     let gate = Gate::new(users, Arc::new(ambient::now));
     let published = Sqlite::open_read_only(&journal).await?;
     let used = bus::Use { metrics: metrics.clone(), gate: gate.clone(), term: term.clone() };
-    let (mut bus, forward, durable) = Bus::start(kafka, Arc::clone(&fleet), history.clone(), published, used)?;
+    let (mut bus, forward, durable) = Bus::start(kafka.clone(), Arc::clone(&fleet), history.clone(), published, used)?;
     let mut hosting = {
         let (fleet, metrics) = (Arc::clone(&fleet), metrics.clone());
         let connections = connections(&host, port, &fleet, &me);
         let ends = Ends { leader: handle.clone(), term, commands, leaves, forward, durable };
         tokio::spawn(async move { host::run(&fleet, connections, ends, metrics).await })
     };
+    let advised = tokio::spawn(subagents::run(kafka, bus.producer(), asked, handle.clone()));
     let health = tokio::spawn(watch(gate.clone(), handle.clone()));
     let audit = Audit::new(fleet.id.clone(), verifier);
     let auditing = tokio::spawn(audit::watch(journal, audit, metrics.clone(), gate.clone()));
@@ -207,6 +213,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         ended = &mut serving => Err(format!("the HTTP service ended: {ended:?}")),
     };
     for task in [
+        advised.abort_handle(),
         auditing.abort_handle(),
         health.abort_handle(),
         serving.abort_handle(),

@@ -229,6 +229,15 @@ pub fn processes(
             stage: 2,
         });
     }
+    list.push(Spec {
+        name: "hypocaust-sim subagents".into(),
+        plant: None,
+        replica: None,
+        program: programs.join("hypocaust-sim"),
+        args: args([&"subagents", &"--kafka", &kafka]),
+        log: log("subagents"),
+        stage: 1,
+    });
     for plant in &fleet.plants {
         let id = plant.id.to_string();
         list.push(Spec {

@@ -194,7 +194,9 @@ fn bus(outside: Option<&str>) -> Result<(String, Option<Cluster>), Error> {
         kafka::Settings::new(bootstrap, "hypocaust-demo", None)?;
         return Ok((bootstrap.to_owned(), None));
     }
-    let cluster = Cluster::start(&hypocaust_central::bus::topics())?;
+    let mut topics = hypocaust_central::bus::topics();
+    topics.extend(hypocaust_central::shell::subagents::topics());
+    let cluster = Cluster::start(&topics)?;
     Ok((cluster.bootstrap(), Some(cluster)))
 }
 

@@ -1,4 +1,5 @@
-//! Three reference sub-agents. Each is a function from a task to an answer.
+//! Three reference sub-agents. Each is a function from a task to an answer; [`run`] is the shell that brings tasks and
+//! takes answers over Kafka.
 //!
 //! * GL-002 `boiler_efficiency`: efficiency by the input-output and by the loss method, trim advice.
 //! * GL-018 `flue_gas`: stack loss, excess air, recommended ratio.
@@ -11,8 +12,11 @@ mod boiler_efficiency;
 mod combustion;
 mod flue_gas;
 mod heat_load;
+mod shell;
 #[cfg(test)]
 mod tests;
+
+pub use shell::{reference, run};
 
 use hypocaust_protocols::wire::subagent::{Kind, Mark, Number, Outcome, Report, Task, Time};
 use std::collections::BTreeMap;

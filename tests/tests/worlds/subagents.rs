@@ -3,7 +3,7 @@
 
 use crate::fleet;
 use hypocaust_central::domain::subagents::{Asked, Refused, admit};
-use hypocaust_central::domain::{Domain, Effect, Input, Judges, State};
+use hypocaust_central::domain::{Domain, Effect, Image, Input, Judges, State};
 use hypocaust_central::journal::Head;
 use hypocaust_protocols::model::{Fleet, Millis};
 use hypocaust_protocols::wire::SigningKey;
@@ -148,6 +148,9 @@ impl Centre for Advised {
             }
         });
         out
+    }
+    fn inherit(&mut self, image: Image) {
+        self.domain.inherit(image);
     }
     fn state(&self) -> &State {
         self.domain.state()
