@@ -29,7 +29,7 @@ const browser = await launch();
 let passed = 0;
 let failed = 0;
 try {
-  const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
+  const page = await (await browser.newContext({ viewport: { width: 1600, height: 1000 } })).newPage();
   const scratch = await (await browser.newContext()).newPage();
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(error.message));

@@ -80,7 +80,7 @@ export function TopBar() {
           </span>
           <span id="link-state">{live.value ? "● live" : "○ not live"}</span>
           {failed.value && <span role="alert">{failed.value}</span>}
-          <button type="button" id="theme" onClick={nextTheme} aria-label={`Colours: ${theme.value}. Change`}>
+          <button type="button" id="theme" onClick={nextTheme} aria-label={`Colours: ${THEME[theme.value]}`}>
             {THEME[theme.value]}
           </button>
           <button type="button" id="sign-out" onClick={leave}>
