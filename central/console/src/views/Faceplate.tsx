@@ -56,7 +56,7 @@ function TagLines({ lines }: { lines: { role: string; tag: string }[] }) {
         <caption>What it reads</caption>
         <thead>
           <tr>
-            <th />
+            <th>What</th>
             <th class="number">Value</th>
             <th>Unit</th>
             <th>Quality</th>

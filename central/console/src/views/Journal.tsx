@@ -86,7 +86,7 @@ function Chain({ entries }: { entries: Entry[] }) {
       <div>
         <dt>Centre's audit</dt>
         <dd id="chain" data-chain={said.value === null ? "unknown" : String(said.value.ok)}>
-          {said.value === null ? "? not known" : <Mark alarm={!said.value.ok}>{said.value.ok ? `✓ the chain holds (${said.value.detail})` : said.value.detail}</Mark>}
+          {said.value === null ? "? not known" : <Mark alarm={!said.value.ok}>{said.value.ok ? `✓ the chain holds (${said.value.detail.replace(/:([0-9a-f]{12})[0-9a-f]+$/, ":$1…")})` : said.value.detail}</Mark>}
         </dd>
       </div>
       <div>

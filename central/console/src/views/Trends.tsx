@@ -146,7 +146,7 @@ export function TrendsPage({ route }: { route: Trends }) {
                     <th>Quality</th>
                     <th class="number">At {at === null ? "the cursor" : clock(new Date(at).toISOString())}</th>
                     <th>Quality there</th>
-                    <th />
+                    <th>Take off</th>
                   </tr>
                 </thead>
                 <tbody>
