@@ -138,7 +138,7 @@ export const running = {
       return text !== "" && (expected === undefined || reached(text));
     });
     await until("the trend has an older value from the history", CHANGE_SEEN_WITHIN_MS, async () => {
-      await page.locator('[aria-label="Time shown"] button', { hasText: "5 min" }).click();
+      await page.locator('[aria-label="Time shown"] button', { hasText: /^5 min$/ }).click();
       const box = await over.boundingBox();
       for (let x = box.width - 20; x > 20; x -= 12) {
         await page.mouse.move(box.x + x, box.y + 20);
@@ -214,7 +214,7 @@ export const running = {
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarm-faceplate.png"), fullPage: true });
     run(env("CLEAR_CMD"));
     await until("the source is no alarm any more", 120_000, async () => (await page.locator("[data-faceplate] .big [data-alarm]").count()) === 0);
-    must((await page.locator("#orders tbody tr").count()) > 0, "no order is shown for a source that was restarted");
+    await until("an order for the source that was restarted", 60_000, async () => (await page.locator("#orders tbody tr").count()) > 0);
   },
 
   async "a command out of all bounds is refused, and the page says why"({ page }) {
