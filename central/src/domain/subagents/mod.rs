@@ -88,7 +88,7 @@ pub struct Member {
 pub struct Failure {
     pub time: Millis,
     pub task: String,
-    /// A `GL-E-AGENT-…` code.
+    /// A code of `docs/error-codes.md`, such as `GL-E-AGENT-TIMEOUT`.
     pub code: &'static str,
     pub reason: String,
 }

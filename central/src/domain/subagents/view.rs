@@ -44,7 +44,7 @@ pub struct ResultView {
 pub struct FailureView {
     pub time: String,
     pub task: String,
-    /// A `GL-E-AGENT-…` code.
+    /// A code of `docs/error-codes.md`, such as `GL-E-AGENT-TIMEOUT`.
     pub code: &'static str,
     pub reason: String,
 }
