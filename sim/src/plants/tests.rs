@@ -144,6 +144,8 @@ async fn nodes_are_served_to_those_who_are_trusted_written_logged_and_refused() 
     assert!(moved && lives > 2, "the subscription shows what changes");
     let tell = |fault: Fault| async move { ask(ready.control, "north", &fault).await.expect("a reply") };
     tell(Fault::Silence { name: "plc2".into() }).await;
+    // The server looks every 20 ms whether it is silenced.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(session.read_all().await.is_err(), "silent");
     while session.try_next().is_some() {}
     assert!(tokio::time::timeout(Duration::from_secs(1), session.next()).await.is_err(), "nothing is published either");
