@@ -38,6 +38,8 @@ struct Advised {
     sent: u64,
     /// Until when each agent is down, and its boot.
     agents: BTreeMap<Kind, (i64, u64)>,
+    /// The boot under which each has registered last.
+    said: BTreeMap<Kind, u64>,
     last_beat: i64,
 }
 
@@ -49,7 +51,7 @@ enum Way {
 impl Advised {
     fn new(domain: Domain, seed: u64) -> Advised {
         let agents = Kind::ALL.map(|kind| (kind, (0, 1))).into();
-        Advised { domain, bus: BTreeMap::new(), random: seed, sent: 0, agents, last_beat: 0 }
+        Advised { domain, bus: BTreeMap::new(), random: seed, sent: 0, agents, said: BTreeMap::new(), last_beat: 0 }
     }
 
     /// SplitMix64, from 0 to below `n`.
@@ -80,20 +82,25 @@ impl Advised {
     }
 
     fn agents(&mut self, now: i64) {
-        if now - self.last_beat < 10_000 {
-            return;
+        let beat = now - self.last_beat >= 10_000;
+        if beat {
+            self.last_beat = now;
         }
-        self.last_beat = now;
         for kind in Kind::ALL {
             let (down_until, boot) = self.agents[&kind];
-            if down_until > now {
+            // One that has come back says so at once.
+            let back = self.said.get(&kind) != Some(&boot);
+            if down_until > now || !(beat || back) {
                 continue;
             }
-            if self.below(12) == 0 {
-                let down = 5_000 + self.below(60_000) as i64;
+            if beat && self.below(4) == 0 {
+                // Restarted at once by whoever watches it, or gone for long.
+                let short = self.below(2) == 0;
+                let down = 500 + self.below(if short { 4_000 } else { 60_000 }) as i64;
                 self.agents.insert(kind, (now + down, boot + 1));
                 continue;
             }
+            self.said.insert(kind, boot);
             let (time, agent) = (Time(Millis(now)), kind.agent());
             let capabilities = vec![kind.name().to_owned()];
             let schema = Register::SCHEMA.to_owned();
