@@ -21,6 +21,7 @@ use centre::Centre;
 use child::{Event, Spec};
 use hypocaust_protocols::kafka::{self, in_process::Cluster};
 use hypocaust_protocols::model::{Device, Fleet, SourceKind};
+use hypocaust_protocols::wire::subagent::{COORDINATION, Kind};
 use layout::{Files, Layout};
 use serde_json::json;
 use std::path::PathBuf;
@@ -195,7 +196,9 @@ fn bus(outside: Option<&str>) -> Result<(String, Option<Cluster>), Error> {
         return Ok((bootstrap.to_owned(), None));
     }
     let mut topics = hypocaust_central::bus::topics();
-    topics.extend(hypocaust_central::shell::subagents::topics());
+    // A third of a second each, so only those of the agents that the demo runs; others are made when they are asked for.
+    let run: Vec<String> = Kind::ALL.iter().map(|kind| kind.agent().topic()).chain([COORDINATION.to_owned()]).collect();
+    topics.extend(hypocaust_central::shell::subagents::topics().into_iter().filter(|topic| run.contains(&topic.name)));
     let cluster = Cluster::start(&topics)?;
     Ok((cluster.bootstrap(), Some(cluster)))
 }
