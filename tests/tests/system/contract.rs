@@ -270,6 +270,7 @@ fn every_call_answers_in_the_shape_of_the_contract_and_of_its_document() {
     let entries = j.get("/api/v1/journal", "/api/v1/journal?from=2&limit=50", &parts);
     assert_eq!((entries[0]["seq"].as_u64(), entries[1]["prev_hash"].as_str()), (Some(2), entries[0]["hash"].as_str()));
     j.get("/api/v1/journal/head", "/api/v1/journal/head", &["seq", "hash"]);
+    j.get("/api/v1/commands", "/api/v1/commands?plant=north", &["commands"]);
     for path in ["/api/v1/health/live", "/api/v1/health/ready"] {
         let health = j.get(path, path, &["status", "checks"]);
         let root = &path["/api/v1".len()..];
