@@ -132,7 +132,8 @@ struct Aim {
     plant: Option<String>,
     /// Only orders for this setpoint.
     setpoint: Option<String>,
-    /// 50 unless said, 1,000 at most.
+    /// 50 unless said.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
 }
 

@@ -72,6 +72,7 @@ pub struct HistoryView {
     /// Null: the fleet has this tag no more.
     unit: Option<&'static str>,
     /// By time: RFC 3339, the value, its quality.
+    #[schema(value_type = Vec<Vec<Value>>)]
     samples: Vec<(String, Option<f64>, &'static str)>,
 }
 
