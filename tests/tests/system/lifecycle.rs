@@ -23,7 +23,7 @@ fn a_demo_is_ready_in_time_and_leaves_nothing_behind() {
     assert!(demo.ready_after < Duration::from_secs(10), "ready only after {:?}", demo.ready_after);
     let said = demo.said();
     let pids = all_pids(&demo);
-    assert_eq!(pids.len(), 6, "broker, plants, two centres and two edges: {:?}", demo.processes());
+    assert_eq!(pids.len(), 7, "broker, plants, sub-agents, two centres and two edges: {:?}", demo.processes());
     for needle in [demo.console(), "password", "Ctrl-C"] {
         assert!(said.contains(needle), "the demo does not say {needle:?}:\n{said}");
     }

@@ -124,7 +124,7 @@ fn killing_each_process_five_times_loses_and_doubles_nothing() {
     let from = now();
     let (mut outages, mut blind) = (Vec::new(), Vec::new());
     let victims = demo.processes();
-    assert_eq!(victims.len(), 6, "broker, plants, two centres, two edges: {victims:?}");
+    assert_eq!(victims.len(), 7, "broker, plants, sub-agents, two centres, two edges: {victims:?}");
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| move_sensor(&demo, &stop));
