@@ -49,7 +49,7 @@ async def main():
                 await made.write_value(ua.DataValue(variant(kind, number)))
             for name, code in order.get("status", {}).items():
                 made, kind = nodes[name]
-                await made.write_value(ua.DataValue(variant(kind, 0), StatusCode_=ua.StatusCode(code)))
+                await made.write_value(ua.DataValue(variant(kind, 0), StatusCode=ua.StatusCode(code)))
             if order.get("drop"):
                 service = server.iserver.subscription_service
                 await service.delete_subscriptions(list(service.subscriptions))
