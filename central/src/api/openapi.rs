@@ -59,11 +59,12 @@ struct Completed;
 impl Modify for Completed {
     fn modify(&self, document: &mut OpenApi) {
         let components = document.components.get_or_insert_default();
-        for schema in components.schemas.values_mut() {
+        for (name, schema) in &mut components.schemas {
             // Every field of an answer is always written, as null where it is not known; every field of a request is
-            // asked for.
+            // asked for. The one that is there only when it means something is a problem's leader.
+            let always = |field: &&String| !(name == "ProblemView" && *field == "leader");
             if let RefOr::T(Schema::Object(object)) = schema {
-                object.required = object.properties.keys().cloned().collect();
+                object.required = object.properties.keys().filter(always).cloned().collect();
             }
         }
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();

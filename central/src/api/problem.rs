@@ -130,7 +130,6 @@ pub struct ProblemView {
     code: &'static str,
     /// With GL-E-NOT-LEADING: the address of the replica that leads.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
     leader: Option<String>,
 }
 
