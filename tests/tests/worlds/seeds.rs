@@ -14,10 +14,8 @@ use std::sync::Arc;
 const LENGTH_MS: i64 = 600_000;
 /// What the tests run; `HYPOCAUST_SEED=7` runs one, `HYPOCAUST_SEEDS=201..1200` more of them.
 const SEEDS: RangeInclusive<u64> = 1..=200;
-/// Of the worlds with replicas; `docs/remaining.md` says why so few.
-const REPLICATED: RangeInclusive<u64> = 1..=14;
 
-fn seeds(own: RangeInclusive<u64>) -> Vec<u64> {
+fn seeds() -> Vec<u64> {
     let named = |name| std::env::var(name).ok();
     let whole =
         |text: &str| text.trim().parse().unwrap_or_else(|_| panic!("{text:?} is no seed: write a whole number"));
@@ -27,7 +25,7 @@ fn seeds(own: RangeInclusive<u64>) -> Vec<u64> {
             let (first, last) = range.split_once("..").expect("HYPOCAUST_SEEDS is FIRST..LAST, such as 201..1200");
             (whole(first)..=whole(last)).collect()
         }
-        (None, None) => own.collect(),
+        (None, None) => SEEDS.collect(),
     }
 }
 
@@ -81,8 +79,8 @@ fn verdict(seed: u64, live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<()
     Some(format!("HYPOCAUST_SEED={seed}: {wrong}\n{}", story.join("\n")))
 }
 
-fn in_all(own: RangeInclusive<u64>, live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) {
-    let all = seeds(own);
+fn in_all(live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) {
+    let all = seeds();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(all.len());
     let failed: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
@@ -99,12 +97,12 @@ fn in_all(own: RangeInclusive<u64>, live: fn(u64, i64) -> Lived, also: fn(&World
 #[test]
 fn in_every_world_heat_journal_samples_and_commands_are_right() {
     // With one replica there is nobody who could depose it.
-    in_all(SEEDS, lived, checks::leaders);
+    in_all(lived, checks::leaders);
 }
 
 #[test]
 fn in_every_replicated_world_all_of_it_and_one_leader_an_epoch() {
-    in_all(REPLICATED, lived_replicated, |_| Ok(()));
+    in_all(lived_replicated, |_| Ok(()));
 }
 
 #[test]
