@@ -201,13 +201,7 @@ fn the_topic_has_all(demo: &Demo, bootstrap: &str, boots: &BTreeMap<(String, i64
         .filter(|s| s["tag"] == SENSOR && s["quality"] == "good")
         .map(|s| s["value"].as_f64().unwrap())
         .collect();
-    let shown: Vec<(i64, f64)> = demo
-        .stuck_sensors()
-        .into_iter()
-        .filter(|s| s.fault.name == "x1.flow")
-        .map(|s| (milliseconds(&s.time), s.fault.value))
-        .filter(|(time, _)| *time >= from)
-        .collect();
+    let shown = super::counts::shown(demo, from);
     // The last one may not have been read before the test took it back.
     for (_, value) in &shown[..shown.len() - 1] {
         let times = values.iter().filter(|v| (*v - value).abs() < 0.002).count();

@@ -94,16 +94,20 @@ pub fn move_sensor(demo: &Demo, stop: &AtomicBool) {
     }
 }
 
-/// Every value that the sensor showed is in the history, but for those of which its edge or its plant was dead.
-/// `outages`: of these two alone; what happens to broker, centre or the other edge may lose nothing.
-pub fn every_shown_value_is_stored(demo: &Demo, from: i64, outages: &[(i64, i64)]) {
-    let shown: Vec<(i64, f64)> = demo
-        .stuck_sensors()
+/// What the sensor showed since then, by the simulator's own log: when (milliseconds since 1970), and the value.
+pub fn shown(demo: &Demo, from: i64) -> Vec<(i64, f64)> {
+    demo.stuck_sensors()
         .into_iter()
         .filter(|s| s.fault.name == "x1.flow")
         .map(|s| (milliseconds(&s.time), s.fault.value))
         .filter(|(time, _)| *time >= from)
-        .collect();
+        .collect()
+}
+
+/// Every value that the sensor showed is in the history, but for those of which its edge or its plant was dead.
+/// `outages`: of these two alone; what happens to broker, centre or the other edge may lose nothing.
+pub fn every_shown_value_is_stored(demo: &Demo, from: i64, outages: &[(i64, i64)]) {
+    let shown = shown(demo, from);
     let mut history = history(demo);
     let query =
         "select time, value from sample join tag on tag.id = sample.tag where tag.name = ?1 and quality = 'good'";
