@@ -179,7 +179,7 @@ struct Wish {
     setpoint: String,
     value: f64,
     /// In words; it stands in the journal beside the command.
-    #[schema(pattern = "[^\\s]", max_length = 1000)]
+    #[schema(pattern = "[^\\s\\u0085]", max_length = 1000)]
     reason: String,
 }
 
@@ -207,7 +207,7 @@ async fn command(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let idempotency_key = idempotency_key(&headers)?;
     scope::within(&session, &wish.plant)?;
-    let characters = wish.reason.trim().chars().count();
+    let characters = wish.reason.trim_matches(blank).chars().count();
     if characters == 0 || wish.reason.chars().count() > LONGEST_REASON {
         let detail =
             format!("'reason' has {characters} characters; write 1 to {LONGEST_REASON}, they go to the journal.");
@@ -225,6 +225,11 @@ async fn command(
         Ok(id) => Ok((StatusCode::ACCEPTED, Json(plain(Accepted { id })))),
         Err(rejection) => Err(refused(&rejection)),
     }
+}
+
+/// What the pattern of `reason` in the document calls blank, in the dialects of ECMA 262 (U+FEFF) and Unicode (U+0085).
+fn blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
 }
 
 fn refused(rejection: &Rejection) -> Problem {
