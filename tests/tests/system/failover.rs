@@ -59,6 +59,7 @@ fn settled(demo: &Shared) -> Leader {
             if fleet["leader"] != json!(found.process.replica) || fleet["epoch"] != json!(found.epoch) {
                 return Err(format!("{console} says {fleet}"));
             }
+            demo.try_get_at(&console, "/health/ready")?;
         }
         Ok(found)
     });
@@ -74,7 +75,7 @@ fn other(demo: &Shared, leader: &Leader) -> String {
 fn read_on(demo: &Shared, console: &str, stop: &AtomicBool) -> Result<u32, String> {
     let mut times = 0;
     while !stop.load(Ordering::Relaxed) {
-        for path in ["/api/v1/fleet", "/api/v1/tags?plant=north", "/api/v1/journal/head", "/health/ready"] {
+        for path in ["/api/v1/fleet", "/api/v1/tags?plant=north", "/api/v1/journal/head", "/health/live"] {
             demo.try_get_at(console, path)?;
         }
         times += 1;

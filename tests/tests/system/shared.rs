@@ -2,7 +2,7 @@
 
 use hypocaust_tests::harness::{Demo, Options, small_fleet, wait_until};
 use std::io::Write;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 /// Physics ten times as fast as life: a boiler's restart takes half a minute, while the programs' own reaction (under
@@ -48,10 +48,11 @@ impl std::ops::Deref for Shared {
 
 /// Waits for its turn without the shared demo: for tests that start one of their own on the two cores of a small machine.
 pub fn turn() -> MutexGuard<'static, ()> {
+    tell_at_once();
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The shared demo, quiet: everything linked, nothing unserved. A test that failed before does not matter, as long as
+/// The shared demo, quiet: everything linked, nothing unserved, each part of the centre well. A test that failed before does not matter, as long as
 /// the demo comes to rest.
 pub fn demo() -> Shared {
     let turn = turn();
@@ -62,8 +63,25 @@ pub fn demo() -> Shared {
         *slot = Some(demo);
     }
     let shared = Shared { demo: slot, _turn: turn };
-    wait_until("the shared demo is at rest", Duration::from_secs(240), || at_rest(&shared));
+    wait_until("the shared demo is at rest", Duration::from_secs(240), || {
+        at_rest(&shared)?;
+        shared.try_get("/health/ready").map(drop)
+    });
     shared
+}
+
+/// What goes wrong is told when it does: the test runner shows it after a quarter of an hour, at the end of everything.
+fn tell_at_once() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let what = panic.payload_as_str().unwrap_or("no text");
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            say(&format!("FAILS at {place}: {}", what.chars().take(400).collect::<String>()));
+            usual(panic);
+        }));
+    });
 }
 
 /// Linked, remote, and nobody short of heat.
