@@ -241,7 +241,7 @@ fn every_call_answers_in_the_shape_of_the_contract_and_of_its_document() {
     let path = api(&format!("/history?tag=north.b1.heat&from={from}&to={to}&points=50"));
     wait_until("the last minute is in the history", Duration::from_secs(15), || {
         let stored = j.demo.try_get(&path)?["samples"].as_array().map_or(0, Vec::len);
-        if stored > 0 { Ok(()) } else { Err("no sample") }
+        if stored > 0 { Ok(()) } else { Err("no sample".to_owned()) }
     });
     let history = j.get("/api/v1/history", &path, &["tag", "unit", "samples"]);
     assert_eq!((&history["tag"], &history["unit"]), (&json!("north.b1.heat"), &json!("MW")));

@@ -107,6 +107,18 @@ pub fn shown(demo: &Demo, from: i64) -> Vec<(i64, f64)> {
         .collect()
 }
 
+/// Whether a value of the sensor was reported when it came and not again, by the times of its reports in their order. One
+/// that stands longer than its silence is rightly reported anew.
+pub fn reported_once(at: &[i64]) -> bool {
+    !at.is_empty() && at.windows(2).all(|pair| pair[1] - pair[0] > SENSOR_SILENCE_MS - SCAN_MS)
+}
+
+#[test]
+fn a_report_too_many_is_noticed() {
+    assert!(reported_once(&[7_000]) && reported_once(&[7_000, 12_000]));
+    assert!(!reported_once(&[]) && !reported_once(&[7_000, 7_000]) && !reported_once(&[7_000, 9_500]));
+}
+
 /// Every value that the sensor showed is in the history, but for those of which its edge or its plant was dead.
 /// `outages`: of these two alone; what happens to broker, centre or the other edge may lose nothing.
 pub fn every_shown_value_is_stored(demo: &Demo, from: i64, outages: &[(i64, i64)]) {
@@ -124,9 +136,7 @@ pub fn every_shown_value_is_stored(demo: &Demo, from: i64, outages: &[(i64, i64)
             continue;
         }
         counted += 1;
-        // A value that stands longer than its silence is reported again.
-        let once = !at.is_empty() && at.windows(2).all(|pair| pair[1] - pair[0] > SENSOR_SILENCE_MS - SCAN_MS);
-        assert!(once, "{value} stood in {SENSOR} from {time} to {until}; the history has it at {at:?}");
+        assert!(reported_once(&at), "{value} stood in {SENSOR} from {time} to {until}; the history has it at {at:?}");
         assert!(
             at.iter().all(|at| time - 100 <= *at && *at <= until + 100),
             "{value} stood from {time} to {until}, stored at {at:?}"
