@@ -6,7 +6,8 @@
 //! `case`, `series` and `validate` are the file format and what must hold of it; `solution` is the result. `formulate`
 //! makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the stages, `extract` and
 //! `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code that shares only the
-//! types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes the cases of failures.
+//! types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes the cases of failures,
+//! `generate` cases of any size.
 
 pub mod case;
 pub mod check;
@@ -14,6 +15,7 @@ pub mod error;
 mod explain;
 mod extract;
 pub mod formulate;
+pub mod generate;
 pub mod greedy;
 pub mod highs;
 pub mod loss;

@@ -1,6 +1,7 @@
 //! The optimizer against published figures, against its own judge, and against cases that nobody thought of.
 
 mod format;
+mod generated;
 mod judge;
 mod random;
 mod stages;

@@ -11,7 +11,10 @@
 pub mod kafka;
 pub mod modbus;
 pub mod opcua;
+mod python;
 pub mod schema;
+
+pub use python::python;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -59,18 +62,6 @@ pub fn programs() -> PathBuf {
         );
     }
     folder
-}
-
-/// The Python of the judges' environment.
-#[must_use]
-pub fn python() -> PathBuf {
-    let folder = std::env::var_os("HYPOCAUST_VENV").map(PathBuf::from).unwrap_or_else(|| {
-        let home = || PathBuf::from(std::env::var_os("HOME").expect("a user has a home")).join(".cache");
-        std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("hypocaust/venv")
-    });
-    let python = folder.join("bin/python");
-    assert!(python.is_file(), "{} is missing: run `make setup`, or `make test`, which does", python.display());
-    python
 }
 
 /// CPU seconds that a process has used; NaN when there is no such process.

@@ -1,0 +1,47 @@
+//! `check`: a case, and a result against it.
+
+use std::path::PathBuf;
+
+use hypocaust_optimizer::check;
+
+use super::{Failure, print_json, read_case, read_result, say};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A file in `heatcase/1`.
+    case: PathBuf,
+    /// What `solve --json` printed; without it the case alone is judged.
+    result: Option<PathBuf>,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let case = read_case(&arguments.case)?;
+    let Some(result) = &arguments.result else {
+        if arguments.json {
+            return print_json(&serde_json::json!({"passed": true, "faults": []}));
+        }
+        say!(
+            "the case is in order: {} plants, {} units, {} consumers, {} steps",
+            case.plants.len(),
+            case.units.len(),
+            case.demands.len(),
+            case.time.steps
+        );
+        return Ok(());
+    };
+    let verdict = check(&case, &read_result(result)?);
+    if arguments.json {
+        print_json(&verdict)?;
+    } else if verdict.passed {
+        say!("the result holds; largest residual {:.1e}", verdict.residual);
+    } else {
+        say!("the result does not hold:");
+        for fault in &verdict.faults {
+            say!("  {fault}");
+        }
+    }
+    if verdict.passed { Ok(()) } else { Err(Failure(1, format!("{} faults", verdict.faults.len()))) }
+}

@@ -1,0 +1,69 @@
+//! One file per verb, and what they share: reading, printing, failing, progress.
+
+use std::path::Path;
+
+use hypocaust_optimizer::{Case, Error, Solution};
+
+pub mod check;
+pub mod generate;
+pub mod n1;
+mod progress;
+pub mod solve;
+
+/// Prints a line. A reader that has gone away (`| head`) is no failure of ours, where `println!` would panic.
+macro_rules! say {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+pub(crate) use say;
+
+/// Why the program ends without a good answer: the exit code, and what to say.
+pub struct Failure(pub u8, pub String);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = match error {
+            Error::Parse { .. } | Error::Invalid(_) => 1,
+            _ => 3,
+        };
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        Self(code, text)
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure(3, format!("{}: {error}", path.display())))
+}
+
+fn read_case(path: &Path) -> Result<Case, Failure> {
+    Case::from_json(&read(path)?).map_err(|error| {
+        let Failure(code, text) = error.into();
+        Failure(code, format!("{}: {text}", path.display()))
+    })
+}
+
+fn read_result(path: &Path) -> Result<Solution, Failure> {
+    serde_json::from_str(&read(path)?)
+        .map_err(|error| Failure(1, format!("{}: this is no result of solve --json: {error}", path.display())))
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure(3, format!("cannot write the result: {error}")))?;
+    say!("{text}");
+    Ok(())
+}
+
+/// Milliseconds that something takes, and what it gives.
+fn timed<T>(what: impl FnOnce() -> T) -> (f64, T) {
+    #[expect(clippy::disallowed_methods, reason = "the program times the pure functions for its user")]
+    let begun = std::time::Instant::now();
+    let given = what();
+    (begun.elapsed().as_secs_f64() * 1e3, given)
+}

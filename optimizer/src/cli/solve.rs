@@ -1,0 +1,78 @@
+//! `solve`: the best schedule of a case.
+
+use std::path::PathBuf;
+
+use hypocaust_optimizer::{Case, Options, Solution, check, greedy, solve};
+
+use super::progress::Progress;
+use super::{Failure, print_json, read_case, say, timed};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A file in `heatcase/1`.
+    case: PathBuf,
+    /// Print the whole result as JSON.
+    #[arg(long)]
+    json: bool,
+    /// By priority and marginal cost, without the solver.
+    #[arg(long)]
+    greedy: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let case = read_case(&arguments.case)?;
+    let (ms, solution) = solved(&case, arguments.greedy);
+    let mut solution = solution?;
+    solution.solver.ms = Some(ms);
+    if arguments.json {
+        print_json(&solution)?;
+    } else {
+        print_table(&case, &solution);
+    }
+    let verdict = check(&case, &solution);
+    if verdict.passed {
+        Ok(())
+    } else {
+        Err(Failure(1, format!("the schedule does not pass the check: {}", verdict.faults.join("; "))))
+    }
+}
+
+fn solved(case: &Case, by_priority: bool) -> (f64, Result<Solution, hypocaust_optimizer::Error>) {
+    let _shown = Progress::new("solving", 1);
+    timed(|| if by_priority { greedy(case) } else { solve(case, &Options::default()) })
+}
+
+fn print_table(case: &Case, solution: &Solution) {
+    say!("{}: {:?}, cost {:.2}", solution.name, solution.status, solution.cost);
+    for class in &case.classes {
+        say!("  unserved {:<24} {:>14.7} MWh", class, solution.unserved_mwh[class]);
+    }
+    for slack in &solution.slacks {
+        say!("  limit that gave: {:?} of {}", slack.kind, slack.owner);
+    }
+    say!("first step:");
+    for (id, unit) in &solution.units {
+        say!("  {:<33} {:>10.3} MW", id, unit.heat.first().copied().unwrap_or(0.0));
+    }
+    for (id, prices) in &solution.prices {
+        say!("  price at {:<24} {:>10.2} per MWh", id, prices.first().copied().unwrap_or(0.0));
+    }
+    for binding in &solution.binding {
+        say!(
+            "  {} is limited by {} of {} (worth {:.3} per MW)",
+            binding.stage,
+            binding.limit,
+            binding.owner,
+            binding.worth
+        );
+    }
+    let certificate = solution.certificate;
+    say!(
+        "certificate: primal {:.1e}, dual {:.1e}, gap {:.1e}; {} iterations, {:.1} ms",
+        certificate.primal,
+        certificate.dual.unwrap_or(f64::NAN),
+        certificate.gap.unwrap_or(f64::NAN),
+        solution.solver.iterations,
+        solution.solver.ms.unwrap_or(0.0)
+    );
+}
