@@ -1,5 +1,6 @@
 //! The optimizer against published figures, against its own judge, and against cases that nobody thought of.
 
+mod by_others;
 mod format;
 mod generated;
 mod judge;

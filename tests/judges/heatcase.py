@@ -1,0 +1,146 @@
+"""Reads a `heatcase/1` for the judges of the optimizer, which build it with PyPSA, oemof.solph and numpy.
+
+A field that a judge has never heard of is refused: it would judge another problem than the one it was given.
+"""
+
+import json
+
+import numpy as np
+
+KNOWN = {
+    None: "schema name source time classes co2_price carriers plants headers connections units storages links demands previous expect",
+    "carriers": "id price buy sell co2_t_per_mwh",
+    "plants": "id",
+    "headers": "id plant medium",
+    "connections": "id plant carrier max_import max_export base_load",
+    "units": "id kind mode plant carrier header heat_max heat_min efficiency cop heat_eff power_eff ramp_up_per_h "
+    "ramp_down_per_h start_cost availability var_om initial must_run",
+    "storages": "id header capacity_mwh charge_max discharge_max charge_eff discharge_eff loss_per_h initial_mwh final",
+    "links": "id from to cap cap_reverse loss_frac fixed_loss",
+    "demands": "id header class heat sheddable",
+}
+
+
+class HeatCase:
+    """A case with every series as an array over the steps."""
+
+    def __init__(self, path):
+        with open(path) as file:
+            self.raw = raw = json.load(file)
+        for part, names in KNOWN.items():
+            for item in [raw] if part is None else raw.get(part, []):
+                unknown = set(item) - set(names.split())
+                if unknown:
+                    raise ValueError(f"{part or 'the case'}: unknown {sorted(unknown)}")
+        self.name = raw["name"]
+        self.steps = raw["time"]["steps"]
+        self.hours = self.series(raw["time"]["step_minutes"]) / 60.0
+        self.classes = raw["classes"]
+        self.headers = [header["id"] for header in raw["headers"]]
+        self.connections = raw.get("connections", [])
+        self.units = raw["units"]
+        self.storages = raw.get("storages", [])
+        self.links = raw.get("links", [])
+        self.demands = raw["demands"]
+        co2 = self.series(raw.get("co2_price", 0.0))
+        self.buy, self.sell, self.electric = {}, {}, set()
+        for carrier in raw["carriers"]:
+            price = carrier["buy"] if "buy" in carrier else carrier["price"]
+            self.buy[carrier["id"]] = self.series(price) + co2 * carrier.get("co2_t_per_mwh", 0.0)
+            if "sell" in carrier:
+                self.sell[carrier["id"]] = self.series(carrier["sell"])
+                self.electric.add(carrier["id"])
+
+    def series(self, value):
+        """A number or a list, as an array."""
+        return np.broadcast_to(np.asarray(value, dtype=float), (self.steps,)).copy()
+
+    def of(self, item, field, default=0.0):
+        """A field of an item that may vary in time."""
+        return self.series(item.get(field, default))
+
+    def capacity(self, unit):
+        """MW of heat that a unit can make."""
+        return self.of(unit, "heat_max") * self.of(unit, "availability", 1.0)
+
+    def floor(self, unit):
+        """MW of heat that a unit has to make."""
+        return np.minimum(self.of(unit, "must_run"), self.capacity(unit))
+
+    def draws(self, unit):
+        """MW drawn of the unit's carrier, and MW of power made, per MW of its heat."""
+        kind = unit["kind"]
+        if kind == "waste_heat":
+            return self.series(0.0), self.series(0.0)
+        if kind == "chp":
+            heat = self.of(unit, "heat_eff")
+            return 1.0 / heat, self.of(unit, "power_eff") / heat
+        return 1.0 / self.of(unit, "cop" if kind == "heat_pump" else "efficiency"), self.series(0.0)
+
+    def connection(self, plant, carrier):
+        """The plant's connection for a carrier, where it has one."""
+        return next((c for c in self.connections if c["plant"] == plant and c["carrier"] == carrier), None)
+
+    def power_connection(self, plant):
+        """The plant's connection for electricity, where it has one."""
+        return next((c for c in self.connections if c["plant"] == plant and c["carrier"] in self.electric), None)
+
+    def heat_cost(self, unit):
+        """Cost of a MWh of a unit's heat besides what its connections count."""
+        cost = self.of(unit, "var_om")
+        carrier = unit.get("carrier")
+        if carrier is not None and self.connection(unit["plant"], carrier) is None:
+            cost = cost + self.buy[carrier] * self.draws(unit)[0]
+        return cost
+
+    def initial(self, unit):
+        """MW of heat now, or None."""
+        return unit["initial"]["heat_mw"] if unit.get("initial") else None
+
+    def ramps(self, unit):
+        """MW by which heat may rise and fall into each step; infinite where there is no limit. What a forced outage takes
+        from the heat of now is no ramp."""
+        up, down = (
+            self.hours * (np.inf if unit.get(field) is None else unit[field])
+            for field in ("ramp_up_per_h", "ramp_down_per_h")
+        )
+        now = self.initial(unit)
+        if now is not None:
+            down[0] += max(0.0, now - self.capacity(unit)[0])
+        return up, down
+
+    def fixed_loss(self, header):
+        """MW that a header's links lose whatever flows."""
+        ends = [self.of(link, "fixed_loss") for link in self.links for end in ("from", "to") if link[end] == header]
+        return sum(ends, self.series(0.0)) / 2.0
+
+    def asked(self, demand):
+        """MW asked for, and MW of it that may go unserved."""
+        heat = self.of(demand, "heat")
+        limit = demand.get("sheddable")
+        return heat, heat if limit is None else np.minimum(self.series(limit), heat)
+
+    def final(self, storage):
+        """MWh to end with, or None."""
+        final = storage["final"]
+        if final == "free":
+            return None
+        return storage["initial_mwh"] if final == "equal-initial" else float(final)
+
+    def kept(self, storage):
+        """Share of the content that a step leaves."""
+        return (1.0 - storage.get("loss_per_h", 0.0)) ** self.hours
+
+
+def main(judge, about):
+    """Runs a judge over the files of the command line and prints one line of JSON for each."""
+    import argparse
+
+    arguments = argparse.ArgumentParser(description=about)
+    arguments.add_argument("--weights", required=True, help="per unserved MWh, highest class first, with commas")
+    arguments.add_argument("--weighted-only", action="store_true", help="one linear program, no stages")
+    arguments.add_argument("case", nargs="+")
+    asked = arguments.parse_args()
+    weights = [float(weight) for weight in asked.weights.split(",")]
+    for path in asked.case:
+        print(json.dumps(judge(HeatCase(path), weights, asked.weighted_only)), flush=True)
