@@ -5,14 +5,21 @@
 //! first. Power is in MW, energy in MWh, prices per MWh, ramps in MW per hour, `co2_price` per tonne. Flows are
 //! positive in the direction that their name says.
 //!
-//! Additions to the published format, all optional: `initial` and `must_run` of a unit, `sheddable` of a demand,
-//! `previous` of the case, and `step_minutes` as an array (a graded grid).
+//! Additions to the published format, all optional:
+//! - `step_minutes` as an array: a graded grid;
+//! - of a unit `initial` (`heat_mw`, `on`, `hours`), `must_run`, `outages`, `segments` instead of
+//!   `efficiency` or `cop`, and the modes `extraction` and `region` of a CHP unit (see `conversion`);
+//! - `{"value_per_mwh"}` as a storage's `final`: a terminal value instead of a level;
+//! - of a link `delay_steps` with `forward_before`, `reverse_before` and `credit_per_mwh`;
+//! - `reserve` of a header, `sheddable` of a demand, `previous` of the case.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::conversion::{Segment, Vertex};
 use crate::series::Series;
+pub use crate::terminal::{Final, FinalWord};
 
 /// The only value of `schema` that this version reads.
 pub const SCHEMA: &str = "heatcase/1";
@@ -140,6 +147,22 @@ pub struct Header {
     pub plant: String,
     /// `steam`, `hot-water`; for people.
     pub medium: String,
+    /// Upward margin that its units are to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
+}
+
+/// What a header asks of its running units beyond the heat: so much more within so many minutes. Without commitment
+/// every available unit counts as running.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reserve {
+    /// MW upward.
+    pub mw: Series,
+    /// How soon it must be there: a unit's margin is at most its upward ramp over this time.
+    pub minutes: f64,
+    /// What a MW lacking for an hour counts for in the cost stage, which comes after every class.
+    pub price: f64,
 }
 
 /// What a plant may draw of one carrier, and feed out.
@@ -184,6 +207,11 @@ pub enum UnitKind {
 pub enum ChpMode {
     /// Power is `power_eff / heat_eff` of the heat.
     Backpressure,
+    /// Steam is drawn from a condensing turbine: fuel is `(power + power_loss * heat) / condensing_eff`, power is at
+    /// least `power_to_heat * heat`, and `power + power_loss * heat` at most `power_max`.
+    Extraction,
+    /// Heat, power and fuel are a mixture of the vertices in `region`.
+    Region,
 }
 
 /// A source of heat.
@@ -206,12 +234,17 @@ pub struct Unit {
     pub header: String,
     /// MW of heat at full load.
     pub heat_max: Series,
-    /// Minimum stable load, MW. A linear program cannot say "off or at least this": it binds only through `must_run`.
+    /// Minimum stable load, MW. A linear program cannot say "off or at least this": there it binds only through
+    /// `must_run`.
     #[serde(default = "zero")]
     pub heat_min: Series,
     /// Heat per fuel or power.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub efficiency: Option<Series>,
+    /// The carrier's draw over heat as a chain of straight pieces, from no heat upwards; instead of `efficiency` or
+    /// `cop`. The pieces must not become cheaper upwards: see `conversion`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Vec<Segment>>,
     /// Heat per power of a heat pump.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cop: Option<Series>,
@@ -221,6 +254,21 @@ pub struct Unit {
     /// Power per fuel of a CHP unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_eff: Option<Series>,
+    /// Of an extraction unit: power per fuel while it makes no heat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condensing_eff: Option<Series>,
+    /// Of an extraction unit: MW of power lost per MW of heat drawn off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_loss: Option<Series>,
+    /// Of an extraction unit: the least MW of power per MW of heat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_to_heat: Option<Series>,
+    /// Of an extraction unit: MW of power while it makes no heat, at full load; scaled by `availability`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_max: Option<Series>,
+    /// Of a unit with a region: its vertices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Vec<Vertex>>,
     /// MW per hour; `null` is no limit.
     #[serde(default)]
     pub ramp_up_per_h: Option<f64>,
@@ -236,12 +284,30 @@ pub struct Unit {
     /// Cost per MWh of heat besides the carrier.
     #[serde(default = "zero")]
     pub var_om: Series,
-    /// What it makes now: the first ramp starts from here. Without it ramps bind from the second step.
+    /// What it does now: the first ramp starts from here. Without it ramps bind from the second step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<Initial>,
-    /// MW that it must make while it is available, such as the minimum stable load of a unit that is not to stop.
+    /// MW that it must make while it is available, such as the minimum stable load of a unit that is not to stop. A
+    /// CHP unit with a region that must run, be it at 0, is at a point of its region and not between it and standstill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub must_run: Option<Series>,
+    /// Forced outages inside the horizon: what is lost at their beginning is no ramp, where a fall of `availability` is
+    /// foreseen and must be ramped down to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
+}
+
+/// A forced outage of a unit, whole or in part.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// First step, counted from 0.
+    pub from_step: usize,
+    /// Step in which it is over; at most `steps`.
+    pub to_step: usize,
+    /// Share of the capacity that remains.
+    #[serde(default)]
+    pub available: f64,
 }
 
 impl Unit {
@@ -258,9 +324,15 @@ impl Unit {
             heat_max: heat_max.into(),
             heat_min: zero(),
             efficiency: None,
+            segments: None,
             cop: None,
             heat_eff: None,
             power_eff: None,
+            condensing_eff: None,
+            power_loss: None,
+            power_to_heat: None,
+            power_max: None,
+            region: None,
             ramp_up_per_h: None,
             ramp_down_per_h: None,
             start_cost: 0.0,
@@ -268,40 +340,33 @@ impl Unit {
             var_om: zero(),
             initial: None,
             must_run: None,
+            outages: Vec::new(),
         }
     }
 
-    /// MW of heat that it can make in step `t`.
+    /// Share of it that is there in step `t`: `availability`, less what outages take.
+    #[must_use]
+    pub fn available(&self, t: usize) -> f64 {
+        let out = self.outages.iter().filter(|outage| outage.from_step <= t && t < outage.to_step);
+        out.fold(self.availability.at(t), |share, outage| share.min(self.availability.at(t) * outage.available))
+    }
+
+    /// MW of heat that it can make in step `t`: `heat_max`, or what its turbine or region allows where that is less.
     #[must_use]
     pub fn capacity(&self, t: usize) -> f64 {
-        self.heat_max.at(t) * self.availability.at(t)
+        (self.heat_max.at(t) * self.available(t)).min(self.heat_most(t))
+    }
+
+    /// Whether a forced outage takes something of it from step `t` on.
+    #[must_use]
+    pub fn trips(&self, t: usize) -> bool {
+        self.outages.iter().any(|outage| outage.from_step == t)
     }
 
     /// MW that it must make in step `t`, never more than it can.
     #[must_use]
     pub fn floor(&self, t: usize) -> f64 {
         self.must_run.as_ref().map_or(0.0, |series| series.at(t).min(self.capacity(t)))
-    }
-
-    /// MW of its carrier per MW of heat in step `t`.
-    #[must_use]
-    pub fn input_per_heat(&self, t: usize) -> f64 {
-        let yields = match self.kind {
-            UnitKind::Boiler | UnitKind::ElectricBoiler => self.efficiency.as_ref(),
-            UnitKind::HeatPump => self.cop.as_ref(),
-            UnitKind::Chp => self.heat_eff.as_ref(),
-            UnitKind::WasteHeat => None,
-        };
-        yields.map_or(0.0, |series| 1.0 / series.at(t))
-    }
-
-    /// MW of electricity made per MW of heat in step `t`; zero for all but CHP.
-    #[must_use]
-    pub fn power_per_heat(&self, t: usize) -> f64 {
-        match (self.kind, &self.power_eff, &self.heat_eff) {
-            (UnitKind::Chp, Some(power), Some(heat)) => power.at(t) / heat.at(t),
-            _ => 0.0,
-        }
     }
 }
 
@@ -311,6 +376,26 @@ impl Unit {
 pub struct Initial {
     /// Measured heat.
     pub heat_mw: f64,
+    /// Whether it runs; without it, it does where it makes heat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
+    /// Hours for which it has been so; without it, long enough for any minimum time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<f64>,
+}
+
+impl Initial {
+    /// A unit that makes so much, and runs where that is not zero.
+    #[must_use]
+    pub fn making(heat_mw: f64) -> Self {
+        Self { heat_mw, on: None, hours: None }
+    }
+
+    /// Whether the unit runs.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.on.unwrap_or(self.heat_mw > 0.0)
+    }
 }
 
 /// A thermal store.
@@ -338,44 +423,12 @@ pub struct Storage {
     pub loss_per_h: f64,
     /// MWh at the beginning.
     pub initial_mwh: f64,
-    /// What it must hold at the end.
+    /// What it must hold at the end, or what its content is worth then.
     pub r#final: Final,
 }
 
-/// The content of a store at the end of the horizon.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Final {
-    /// So many MWh.
-    Mwh(f64),
-    /// By a word.
-    Word(FinalWord),
-}
-
-/// The words for a final content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FinalWord {
-    /// As at the beginning.
-    EqualInitial,
-    /// Whatever is best inside the horizon.
-    Free,
-}
-
-impl Storage {
-    /// MWh that it must hold at the end, where it must.
-    #[must_use]
-    pub fn final_mwh(&self) -> Option<f64> {
-        match self.r#final {
-            Final::Mwh(mwh) => Some(mwh),
-            Final::Word(FinalWord::EqualInitial) => Some(self.initial_mwh),
-            Final::Word(FinalWord::Free) => None,
-        }
-    }
-}
-
 /// A way for heat from one header to another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// Unique among links.
@@ -395,6 +448,33 @@ pub struct Link {
     /// MW lost whatever flows, borne half by each end.
     #[serde(default = "zero")]
     pub fixed_loss: Series,
+    /// Steps until what is sent arrives; needs steps of one length.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub delay_steps: usize,
+    /// With a delay: MW sent forward in the `delay_steps` steps before the horizon, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_before: Vec<f64>,
+    /// With a delay: MW sent in reverse before the horizon, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reverse_before: Vec<f64>,
+    /// With a delay: what a MWh is worth that is sent inside the horizon and arrives after it, per MWh that arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_per_mwh: Option<f64>,
+}
+
+impl Link {
+    /// MW sent forward before the horizon that arrive in step `t` (losses not yet taken off), where the delay reaches
+    /// back so far.
+    #[must_use]
+    pub fn forward_known(&self, t: usize) -> f64 {
+        if t < self.delay_steps { self.forward_before.get(t).copied().unwrap_or(0.0) } else { 0.0 }
+    }
+
+    /// The same for reverse flow.
+    #[must_use]
+    pub fn reverse_known(&self, t: usize) -> f64 {
+        if t < self.delay_steps { self.reverse_before.get(t).copied().unwrap_or(0.0) } else { 0.0 }
+    }
 }
 
 /// A consumer.
@@ -434,4 +514,9 @@ fn one() -> Series {
 
 fn unity() -> f64 {
     1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

@@ -1,22 +1,21 @@
 //! The independent judge of a schedule. It shares the case's types with the solver and nothing else: no matrix, no
 //! duals, no tolerance. Everything is recomputed from the case and the series of the result.
 //!
-//! Checked: shapes and signs; unit, flow and store limits; ramps; header and connection balances; store dynamics and
-//! final level; demand sums; unserved totals by class and the stages that claim them; cost; the certificate's figures;
-//! and strict priority by exchange: where a demand is short, no lower class may be served heat that links with room
-//! could bring to it in the same step. An exchange is always feasible, so a schedule that fails it is not optimal; a
-//! schedule that passes may still be improvable through stores, ramps and power, which is the certificate's part.
+//! Checked: shapes and signs; unit, flow and store limits; conversion from carrier to heat and power; ramps; reserve;
+//! header and connection balances, arrivals of delayed links, no bought power sold again; store dynamics and final
+//! level, no store that charges and discharges at once; demand sums; unserved totals by class and the stages that claim
+//! them; cost; the certificate's figures; and strict priority by exchange (`priority`). An exchange is always feasible,
+//! so a schedule that fails it is not optimal; a schedule that passes may still be improvable through stores, ramps and
+//! power, which is the certificate's part.
 
-use std::collections::VecDeque;
+mod priority;
+mod units;
 
-use crate::case::Case;
+use crate::case::{Case, Final, FinalWord, Link};
 use crate::solution::{SlackKind, Solution, Status};
 
 /// Allowed residual, relative to 1 + the magnitude of the limit (MW, MWh, money).
 const RESIDUAL: f64 = 1e-5;
-
-/// Smallest heat (MW) that counts as shed, served, or room on a link in the test of priorities.
-const MATTERS: f64 = 1e-4;
 
 /// What the judge says.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -37,6 +36,7 @@ pub fn check(case: &Case, solution: &Solution) -> Verdict {
         judge.fault(error.to_string());
     } else if judge.shapes() {
         judge.units();
+        judge.reserves();
         judge.flows();
         judge.stores();
         judge.connections();
@@ -50,7 +50,8 @@ pub fn check(case: &Case, solution: &Solution) -> Verdict {
     judge.verdict
 }
 
-/// What a schedule costs: carriers with emissions, less what is fed out, and upkeep.
+/// What a schedule costs: carriers with emissions, upkeep and lacking reserve, less what is fed out, and less what heat
+/// in stores and under way is worth at the end.
 #[must_use]
 pub fn cost_of(case: &Case, solution: &Solution) -> f64 {
     let price = |id: &str, t: usize| {
@@ -72,20 +73,49 @@ pub fn cost_of(case: &Case, solution: &Solution) -> f64 {
             let Some(series) = solution.units.get(&unit.id) else {
                 continue;
             };
-            let heat = value(&series.heat, t);
-            cost += h * heat * unit.var_om.at(t);
+            cost += h * value(&series.heat, t) * unit.var_om.at(t);
             if let Some(carrier) = &unit.carrier
                 && !case.connections.iter().any(|c| c.plant == unit.plant && c.carrier == *carrier)
             {
-                cost += h * heat * unit.input_per_heat(t) * price(carrier, t).0;
+                cost += h * value(&series.input, t) * price(carrier, t).0;
+            }
+        }
+        for header in &case.headers {
+            if let (Some(reserve), Some(short)) = (&header.reserve, solution.reserve_short.get(&header.id)) {
+                cost += h * reserve.price * value(short, t);
             }
         }
     }
-    cost
+    cost - worth_at_the_end(case, solution)
+}
+
+/// What is left when the horizon ends: in stores with a terminal value, and under way on links with a delay.
+fn worth_at_the_end(case: &Case, solution: &Solution) -> f64 {
+    let mut worth = 0.0;
+    for storage in &case.storages {
+        if let (Final::Value { value_per_mwh }, Some(series)) = (storage.r#final, solution.storages.get(&storage.id)) {
+            worth += value_per_mwh * value(&series.energy, case.time.steps - 1);
+        }
+    }
+    for link in &case.links {
+        if let (Some(credit), Some(flow)) = (link.credit_per_mwh, solution.links.get(&link.id)) {
+            for t in case.time.steps.saturating_sub(link.delay_steps)..case.time.steps {
+                let sent = value(&flow.forward, t) + value(&flow.reverse, t);
+                worth += credit * case.time.hours(t) * sent * (1.0 - link.loss_frac);
+            }
+        }
+    }
+    worth
 }
 
 fn value(series: &[f64], t: usize) -> f64 {
     series.get(t).copied().unwrap_or(f64::NAN)
+}
+
+/// What comes out of a link in a step: sent `delay_steps` before, in the horizon or as the data say.
+fn arrives(link: &Link, sent: &[f64], before: &[f64], t: usize) -> f64 {
+    let mw = if t < link.delay_steps { value(before, t) } else { value(sent, t - link.delay_steps) };
+    mw * (1.0 - link.loss_frac)
 }
 
 struct Judge<'a> {
@@ -134,7 +164,7 @@ impl Judge<'_> {
         };
         for unit in &case.units {
             let series = solution.units.get(&unit.id);
-            want("unit", &unit.id, series.map(|s| vec![s.heat.len(), s.power.len()]));
+            want("unit", &unit.id, series.map(|s| vec![s.heat.len(), s.power.len(), s.input.len()]));
         }
         for connection in &case.connections {
             let series = solution.connections.get(&connection.id);
@@ -155,6 +185,12 @@ impl Judge<'_> {
         for header in &case.headers {
             let series = solution.vents.get(&header.id);
             want("vent", &header.id, series.map(|s| vec![s.len()]));
+            if header.reserve.is_some() {
+                want("reserve of", &header.id, solution.reserve_short.get(&header.id).map(|s| vec![s.len()]));
+                for unit in case.units.iter().filter(|unit| unit.header == header.id) {
+                    want("reserve of", &unit.id, solution.units.get(&unit.id).map(|s| vec![s.reserve.len()]));
+                }
+            }
         }
         for slack in &solution.slacks {
             want("slack of", &slack.owner, Some(vec![slack.amount.len()]));
@@ -165,32 +201,6 @@ impl Judge<'_> {
             }
         }
         self.verdict.faults.is_empty()
-    }
-
-    fn units(&mut self) {
-        for unit in &self.case.units {
-            let series = &self.solution.units[&unit.id];
-            let mut last = unit.initial.map(|initial| initial.heat_mw);
-            for t in 0..self.case.time.steps {
-                let (heat, capacity, h) = (series.heat[t], unit.capacity(t), self.case.time.hours(t));
-                self.within(&format!("unit {} heat", unit.id), t, heat, 0.0, capacity);
-                let ratio = unit.power_per_heat(t);
-                self.equal(&format!("unit {} power", unit.id), t, series.power[t], ratio * heat);
-                if let Some(must) = &unit.must_run {
-                    let least = must.at(t).min(capacity) - self.gives(SlackKind::MustRun, &unit.id, t);
-                    self.within(&format!("unit {} must run", unit.id), t, heat, least, f64::INFINITY);
-                }
-                if let Some(before) = last {
-                    // What a forced outage takes at once is no ramp; what is lost later is foreseen.
-                    let outage = if t == 0 { (before - capacity).max(0.0) } else { 0.0 };
-                    let gives = self.gives(SlackKind::RampDown, &unit.id, t);
-                    let down = unit.ramp_down_per_h.map_or(f64::INFINITY, |ramp| ramp * h + outage + gives);
-                    let up = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * h);
-                    self.within(&format!("unit {} ramp", unit.id), t, heat, before - down, before + up);
-                }
-                last = Some(heat);
-            }
-        }
     }
 
     fn flows(&mut self) {
@@ -214,13 +224,20 @@ impl Judge<'_> {
                 self.within(&format!("storage {id} charge"), t, series.charge[t], 0.0, storage.charge_max.at(t));
                 let most = storage.discharge_max.at(t);
                 self.within(&format!("storage {id} discharge"), t, series.discharge[t], 0.0, most);
+                let both = series.charge[t].min(series.discharge[t]);
+                self.within(&format!("storage {id} charge and discharge"), t, both, 0.0, 0.0);
                 self.within(&format!("storage {id} energy"), t, series.energy[t], 0.0, storage.capacity_mwh);
                 let flows = series.charge[t] * storage.charge_eff - series.discharge[t] / storage.discharge_eff;
                 let after = before * (1.0 - storage.loss_per_h).powf(h) + h * flows;
                 self.equal(&format!("storage {id} content"), t, series.energy[t], after);
                 before = series.energy[t];
             }
-            if let Some(mwh) = storage.final_mwh() {
+            let level = match storage.r#final {
+                Final::Mwh(mwh) => Some(mwh),
+                Final::Word(FinalWord::EqualInitial) => Some(storage.initial_mwh),
+                Final::Word(FinalWord::Free) | Final::Value { .. } => None,
+            };
+            if let Some(mwh) = level {
                 let t = self.case.time.steps - 1;
                 let least = mwh - self.gives(SlackKind::FinalShort, id, t);
                 let most = mwh + self.gives(SlackKind::FinalOver, id, t);
@@ -237,15 +254,20 @@ impl Judge<'_> {
             for t in 0..self.case.time.steps {
                 self.within(&format!("connection {id} import"), t, series.import[t], 0.0, connection.max_import.at(t));
                 self.within(&format!("connection {id} export"), t, series.export[t], 0.0, connection.max_export.at(t));
-                let mut used = connection.base_load.at(t);
+                let (mut used, mut made_here) = (connection.base_load.at(t), 0.0);
                 for unit in self.case.units.iter().filter(|unit| unit.plant == connection.plant) {
                     let made = &self.solution.units[&unit.id];
                     if unit.carrier.as_ref() == Some(&connection.carrier) {
-                        used += made.heat[t] * unit.input_per_heat(t);
+                        used += made.input[t];
                     }
                     if electric {
                         used -= made.power[t];
+                        made_here += made.power[t];
                     }
+                }
+                let carrier = self.case.carriers.iter().find(|carrier| carrier.id == connection.carrier);
+                if carrier.is_some_and(|carrier| carrier.selling(t) > carrier.buying(t)) {
+                    self.within(&format!("connection {id} power made"), t, series.export[t], 0.0, made_here);
                 }
                 let gives = self.gives(SlackKind::BaseLoad, id, t);
                 self.within(&format!("connection {id} base load slack"), t, gives, 0.0, connection.base_load.at(t));
@@ -273,11 +295,11 @@ impl Judge<'_> {
                     let flow = &self.solution.links[&link.id];
                     if link.from == header.id {
                         out += flow.forward[t];
-                        into += flow.reverse[t] * (1.0 - link.loss_frac);
+                        into += arrives(link, &flow.reverse, &link.reverse_before, t);
                     }
                     if link.to == header.id {
                         out += flow.reverse[t];
-                        into += flow.forward[t] * (1.0 - link.loss_frac);
+                        into += arrives(link, &flow.forward, &link.forward_before, t);
                     }
                     if link.from == header.id || link.to == header.id {
                         losses += 0.5 * link.fixed_loss.at(t);
@@ -325,63 +347,6 @@ impl Judge<'_> {
         let movable = 1e-3 * self.solution.cost.abs();
         let most = if self.case.previous.is_some() { self.solution.cost + movable } else { self.solution.cost };
         self.within("cost against the cost stage", 0, cost, self.solution.cost, most);
-    }
-
-    /// MW of a demand that could be taken from it in a step.
-    fn takeable(&self, d: usize, t: usize) -> f64 {
-        let demand = &self.case.demands[d];
-        let unserved = self.solution.demands[&demand.id].unserved[t];
-        demand.sheddable_mw(t) - unserved
-    }
-
-    fn priority(&mut self) {
-        let case = self.case;
-        let rank = |class: &str| case.classes.iter().position(|c| c == class).unwrap_or(usize::MAX);
-        for t in 0..case.time.steps {
-            for short in &case.demands {
-                let missing = self.solution.demands[&short.id].unserved[t];
-                if missing <= MATTERS {
-                    continue;
-                }
-                let reach = self.reach(&short.header, t);
-                for (d, served) in case.demands.iter().enumerate() {
-                    if rank(&served.class) > rank(&short.class)
-                        && reach.contains(&served.header)
-                        && self.takeable(d, t) > MATTERS
-                    {
-                        self.fault(format!(
-                            "priority, step {t}: {} ({}) lacks {missing} MW while {} ({}) is served",
-                            short.id, short.class, served.id, served.class
-                        ));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Headers from which heat could be brought to `header` in step `t`.
-    fn reach(&self, header: &str, t: usize) -> Vec<String> {
-        let mut reached = vec![header.to_owned()];
-        let mut open = VecDeque::from([header.to_owned()]);
-        while let Some(to) = open.pop_front() {
-            for link in self.case.links.iter().filter(|link| link.loss_frac < 1.0) {
-                let flow = &self.solution.links[&link.id];
-                let forward = link.cap.at(t) - flow.forward[t];
-                let reverse = link.cap_reverse.at(t) - flow.reverse[t];
-                let from = if link.to == to && forward > MATTERS {
-                    &link.from
-                } else if link.from == to && reverse > MATTERS {
-                    &link.to
-                } else {
-                    continue;
-                };
-                if !reached.contains(from) {
-                    reached.push(from.clone());
-                    open.push_back(from.clone());
-                }
-            }
-        }
-        reached
     }
 
     fn evidence(&mut self) {

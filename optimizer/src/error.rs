@@ -33,6 +33,17 @@ pub enum Error {
         /// The solver's word for it.
         outcome: &'static str,
     },
+    /// The best point of the linear program is none of the plant: more of a carrier is burnt than the curve says.
+    #[error(
+        "unit {unit} would take the pieces of its curve out of order in step {step}, because its carrier is worth less \
+         than nothing there; write an \"efficiency\" or \"cop\" for the case instead of \"segments\""
+    )]
+    Curve {
+        /// Id of the unit.
+        unit: String,
+        /// First step in which it would.
+        step: usize,
+    },
     /// The solver's answer does not hold up against the problem; nothing of it may be used.
     #[error("the answer of stage {stage} failed its certificate: primal {primal:.1e}, dual {dual:.1e}, gap {gap:.1e}")]
     Certificate {

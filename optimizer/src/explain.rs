@@ -74,6 +74,7 @@ fn limits(
             Part::Charge => (&case.storages[owner].id, "charge_max"),
             Part::Discharge => (&case.storages[owner].id, "discharge_max"),
             Part::Energy => (&case.storages[owner].id, "capacity_mwh"),
+            Part::Segment(_) | Part::Power | Part::Vertex(_) | Part::Reserve | Part::ReserveShort => continue,
             Part::Vent | Part::Shed | Part::Slack(_) => continue,
         };
         note(id, limit, t, -reduced[column]);

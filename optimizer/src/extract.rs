@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::case::Case;
-use crate::formulate::{Formulation, Part};
+use crate::formulate::{Flow, Formulation, Part};
 use crate::solution::{
     Certificate, ConnectionSeries, DemandSeries, LinkSeries, SCHEMA, Slack, SlackKind, Solution, SolverInfo, Status,
     StorageSeries, UnitSeries,
@@ -27,9 +27,20 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
 
     let mut solution = empty(case);
     for (u, unit) in case.units.iter().enumerate() {
-        let heat = series(Part::Heat, u);
-        let power = heat.iter().enumerate().map(|(t, heat)| heat * unit.power_per_heat(t)).collect();
-        solution.units.insert(unit.id.clone(), UnitSeries { heat, power });
+        let flow = |of: fn(&Flow) -> f64| -> Vec<f64> {
+            let sum = |t: usize| formulation.flows[t][u].iter().map(|flow| of(flow) * x[flow.column].max(0.0)).sum();
+            steps.clone().map(sum).map(|mw: f64| if mw < 1e-9 { 0.0 } else { mw }).collect()
+        };
+        let weigh = |t: usize| (0..unit.vertices().len()).map(|k| at(Part::vertex(k), u, t)).collect();
+        let asked = case.headers.iter().any(|header| header.id == unit.header && header.reserve.is_some());
+        let of_unit = UnitSeries {
+            heat: series(Part::Heat, u),
+            power: flow(|flow| flow.power),
+            input: flow(|flow| flow.input),
+            reserve: if asked { series(Part::Reserve, u) } else { Vec::new() },
+            weights: if unit.vertices().is_empty() { Vec::new() } else { steps.clone().map(weigh).collect() },
+        };
+        solution.units.insert(unit.id.clone(), of_unit);
     }
     for (c, connection) in case.connections.iter().enumerate() {
         let flows = ConnectionSeries { import: series(Part::Import, c), export: series(Part::Export, c) };
@@ -49,6 +60,9 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
     }
     for (h, header) in case.headers.iter().enumerate() {
         solution.vents.insert(header.id.clone(), series(Part::Vent, h));
+        if header.reserve.is_some() {
+            solution.reserve_short.insert(header.id.clone(), series(Part::ReserveShort, h));
+        }
     }
     for (d, demand) in case.demands.iter().enumerate() {
         let unserved: Vec<f64> =
@@ -57,6 +71,8 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
         solution.demands.insert(demand.id.clone(), DemandSeries { served, unserved });
     }
     solution.slacks = slacks(case, formulation, x);
+    untangle(case, &mut solution);
+    follow_curves(case, &mut solution);
     settle(case, &mut solution);
     solution
 }
@@ -79,6 +95,7 @@ pub fn empty(case: &Case) -> Solution {
         storages: BTreeMap::new(),
         demands: BTreeMap::new(),
         vents: BTreeMap::new(),
+        reserve_short: BTreeMap::new(),
         prices: BTreeMap::new(),
         slacks: Vec::new(),
         binding: Vec::new(),
@@ -98,6 +115,98 @@ pub fn settle(case: &Case, solution: &mut Solution) {
         *solution.unserved_mwh.entry(demand.class.clone()).or_default() += mwh;
     }
     solution.schedule_cost = crate::check::cost_of(case, solution);
+}
+
+/// Takes out of the point what costs nothing and means nothing: a store that charges and discharges at once, a link
+/// that carries both ways. What the back and forth lost is vented instead, at the end where it would have arrived, so
+/// every balance and the cost stay.
+fn untangle(case: &Case, solution: &mut Solution) {
+    for storage in &case.storages {
+        let (Some(series), Some(vents)) =
+            (solution.storages.get_mut(&storage.id), solution.vents.get_mut(&storage.header))
+        else {
+            continue;
+        };
+        for (t, vent) in vents.iter_mut().enumerate() {
+            let (charge, discharge) = (series.charge[t], series.discharge[t]);
+            if charge > 0.0 && discharge > 0.0 {
+                let stored = charge * storage.charge_eff - discharge / storage.discharge_eff;
+                series.charge[t] = (stored / storage.charge_eff).max(0.0);
+                series.discharge[t] = (-stored * storage.discharge_eff).max(0.0);
+                *vent += (charge - discharge) - (series.charge[t] - series.discharge[t]);
+            }
+        }
+    }
+    for link in case.links.iter().filter(|link| link.delay_steps == 0) {
+        let Some(series) = solution.links.get_mut(&link.id) else {
+            continue;
+        };
+        let arriving = 1.0 - link.loss_frac;
+        for t in 0..case.time.steps {
+            let (forward, reverse) = (series.forward[t], series.reverse[t]);
+            if forward > 0.0 && reverse > 0.0 {
+                let (less, header) = if forward >= reverse { (reverse, &link.to) } else { (forward, &link.from) };
+                if forward >= reverse {
+                    (series.forward[t], series.reverse[t]) = (forward - arriving * reverse, 0.0);
+                } else {
+                    (series.forward[t], series.reverse[t]) = (0.0, reverse - arriving * forward);
+                }
+                if let Some(vents) = solution.vents.get_mut(header) {
+                    vents[t] += less * (1.0 - arriving * arriving);
+                }
+            }
+        }
+    }
+}
+
+/// Takes the pieces of a curve in their order where the point does not: the movement stage may spend a little, and does
+/// not care on what. Less of the carrier is drawn then, at no higher cost; where that would cost more, or nothing is
+/// drawn that could be less, the point is left as it is.
+fn follow_curves(case: &Case, solution: &mut Solution) {
+    for unit in case.units.iter().filter(|unit| unit.segments.is_some()) {
+        let (Some(series), Some(id)) = (solution.units.get_mut(&unit.id), &unit.carrier) else {
+            continue;
+        };
+        let price = case.carriers.iter().find(|carrier| carrier.id == *id);
+        let connection = case.connections.iter().find(|c| c.plant == unit.plant && c.carrier == *id);
+        for t in 0..case.time.steps {
+            let less = series.input[t] - unit.input_on_line(t, series.heat[t]);
+            let worth = price.map_or(0.0, |p| p.buying(t) + p.co2_t_per_mwh * case.co2_price.at(t));
+            if less <= 0.0 || worth < 0.0 {
+                continue;
+            }
+            if let Some(connection) = connection {
+                match solution.connections.get_mut(&connection.id) {
+                    Some(flows) if flows.import[t] >= less => flows.import[t] -= less,
+                    _ => continue,
+                }
+            }
+            series.input[t] -= less;
+        }
+    }
+}
+
+/// Gives every unit of a header that asks for reserve the margin that its heat leaves, and says what the header lacks.
+pub fn keep_margins(case: &Case, solution: &mut Solution) {
+    for header in &case.headers {
+        let Some(reserve) = &header.reserve else {
+            continue;
+        };
+        let mut short: Vec<f64> = (0..case.time.steps).map(|t| reserve.mw.at(t)).collect();
+        for unit in case.units.iter().filter(|unit| unit.header == header.id) {
+            let Some(series) = solution.units.get_mut(&unit.id) else {
+                continue;
+            };
+            let quick = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * reserve.minutes / 60.0);
+            for (t, short) in short.iter_mut().enumerate() {
+                let heat = series.heat.get(t).copied().unwrap_or(0.0);
+                let margin = quick.min(unit.capacity(t) - heat).max(0.0);
+                series.reserve.push(margin);
+                *short = (*short - margin).max(0.0);
+            }
+        }
+        solution.reserve_short.insert(header.id.clone(), short);
+    }
 }
 
 fn slacks(case: &Case, formulation: &Formulation, x: &[f64]) -> Vec<Slack> {

@@ -1,9 +1,15 @@
-//! From a case to a linear program (optimizer.md, "Formulation", without commitment, segments and delays).
+//! From a case to a linear program (optimizer.md, "Formulation", without commitment).
 //!
-//! Every column is non-negative and has a `Name`: what it is, whose, and in which step. Flows are MW, stores MWh, so
-//! costs are price times hours. The columns of `Part::Shed` are what the class stages minimise, those of `Part::Slack`
-//! what the physical stage does; with them no case is infeasible. Slacks exist only where the data can need one, so an
-//! ordinary case carries none.
+//! Every column is non-negative and has a `Name`: what it is, whose, and in which step; every row has one too, so that
+//! the basis of one program can be carried over to another (`basis`). Flows are MW, stores MWh, so costs are price times
+//! hours. The columns of `Part::Shed` are what the class stages minimise, those of `Part::Slack` what the physical stage
+//! does; with them no case is infeasible. Slacks exist only where the data can need one, so an ordinary case carries
+//! none.
+//!
+//! Here are columns, balances, connections, stores and links; `unit` has what is a unit's own.
+
+mod layout;
+mod unit;
 
 use std::collections::BTreeMap;
 
@@ -11,11 +17,24 @@ use crate::case::{Case, Unit};
 use crate::problem::Problem;
 use crate::solution::SlackKind;
 
+use layout::Layout;
+pub use unit::ramp_range;
+
 /// What a column is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// Heat of a unit.
     Heat,
+    /// Heat of a unit on one of its segments.
+    Segment(u16),
+    /// Power of an extraction unit.
+    Power,
+    /// Weight of one vertex of a unit's region.
+    Vertex(u16),
+    /// Upward margin that a unit keeps for its header.
+    Reserve,
+    /// Margin that a header lacks.
+    ReserveShort,
     /// Draw of a connection.
     Import,
     /// Feed of a connection.
@@ -38,8 +57,69 @@ pub enum Part {
     Slack(SlackKind),
 }
 
+impl Part {
+    /// The segment with this number; `validate` allows fewer than would not fit.
+    #[must_use]
+    pub fn segment(k: usize) -> Self {
+        Self::Segment(u16::try_from(k).unwrap_or(u16::MAX))
+    }
+
+    /// The vertex with this number; `validate` allows fewer than would not fit.
+    #[must_use]
+    pub fn vertex(k: usize) -> Self {
+        Self::Vertex(u16::try_from(k).unwrap_or(u16::MAX))
+    }
+}
+
 /// Part, number of its owner in the case's list, step.
 pub type Name = (Part, usize, usize);
+
+/// What a row says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// Heat of a header.
+    Balance,
+    /// Reserve of a header.
+    Reserve,
+    /// Carrier of a connection.
+    Connection,
+    /// What a connection feeds out is made at its plant.
+    MadeHere,
+    /// Change of a unit's heat.
+    Ramp,
+    /// What a unit must make.
+    MustRun,
+    /// A unit that must run is at a point of its region.
+    InRegion,
+    /// Heat of a unit is that of its segments, or of its region's weights.
+    Shape,
+    /// Weights of a region.
+    Weights,
+    /// Least power of an extraction unit.
+    LeastPower,
+    /// Turbine of an extraction unit.
+    Turbine,
+    /// Heat and margin of a unit within its capacity.
+    Margin,
+    /// Content of a store.
+    Content,
+    /// Final level of a store.
+    Final,
+}
+
+/// Rule, number of its owner in the case's list, step.
+pub type RowName = (Rule, usize, usize);
+
+/// What a MW, or a weight, of a column draws of its unit's carrier and makes of power.
+#[derive(Clone, Copy, Debug)]
+pub struct Flow {
+    /// Column.
+    pub column: usize,
+    /// MW of the carrier.
+    pub input: f64,
+    /// MW of electricity.
+    pub power: f64,
+}
 
 /// A ramp row: its unit and step.
 pub type Ramp = (usize, usize);
@@ -52,6 +132,10 @@ pub struct Formulation {
     pub names: Vec<Name>,
     /// Column of a name.
     pub columns: BTreeMap<Name, usize>,
+    /// Names of the rows, in order.
+    pub rules: Vec<RowName>,
+    /// By step and unit: the columns that draw its carrier and make its power.
+    pub flows: Vec<Vec<Vec<Flow>>>,
     /// Balance row of a header and step.
     pub balance: BTreeMap<(usize, usize), usize>,
     /// Ramp rows by row number.
@@ -64,32 +148,30 @@ impl Formulation {
     /// Formulates a case that passed `validate`.
     #[must_use]
     pub fn new(case: &Case) -> Self {
+        let layout = Layout::new(case);
         let mut this = Self {
             problem: Problem::default(),
             names: Vec::new(),
             columns: BTreeMap::new(),
+            rules: Vec::new(),
+            flows: Vec::new(),
             balance: BTreeMap::new(),
             ramps: BTreeMap::new(),
             hours: (0..case.time.steps).map(|t| case.time.hours(t)).collect(),
         };
         for t in 0..case.time.steps {
-            this.step_columns(case, t);
+            this.step_columns(case, &layout, t);
         }
         for t in 0..case.time.steps {
             for h in 0..case.headers.len() {
-                this.balance_row(case, h, t);
+                this.balance_row(case, &layout, h, t);
+                this.reserve_row(case, &layout, h, t);
             }
             for c in 0..case.connections.len() {
-                this.connection_row(case, c, t);
+                this.connection_row(case, &layout, c, t);
             }
             for (u, unit) in case.units.iter().enumerate() {
-                this.ramp_row(u, unit, t);
-                let floor = unit.floor(t);
-                if floor > 0.0 {
-                    let slack = this.slack(SlackKind::MustRun, u, t, floor);
-                    let heat = this.columns[&(Part::Heat, u, t)];
-                    this.problem.row(floor, f64::INFINITY, &[(heat, 1.0), (slack, 1.0)]);
-                }
+                this.unit_rows(unit, u, t);
             }
             for s in 0..case.storages.len() {
                 this.storage_rows(case, s, t);
@@ -111,129 +193,126 @@ impl Formulation {
         column
     }
 
+    fn row(&mut self, name: RowName, lower: f64, upper: f64, entries: &[(usize, f64)]) -> usize {
+        self.rules.push(name);
+        self.problem.row(lower, upper, entries)
+    }
+
     fn slack(&mut self, kind: SlackKind, owner: usize, t: usize, upper: f64) -> usize {
         self.add((Part::Slack(kind), owner, t), 0.0, upper)
     }
 
-    fn step_columns(&mut self, case: &Case, t: usize) {
+    fn step_columns(&mut self, case: &Case, layout: &Layout, t: usize) {
         let h = self.hours[t];
+        let mut flows = Vec::with_capacity(case.units.len());
         for (u, unit) in case.units.iter().enumerate() {
-            let cost = h * marginal_cost_outside_connections(case, unit, t);
-            self.add((Part::Heat, u, t), cost, unit.capacity(t));
+            flows.push(self.unit_columns(case, layout, unit, u, t));
         }
+        self.flows.push(flows);
         for (c, connection) in case.connections.iter().enumerate() {
-            let carrier = case.carriers.iter().find(|carrier| carrier.id == connection.carrier);
-            let (buy, sell) = carrier.map_or((0.0, 0.0), |carrier| {
+            let (buy, sell) = layout.connection_carriers[c].map_or((0.0, 0.0), |carrier| {
+                let carrier = &case.carriers[carrier];
                 (carrier.buying(t) + carrier.co2_t_per_mwh * case.co2_price.at(t), carrier.selling(t))
             });
             self.add((Part::Import, c, t), h * buy, connection.max_import.at(t));
             self.add((Part::Export, c, t), -h * sell, connection.max_export.at(t));
         }
         for (l, link) in case.links.iter().enumerate() {
-            self.add((Part::Forward, l, t), 0.0, link.cap.at(t));
-            self.add((Part::Reverse, l, t), 0.0, link.cap_reverse.at(t));
+            // What is still under way at the end counts for what it is worth on arrival.
+            let late = t + link.delay_steps >= case.time.steps;
+            let credit = if late { link.credit_per_mwh.unwrap_or(0.0) * (1.0 - link.loss_frac) } else { 0.0 };
+            self.add((Part::Forward, l, t), -h * credit, link.cap.at(t));
+            self.add((Part::Reverse, l, t), -h * credit, link.cap_reverse.at(t));
         }
         for (s, storage) in case.storages.iter().enumerate() {
+            let worth = if t + 1 == case.time.steps { storage.final_value() } else { 0.0 };
             self.add((Part::Charge, s, t), 0.0, storage.charge_max.at(t));
             self.add((Part::Discharge, s, t), 0.0, storage.discharge_max.at(t));
-            self.add((Part::Energy, s, t), 0.0, storage.capacity_mwh);
+            self.add((Part::Energy, s, t), -worth, storage.capacity_mwh);
         }
-        for header in 0..case.headers.len() {
+        for (header, of) in case.headers.iter().enumerate() {
             self.add((Part::Vent, header, t), 0.0, f64::INFINITY);
+            if let Some(reserve) = &of.reserve {
+                self.add((Part::ReserveShort, header, t), h * reserve.price, reserve.mw.at(t));
+            }
         }
         for (d, demand) in case.demands.iter().enumerate() {
             self.add((Part::Shed, d, t), 0.0, demand.sheddable_mw(t));
         }
     }
 
-    fn balance_row(&mut self, case: &Case, header: usize, t: usize) {
-        let id = &case.headers[header].id;
+    fn balance_row(&mut self, case: &Case, layout: &Layout, header: usize, t: usize) {
         let mut entries = vec![(self.columns[&(Part::Vent, header, t)], -1.0)];
-        let mut asked = 0.0;
-        for (u, unit) in case.units.iter().enumerate() {
-            if unit.header == *id {
-                entries.push((self.columns[&(Part::Heat, u, t)], 1.0));
-            }
+        let (mut asked, mut fixed_loss, mut known) = (0.0, 0.0, 0.0);
+        for &u in &layout.units[header] {
+            entries.push((self.columns[&(Part::Heat, u, t)], 1.0));
         }
-        let mut fixed_loss = 0.0;
-        for (l, link) in case.links.iter().enumerate() {
+        for &(l, from) in &layout.links[header] {
+            let link = &case.links[l];
             let arriving = 1.0 - link.loss_frac;
-            let forward = self.columns[&(Part::Forward, l, t)];
-            let reverse = self.columns[&(Part::Reverse, l, t)];
-            if link.from == *id {
-                entries.extend([(forward, -1.0), (reverse, arriving)]);
-                fixed_loss += link.fixed_loss.at(t) / 2.0;
-            } else if link.to == *id {
-                entries.extend([(forward, arriving), (reverse, -1.0)]);
-                fixed_loss += link.fixed_loss.at(t) / 2.0;
+            let (away, back) = if from { (Part::Forward, Part::Reverse) } else { (Part::Reverse, Part::Forward) };
+            entries.push((self.columns[&(away, l, t)], -1.0));
+            match t.checked_sub(link.delay_steps) {
+                Some(sent) => entries.push((self.columns[&(back, l, sent)], arriving)),
+                None => known += arriving * if from { link.reverse_known(t) } else { link.forward_known(t) },
             }
+            fixed_loss += link.fixed_loss.at(t) / 2.0;
         }
-        for (s, storage) in case.storages.iter().enumerate() {
-            if storage.header == *id {
-                entries.push((self.columns[&(Part::Discharge, s, t)], 1.0));
-                entries.push((self.columns[&(Part::Charge, s, t)], -1.0));
-            }
+        for &s in &layout.storages[header] {
+            entries.push((self.columns[&(Part::Discharge, s, t)], 1.0));
+            entries.push((self.columns[&(Part::Charge, s, t)], -1.0));
         }
-        for (d, demand) in case.demands.iter().enumerate() {
-            if demand.header == *id {
-                asked += demand.heat.at(t);
-                entries.push((self.columns[&(Part::Shed, d, t)], 1.0));
-                let must = demand.heat.at(t) - demand.sheddable_mw(t);
-                if must > 0.0 {
-                    entries.push((self.slack(SlackKind::MustServe, d, t, must), 1.0));
-                }
+        for &d in &layout.demands[header] {
+            let demand = &case.demands[d];
+            asked += demand.heat.at(t);
+            entries.push((self.columns[&(Part::Shed, d, t)], 1.0));
+            let must = demand.heat.at(t) - demand.sheddable_mw(t);
+            if must > 0.0 {
+                entries.push((self.slack(SlackKind::MustServe, d, t, must), 1.0));
             }
         }
         if fixed_loss > 0.0 {
             entries.push((self.slack(SlackKind::FixedLoss, header, t, fixed_loss), 1.0));
         }
-        let level = asked + fixed_loss;
-        let row = self.problem.row(level, level, &entries);
+        let level = asked + fixed_loss - known;
+        let row = self.row((Rule::Balance, header, t), level, level, &entries);
         self.balance.insert((header, t), row);
     }
 
-    fn connection_row(&mut self, case: &Case, c: usize, t: usize) {
-        let connection = &case.connections[c];
+    fn reserve_row(&mut self, case: &Case, layout: &Layout, header: usize, t: usize) {
+        let Some(reserve) = &case.headers[header].reserve else {
+            return;
+        };
+        let mut entries = vec![(self.columns[&(Part::ReserveShort, header, t)], 1.0)];
+        entries.extend(layout.units[header].iter().map(|&u| (self.columns[&(Part::Reserve, u, t)], 1.0)));
+        self.row((Rule::Reserve, header, t), reserve.mw.at(t), f64::INFINITY, &entries);
+    }
+
+    fn connection_row(&mut self, case: &Case, layout: &Layout, c: usize, t: usize) {
         let mut entries = vec![(self.columns[&(Part::Import, c, t)], 1.0), (self.columns[&(Part::Export, c, t)], -1.0)];
-        let power = case.carriers.iter().any(|carrier| carrier.id == connection.carrier && carrier.is_power());
-        for (u, unit) in case.units.iter().enumerate() {
-            if unit.plant == connection.plant {
-                let mut per_heat = 0.0;
-                if unit.carrier.as_ref() == Some(&connection.carrier) {
-                    per_heat -= unit.input_per_heat(t);
-                }
-                if power {
-                    per_heat += unit.power_per_heat(t);
-                }
-                if per_heat != 0.0 {
-                    entries.push((self.columns[&(Part::Heat, u, t)], per_heat));
+        for &(u, takes, gives) in &layout.feeds[c] {
+            for flow in &self.flows[t][u] {
+                let net = if gives { flow.power } else { 0.0 } - if takes { flow.input } else { 0.0 };
+                if net != 0.0 {
+                    entries.push((flow.column, net));
                 }
             }
         }
-        let base = connection.base_load.at(t);
+        let base = case.connections[c].base_load.at(t);
         if base > 0.0 {
             entries.push((self.slack(SlackKind::BaseLoad, c, t, base), 1.0));
         }
-        self.problem.row(base, base, &entries);
-    }
-
-    fn ramp_row(&mut self, u: usize, unit: &Unit, t: usize) {
-        let Some((least, most)) = ramp_range(unit, t, self.hours[t]) else {
-            return;
-        };
-        let mut entries = vec![(self.columns[&(Part::Heat, u, t)], 1.0)];
-        let mut base = 0.0;
-        if t > 0 {
-            entries.push((self.columns[&(Part::Heat, u, t - 1)], -1.0));
-        } else {
-            base = unit.initial.map_or(0.0, |initial| initial.heat_mw);
+        self.row((Rule::Connection, c, t), base, base, &entries);
+        // Where selling pays more than buying costs, bought power must not be sold again.
+        let carrier = layout.connection_carriers[c].map(|carrier| &case.carriers[carrier]);
+        if carrier.is_some_and(|carrier| carrier.selling(t) > carrier.buying(t)) {
+            let mut entries = vec![(self.columns[&(Part::Export, c, t)], 1.0)];
+            for &(u, _, gives) in &layout.feeds[c] {
+                let made = self.flows[t][u].iter().filter(|flow| gives && flow.power != 0.0);
+                entries.extend(made.map(|flow| (flow.column, -flow.power)));
+            }
+            self.row((Rule::MadeHere, c, t), f64::NEG_INFINITY, 0.0, &entries);
         }
-        // Only heat that a unit makes now can force heat upon a later step.
-        if least.is_finite() && unit.initial.is_some_and(|initial| initial.heat_mw > 0.0) {
-            entries.push((self.slack(SlackKind::RampDown, u, t, f64::INFINITY), 1.0));
-        }
-        let row = self.problem.row(base + least, base + most, &entries);
-        self.ramps.insert(row, (u, t));
     }
 
     fn storage_rows(&mut self, case: &Case, s: usize, t: usize) {
@@ -252,35 +331,19 @@ impl Formulation {
         } else {
             level = kept * storage.initial_mwh;
         }
-        self.problem.row(level, level, &entries);
+        self.row((Rule::Content, s, t), level, level, &entries);
         if t + 1 == case.time.steps
             && let Some(mwh) = storage.final_mwh()
         {
             let short = self.slack(SlackKind::FinalShort, s, t, storage.capacity_mwh);
             let over = self.slack(SlackKind::FinalOver, s, t, storage.capacity_mwh);
-            self.problem.row(mwh, mwh, &[(energy, 1.0), (short, 1.0), (over, -1.0)]);
+            self.row((Rule::Final, s, t), mwh, mwh, &[(energy, 1.0), (short, 1.0), (over, -1.0)]);
         }
     }
 }
 
-/// By how much a unit's heat may change into step `t`, or `None` where nothing limits it. The first step is limited only
-/// where the present heat is known, and there a capacity below it is a forced outage, which is no ramp: the way down
-/// widens by what was lost. A fall inside the horizon is foreseen, so the unit must be ramped down before it; the
-/// published figures of the sample cases are reached only so.
-#[must_use]
-pub fn ramp_range(unit: &Unit, t: usize, hours: f64) -> Option<(f64, f64)> {
-    let lost = match (t, unit.initial) {
-        (0, None) => return None,
-        (0, Some(initial)) => (initial.heat_mw - unit.capacity(0)).max(0.0),
-        _ => 0.0,
-    };
-    let least = unit.ramp_down_per_h.map_or(f64::NEG_INFINITY, |ramp| -ramp * hours - lost);
-    let most = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * hours);
-    (least.is_finite() || most.is_finite()).then_some((least, most))
-}
-
 /// Cost of a MWh of a unit's heat that no connection accounts for: its own upkeep, and the carrier where the plant has
-/// no connection for it (a wood chip store, say).
+/// no connection for it (a wood chip store, say), on the unit's line.
 #[must_use]
 pub fn marginal_cost_outside_connections(case: &Case, unit: &Unit, t: usize) -> f64 {
     let mut cost = unit.var_om.at(t);

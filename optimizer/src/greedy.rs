@@ -46,6 +46,7 @@ pub fn greedy(case: &Case) -> Result<Solution, Error> {
             declare(&mut solution, case, SlackKind::FinalOver, &storage.id, t, content[s] - mwh);
         }
     }
+    extract::keep_margins(case, &mut solution);
     extract::settle(case, &mut solution);
     solution.status = Status::Greedy;
     solution.cost = solution.schedule_cost;
@@ -279,8 +280,13 @@ impl<'a> Step<'a> {
         cost
     }
 
-    /// Heat that units cannot help making.
+    /// Heat that units cannot help making, and heat that was sent before the horizon.
     fn force(&mut self) {
+        for (l, &(from, to)) in self.map.links.iter().enumerate() {
+            let link = &self.case.links[l];
+            self.surplus[to] += (1.0 - link.loss_frac) * link.forward_known(self.t);
+            self.surplus[from] += (1.0 - link.loss_frac) * link.reverse_known(self.t);
+        }
         for u in 0..self.heat.len() {
             let mw = self.room(u, self.floor[u]);
             self.make(u, mw);
@@ -442,6 +448,10 @@ impl<'a> Step<'a> {
 
     fn spare(&self, l: usize, forward: bool) -> f64 {
         let link = &self.case.links[l];
+        if link.delay_steps > 0 {
+            // What is sent now serves nobody now.
+            return 0.0;
+        }
         if forward { link.cap.at(self.t) - self.forward[l] } else { link.cap_reverse.at(self.t) - self.reverse[l] }
     }
 
@@ -469,11 +479,34 @@ impl<'a> Step<'a> {
         ways
     }
 
-    fn record(self, solution: &mut Solution, content: &mut [f64], last: &mut [Option<f64>]) {
+    /// A unit with segments was planned at the draw of full load; it takes what its curve says.
+    fn settle_inputs(&mut self) {
+        for u in 0..self.heat.len() {
+            let unit = &self.case.units[u];
+            if unit.segments.is_some() {
+                let heat = self.heat[u];
+                let less = heat * unit.input_per_heat(self.t) - unit.input_on_line(self.t, heat);
+                let draws = self.map.draws[u].iter().filter(|(_, draw)| *draw > 0.0);
+                for &(c, _) in draws {
+                    self.net[c] -= less;
+                }
+            }
+        }
+    }
+
+    fn record(mut self, solution: &mut Solution, content: &mut [f64], last: &mut [Option<f64>]) {
         let (case, t) = (self.case, self.t);
+        self.settle_inputs();
         for (u, unit) in case.units.iter().enumerate() {
             let heat = self.heat[u];
-            let must = unit.floor(t) - heat;
+            let mut must = unit.floor(t) - heat;
+            if let Some(hottest) = unit.hottest()
+                && unit.must_run.is_some()
+                && unit.available(t) > 0.0
+            {
+                // On its way from standstill to the hottest vertex a unit is outside its region.
+                must = must.max(hottest.heat - heat);
+            }
             declare(solution, case, SlackKind::MustRun, &unit.id, t, must);
             if let (Some(before), Some((least, _))) = (self.known[u], ramp_range(unit, t, self.hours)) {
                 declare(solution, case, SlackKind::RampDown, &unit.id, t, before + least - heat);
@@ -481,6 +514,14 @@ impl<'a> Step<'a> {
             if let Some(series) = solution.units.get_mut(&unit.id) {
                 series.heat.push(heat);
                 series.power.push(heat * unit.power_per_heat(t));
+                series.input.push(unit.input_on_line(t, heat));
+                if let Some(hottest) = unit.hottest() {
+                    let mut weights: Vec<f64> = vec![0.0; unit.vertices().len()];
+                    if let Some(at) = unit.vertices().iter().position(|vertex| *vertex == hottest) {
+                        weights[at] = heat / hottest.heat;
+                    }
+                    series.weights.push(weights);
+                }
             }
             last[u] = Some(heat);
         }

@@ -3,14 +3,15 @@
 //! The crate is pure: a case goes in, a schedule with its evidence comes out, and nothing here reads a clock, a file or
 //! a random number (the program in `main.rs` does that for it).
 //!
-//! `case`, `series` and `validate` are the file format and what must hold of it; `solution` is the result. `formulate`
-//! makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the stages, `extract` and
-//! `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code that shares only the
-//! types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes the cases of failures,
-//! `generate` cases of any size.
+//! `case` with `conversion`, `terminal` and `series` is the file format, `validate` what must hold of it, `solution` the
+//! result. `formulate` makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the
+//! stages, `extract` and `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code
+//! that shares only the types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes
+//! the cases of failures, `generate` cases of any size.
 
 pub mod case;
 pub mod check;
+pub mod conversion;
 pub mod error;
 mod explain;
 mod extract;
@@ -23,6 +24,7 @@ pub mod problem;
 pub mod series;
 pub mod solution;
 pub mod solve;
+pub mod terminal;
 pub mod validate;
 
 pub use case::Case;

@@ -79,6 +79,7 @@ fn lose_units(case: &mut Case, lost: impl Fn(&str, &str) -> bool) {
             unit.availability = 0.0.into();
             unit.initial = None;
             unit.must_run = None;
+            unit.outages.clear();
         }
     }
 }
@@ -89,6 +90,9 @@ fn lose_links(case: &mut Case, lost: impl Fn(&Link) -> bool) {
             link.cap = 0.0.into();
             link.cap_reverse = 0.0.into();
             link.fixed_loss = 0.0.into();
+            // What is under way in it arrives no more.
+            link.forward_before.fill(0.0);
+            link.reverse_before.fill(0.0);
         }
     }
 }

@@ -46,6 +46,13 @@ impl Series {
     }
 }
 
+impl Default for Series {
+    /// Nothing, in every step.
+    fn default() -> Self {
+        Self::Constant(0.0)
+    }
+}
+
 impl From<f64> for Series {
     fn from(value: f64) -> Self {
         Self::Constant(value)

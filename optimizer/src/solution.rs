@@ -43,6 +43,9 @@ pub struct Solution {
     pub demands: BTreeMap<String, DemandSeries>,
     /// MW of heat thrown away, by header.
     pub vents: BTreeMap<String, Vec<f64>>,
+    /// MW of reserve that lacks, by header; only headers that ask for some.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reserve_short: BTreeMap<String, Vec<f64>>,
     /// Shadow price of a MWh more at the header in the cost stage; empty where no duals exist. Optima are degenerate:
     /// it is one of the prices between the two one-sided ones.
     pub prices: BTreeMap<String, Vec<f64>>,
@@ -87,6 +90,15 @@ pub struct UnitSeries {
     pub heat: Vec<f64>,
     /// MW of electricity made; zero for all but CHP.
     pub power: Vec<f64>,
+    /// MW of its carrier that it takes.
+    pub input: Vec<f64>,
+    /// MW upward that it keeps for its header; empty where the header asks for none. With `heat` it is the band in
+    /// which the unit may swing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserve: Vec<f64>,
+    /// Per step the weights of its region's vertices; empty for a unit without a region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<Vec<f64>>,
 }
 
 /// Series of a connection.
@@ -149,7 +161,7 @@ pub struct Slack {
 pub enum SlackKind {
     /// A unit falls faster than its ramp.
     RampDown,
-    /// A unit makes less than it must.
+    /// A unit makes less than it must; of a region that must run, what it lacks counted in its largest heat.
     MustRun,
     /// A store ends below its final level.
     FinalShort,

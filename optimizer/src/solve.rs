@@ -130,6 +130,9 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
     }
 
     let mut solution = extract::schedule(case, &formulation, &answer.x);
+    if let Some((unit, step)) = out_of_order(case, &solution) {
+        return Err(Error::Curve { unit, step });
+    }
     solution.status = Status::Optimal;
     solution.objective_weighted = Some(objective_weighted);
     solution.stages = stages;
@@ -150,6 +153,20 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
         ms: None,
     };
     Ok(solution)
+}
+
+/// The first unit and step in which a convex curve was not followed from below. A linear program fills the cheapest
+/// piece first only while the carrier has a worth; where power costs less than nothing, burning more of it would pay.
+fn out_of_order(case: &Case, solution: &Solution) -> Option<(String, usize)> {
+    case.units.iter().filter(|unit| unit.segments.is_some()).find_map(|unit| {
+        let series = solution.units.get(&unit.id)?;
+        let burnt = series.heat.iter().zip(&series.input).enumerate();
+        let mut more = burnt.filter(|&(t, (&heat, &input))| {
+            let curve = unit.input_on_line(t, heat);
+            input > curve + 1e-6 * (1.0 + curve)
+        });
+        more.next().map(|(t, _)| (unit.id.clone(), t))
+    })
 }
 
 /// What one stage above cost minimises: columns with their hours.

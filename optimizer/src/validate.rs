@@ -2,11 +2,16 @@
 //! what is wrong there, and what to write instead. Contradictions that a schedule could resolve by serving less are no
 //! mistakes; a figure that makes no sense is.
 
+mod conversion;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::case::{Case, Final, SCHEMA, Unit, UnitKind};
+use crate::case::{Case, Final, Link, SCHEMA, Unit, UnitKind};
 use crate::error::Error;
 use crate::series::Series;
+
+/// A hundred plants over a week of quarters of an hour have 1.6 million columns.
+const MOST_COLUMNS: usize = 50_000_000;
 
 /// One thing wrong with a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,11 @@ impl Case {
     /// `Error::Invalid` with every mistake, in the order of the file.
     pub fn validate(&self) -> Result<(), Error> {
         let mut found = Findings { steps: self.time.steps, mistakes: Vec::new() };
+        if self.beyond_measure() {
+            // Looking at every step of it would take as long as solving it.
+            found.say("time.steps", format!("more than {MOST_COLUMNS} columns would come of it; write fewer steps"));
+            return Err(Error::Invalid(found.mistakes));
+        }
         self.frame(&mut found);
         self.supply(&mut found);
         for (i, unit) in self.units.iter().enumerate() {
@@ -51,6 +61,19 @@ impl Case {
         self.stores_and_links(&mut found);
         self.consumers(&mut found);
         if found.mistakes.is_empty() { Ok(()) } else { Err(Error::Invalid(found.mistakes)) }
+    }
+
+    /// Whether its program would have more columns than the solver counts to with a matrix behind it.
+    fn beyond_measure(&self) -> bool {
+        let shapes = self.units.iter().map(|unit| {
+            unit.segments.as_ref().map_or(0, Vec::len).saturating_add(unit.region.as_ref().map_or(0, Vec::len))
+        });
+        // At most so many per owner and step, slacks included.
+        let per_step = shapes
+            .chain([4 * self.units.len(), 3 * self.connections.len(), 2 * self.links.len(), 5 * self.storages.len()])
+            .chain([3 * self.headers.len(), 2 * self.demands.len(), 1])
+            .fold(0_usize, usize::saturating_add);
+        per_step.saturating_mul(self.time.steps) > MOST_COLUMNS
     }
 
     fn frame(&self, found: &mut Findings) {
@@ -70,6 +93,12 @@ impl Case {
         found.unique("headers", self.headers.iter().map(|header| &header.id));
         for (i, header) in self.headers.iter().enumerate() {
             self.known_plant(&format!("headers[{i}].plant"), &header.plant, found);
+            if let Some(reserve) = &header.reserve {
+                let path = format!("headers[{i}].reserve");
+                found.series(&format!("{path}.mw"), &reserve.mw, 0.0, f64::INFINITY);
+                found.number(&format!("{path}.minutes"), reserve.minutes, f64::MIN_POSITIVE, f64::INFINITY);
+                found.number(&format!("{path}.price"), reserve.price, 0.0, f64::INFINITY);
+            }
         }
     }
 
@@ -135,33 +164,7 @@ impl Case {
         found.series(&format!("{path}.availability"), &unit.availability, 0.0, 1.0);
         found.series(&format!("{path}.var_om"), &unit.var_om, f64::NEG_INFINITY, f64::INFINITY);
         found.number(&format!("{path}.start_cost"), unit.start_cost, 0.0, f64::INFINITY);
-        let (wanted, unwanted): (Vec<_>, Vec<_>) = [
-            ("efficiency", &unit.efficiency, matches!(unit.kind, UnitKind::Boiler | UnitKind::ElectricBoiler)),
-            ("cop", &unit.cop, unit.kind == UnitKind::HeatPump),
-            ("heat_eff", &unit.heat_eff, unit.kind == UnitKind::Chp),
-            ("power_eff", &unit.power_eff, unit.kind == UnitKind::Chp),
-        ]
-        .into_iter()
-        .partition(|field| field.2);
-        for (name, value, _) in wanted {
-            match value {
-                // Below a thousandth the figure is a typing error, and its inverse would spoil the scale of the matrix.
-                Some(series) => {
-                    found.series(&format!("{path}.{name}"), series, if name == "power_eff" { 0.0 } else { 1e-3 }, 100.0)
-                }
-                None => found.say(&format!("{path}.{name}"), format!("missing; a unit of this kind needs {name:?}")),
-            }
-        }
-        for (name, value, _) in unwanted {
-            if value.is_some() {
-                found.say(&format!("{path}.{name}"), "means nothing for a unit of this kind; leave it out");
-            }
-        }
-        match (unit.kind, unit.mode) {
-            (UnitKind::Chp, None) => found.say(&format!("{path}.mode"), "missing; write \"backpressure\""),
-            (UnitKind::Chp, Some(_)) | (_, None) => {}
-            (_, Some(_)) => found.say(&format!("{path}.mode"), "belongs to CHP units only; leave it out"),
-        }
+        self.conversion(&path, unit, found);
         for (name, ramp) in [("ramp_up_per_h", unit.ramp_up_per_h), ("ramp_down_per_h", unit.ramp_down_per_h)] {
             if let Some(ramp) = ramp {
                 found.number(&format!("{path}.{name}"), ramp, 0.0, f64::INFINITY);
@@ -169,9 +172,27 @@ impl Case {
         }
         if let Some(initial) = unit.initial {
             found.number(&format!("{path}.initial.heat_mw"), initial.heat_mw, 0.0, f64::INFINITY);
+            if initial.on == Some(false) && initial.heat_mw > 0.0 {
+                let what = format!("the unit is off, but makes {} MW; write true, or a heat of 0", initial.heat_mw);
+                found.say(&format!("{path}.initial.on"), what);
+            }
+            if let Some(hours) = initial.hours {
+                found.number(&format!("{path}.initial.hours"), hours, 0.0, f64::INFINITY);
+            }
         }
         if let Some(must_run) = &unit.must_run {
             found.series(&format!("{path}.must_run"), must_run, 0.0, f64::INFINITY);
+        }
+        for (o, outage) in unit.outages.iter().enumerate() {
+            let path = format!("{path}.outages[{o}]");
+            if outage.to_step <= outage.from_step || outage.to_step > found.steps {
+                let what = format!(
+                    "{} after a beginning in step {}; write a step above it and of at most {}",
+                    outage.to_step, outage.from_step, found.steps
+                );
+                found.say(&format!("{path}.to_step"), what);
+            }
+            found.number(&format!("{path}.available"), outage.available, 0.0, 1.0);
         }
     }
 
@@ -187,8 +208,13 @@ impl Case {
             found.number(&format!("{path}.discharge_eff"), storage.discharge_eff, 1e-3, 1.0);
             found.number(&format!("{path}.loss_per_h"), storage.loss_per_h, 0.0, 1.0);
             found.number(&format!("{path}.initial_mwh"), storage.initial_mwh, 0.0, storage.capacity_mwh);
-            if let Final::Mwh(mwh) = storage.r#final {
-                found.number(&format!("{path}.final"), mwh, 0.0, storage.capacity_mwh);
+            match storage.r#final {
+                Final::Mwh(mwh) => found.number(&format!("{path}.final"), mwh, 0.0, storage.capacity_mwh),
+                Final::Value { value_per_mwh } => {
+                    let path = format!("{path}.final.value_per_mwh");
+                    found.number(&path, value_per_mwh, f64::NEG_INFINITY, f64::INFINITY);
+                }
+                Final::Word(_) => {}
             }
         }
         found.unique("links", self.links.iter().map(|link| &link.id));
@@ -203,6 +229,44 @@ impl Case {
             found.series(&format!("{path}.cap_reverse"), &link.cap_reverse, 0.0, f64::INFINITY);
             found.number(&format!("{path}.loss_frac"), link.loss_frac, 0.0, 1.0);
             found.series(&format!("{path}.fixed_loss"), &link.fixed_loss, 0.0, f64::INFINITY);
+            self.delay(&path, link, found);
+        }
+    }
+
+    fn delay(&self, path: &str, link: &Link, found: &mut Findings) {
+        for (name, before) in [("forward_before", &link.forward_before), ("reverse_before", &link.reverse_before)] {
+            if before.len() != link.delay_steps {
+                let what = format!(
+                    "{} numbers for a delay of {} steps; write what was sent in each of them, oldest first",
+                    before.len(),
+                    link.delay_steps
+                );
+                found.say(&format!("{path}.{name}"), what);
+            }
+            for (k, mw) in before.iter().enumerate() {
+                found.number(&format!("{path}.{name}[{k}]"), *mw, 0.0, f64::INFINITY);
+            }
+        }
+        match (link.delay_steps, link.credit_per_mwh) {
+            (0, None) => {}
+            (0, Some(_)) => found.say(
+                &format!("{path}.credit_per_mwh"),
+                "nothing is under way on a link without delay; write \"delay_steps\", or leave it out",
+            ),
+            (_, None) => found.say(
+                &format!("{path}.credit_per_mwh"),
+                "missing; write what a MWh is worth that is under way when the horizon ends, be it 0",
+            ),
+            (_, Some(credit)) => {
+                found.number(&format!("{path}.credit_per_mwh"), credit, f64::NEG_INFINITY, f64::INFINITY);
+            }
+        }
+        let minutes = self.time.step_minutes.written();
+        if link.delay_steps > 0 && minutes.windows(2).any(|pair| pair[0] != pair[1]) {
+            found.say(
+                &format!("{path}.delay_steps"),
+                "a delay is counted in steps of one length, but step_minutes has several; write one length, or no delay",
+            );
         }
     }
 

@@ -140,6 +140,7 @@ impl Builder<'_> {
                     id: header.id.to_string(),
                     plant: plant.id.to_string(),
                     medium: if header.medium == Medium::Steam { "steam" } else { "hot-water" }.into(),
+                    reserve: None,
                 });
             }
             for c in &plant.connections {
@@ -221,7 +222,7 @@ impl Builder<'_> {
             };
             unit.availability = Series::Steps(self.starts.iter().map(share).collect());
             if on {
-                unit.initial = Some(Initial { heat_mw: heat.min(top) });
+                unit.initial = Some(Initial::making(heat.min(top)));
                 unit.must_run = Some(source.heat_min_mw.min(cap).into());
             }
         }
@@ -316,6 +317,7 @@ impl Builder<'_> {
             cap_reverse: reverse.into(),
             loss_frac: main.loss_fraction,
             fixed_loss: if closed { 0.0 } else { main.fixed_loss_mw }.into(),
+            ..Link::default()
         })
     }
 

@@ -114,6 +114,7 @@ fn frame(recipe: Recipe, weather: &Weather) -> Case {
                     id: format!("p{i}.{short}"),
                     plant: format!("p{i}"),
                     medium: medium.to_owned(),
+                    reserve: None,
                 })
             })
             .collect(),
@@ -146,6 +147,7 @@ fn mains(recipe: Recipe, sites: &[Site], case: &mut Case) {
                 cap_reverse: cap.into(),
                 loss_frac: round(draw.between(0.01, 0.05)),
                 fixed_loss: round(0.015 * cap).into(),
+                ..Link::default()
             }
         };
         let water = main("w", 0.12);

@@ -51,7 +51,7 @@ impl Site {
             cap: self.share(0.5).into(),
             cap_reverse: 0.0.into(),
             loss_frac: 0.02,
-            fixed_loss: 0.0.into(),
+            ..Link::default()
         });
     }
 
@@ -95,7 +95,7 @@ impl Site {
         let usual = share * unit.heat_max.at(0);
         let ramp = unit.ramp_down_per_h.unwrap_or(f64::INFINITY);
         let down = weather.hours_to_conflict().map_or(f64::INFINITY, |hours| 0.95 * ramp * hours);
-        Initial { heat_mw: round(usual.min(down)) }
+        Initial::making(round(usual.min(down)))
     }
 
     fn gas_boiler(&self, draw: &mut SplitMix, weather: &Weather) -> Unit {

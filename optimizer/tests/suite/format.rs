@@ -14,13 +14,70 @@ fn refusal(from: &str, to: &str) -> String {
 
 #[test]
 fn mistakes_are_named_with_their_path() {
-    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"kop\":4.0"), @r#"the file is no heatcase/1: at units[1].kop: unknown field `kop`, expected one of `id`, `kind`, `mode`, `plant`, `carrier`, `header`, `heat_max`, `heat_min`, `efficiency`, `cop`, `heat_eff`, `power_eff`, `ramp_up_per_h`, `ramp_down_per_h`, `start_cost`, `availability`, `var_om`, `initial`, `must_run` at line 1 column 667"#);
+    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"kop\":4.0"), @r#"the file is no heatcase/1: at units[1].kop: unknown field `kop`, expected one of `id`, `kind`, `mode`, `plant`, `carrier`, `header`, `heat_max`, `heat_min`, `efficiency`, `segments`, `cop`, `heat_eff`, `power_eff`, `condensing_eff`, `power_loss`, `power_to_heat`, `power_max`, `region`, `ramp_up_per_h`, `ramp_down_per_h`, `start_cost`, `availability`, `var_om`, `initial`, `must_run`, `outages` at line 1 column 667"#);
     insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":\"four\""), @r#"the file is no heatcase/1: at units[1].cop: invalid type: string "four", expected a number, or an array with one number per step at line 1 column 674"#);
     insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":[4.0,4.0]"), @r#"the case has 1 mistake: units[1].cop: 2 numbers for 1 steps; write one per step, or a single number"#);
     insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":NaN"), @r#"the file is no heatcase/1: at units[1].cop: expected value at line 1 column 669"#);
     insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":1e999"), @r#"the file is no heatcase/1: at units[1].cop: number out of range at line 1 column 673"#);
     insta::assert_snapshot!(refusal("\"class\":\"life-safety\"", "\"class\":\"lifesafety\""), @r#"the case has 1 mistake: demands[0].class: "lifesafety" is no class of this case; write one of ["life-safety", "product-safety", "equipment-protection", "production", "comfort"]"#);
     insta::assert_snapshot!(refusal("\"heat\":1.0", "\"heat\":-1.0"), @r#"the case has 1 mistake: demands[0].heat: -1 is out of range; write a number of at least 0"#);
+}
+
+/// Refusals of the trap with one thing added to its electric boiler.
+fn of_unit(fields: &str) -> String {
+    refusal("\"heat_max\":5.0,\"efficiency\":1.0", &format!("\"heat_max\":5.0,{fields}"))
+}
+
+#[test]
+fn what_a_unit_may_have_beyond_its_efficiency_is_checked() {
+    insta::assert_snapshot!(of_unit("\"segments\":[{\"heat\":3,\"input_per_heat\":1.2},{\"heat\":2,\"input_per_heat\":1.1}]"), @"the case has 1 mistake: units[0].segments[1].input_per_heat: falls from 1.2 to 1.1 in step 0, so the curve is not convex there and a linear program would fill the later piece first; write pieces that do not become cheaper upwards, such as one chord for both");
+    insta::assert_snapshot!(of_unit("\"segments\":[{\"heat\":3,\"input_per_heat\":1.2}],\"efficiency\":1.0"), @r#"the case has 2 mistakes: units[0].efficiency: is said by "segments" already; write one of the two; units[0].segments: they cover 3 MW, but heat_max is 5; write segments up to it"#);
+    insta::assert_snapshot!(of_unit("\"segments\":[]"), @"the case has 1 mistake: units[0].segments: 0 segments; write 1 to 10000");
+    insta::assert_snapshot!(of_unit("\"efficiency\":1.0,\"mode\":\"region\""), @"the case has 1 mistake: units[0].mode: belongs to CHP units only; leave it out");
+    insta::assert_snapshot!(of_unit("\"efficiency\":1.0,\"power_loss\":0.2"), @"the case has 1 mistake: units[0].power_loss: means nothing for a unit of this kind; leave it out");
+    insta::assert_snapshot!(of_unit("\"efficiency\":1.0,\"initial\":{\"heat_mw\":2,\"on\":false}"), @"the case has 1 mistake: units[0].initial.on: the unit is off, but makes 2 MW; write true, or a heat of 0");
+    insta::assert_snapshot!(of_unit("\"efficiency\":1.0,\"outages\":[{\"from_step\":1,\"to_step\":1}]"), @"the case has 1 mistake: units[0].outages[0].to_step: 1 after a beginning in step 1; write a step above it and of at most 1");
+}
+
+#[test]
+fn a_cogeneration_unit_needs_the_figures_of_its_mode() {
+    let chp = |fields: &str| {
+        let from = "\"kind\":\"heat_pump\",\"plant\":\"p\",\"carrier\":\"power\",\"header\":\"p.w\",\"heat_max\":10.0,\"cop\":4.0";
+        let to = format!(
+            "\"kind\":\"chp\",\"plant\":\"p\",\"carrier\":\"power\",\"header\":\"p.w\",\"heat_max\":10.0{fields}"
+        );
+        refusal(from, &to)
+    };
+    insta::assert_snapshot!(chp(""), @r#"the case has 3 mistakes: units[1].mode: missing; write "backpressure", "extraction" or "region"; units[1].heat_eff: missing; a unit of this kind needs "heat_eff"; units[1].power_eff: missing; a unit of this kind needs "power_eff""#);
+    insta::assert_snapshot!(chp(",\"mode\":\"extraction\",\"condensing_eff\":0.4,\"power_to_heat\":0.5"), @r#"the case has 2 mistakes: units[1].power_loss: missing; a unit of this kind needs "power_loss"; units[1].power_max: missing; a unit of this kind needs "power_max""#);
+    insta::assert_snapshot!(chp(",\"mode\":\"region\""), @"the case has 1 mistake: units[1].region: missing; write its vertices of heat, power and fuel");
+    insta::assert_snapshot!(chp(",\"mode\":\"region\",\"region\":[{\"heat\":0,\"power\":1,\"fuel\":2},{\"heat\":-1,\"power\":1,\"fuel\":2}]"), @"the case has 2 mistakes: units[1].region[1].heat: -1 is out of range; write a number of at least 0; units[1].region: no vertex makes as much as 0.001 MW of heat; write the corners of the region");
+}
+
+#[test]
+fn delays_reserves_and_ends_of_stores_are_checked() {
+    let with = |what: &str| refusal("\"demands\":[", &format!("{what},\"demands\":["));
+    let link = |fields: &str| {
+        with(&format!("\"links\":[{{\"id\":\"l\",\"from\":\"p.s\",\"to\":\"p.w\",\"cap\":1.0{fields}}}]"))
+    };
+    insta::assert_snapshot!(link(",\"delay_steps\":2,\"forward_before\":[1.0],\"reverse_before\":[0.0,-1.0]"), @"the case has 3 mistakes: links[0].forward_before: 1 numbers for a delay of 2 steps; write what was sent in each of them, oldest first; links[0].reverse_before[1]: -1 is out of range; write a number of at least 0; links[0].credit_per_mwh: missing; write what a MWh is worth that is under way when the horizon ends, be it 0");
+    insta::assert_snapshot!(link(",\"credit_per_mwh\":2"), @r#"the case has 1 mistake: links[0].credit_per_mwh: nothing is under way on a link without delay; write "delay_steps", or leave it out"#);
+    insta::assert_snapshot!(link(",\"delay_steps\":-1"), @"the file is no heatcase/1: at links[0].delay_steps: invalid value: integer `-1`, expected usize at line 1 column 743");
+    let store = |end: &str| {
+        let fields = "\"capacity_mwh\":1,\"charge_max\":1,\"discharge_max\":1,\"initial_mwh\":0";
+        with(&format!("\"storages\":[{{\"id\":\"s\",\"header\":\"p.s\",{fields},\"final\":{end}}}]"))
+    };
+    insta::assert_snapshot!(store("\"full\""), @r#"the file is no heatcase/1: at storages[0].final: invalid value: string "full", expected "equal-initial", "free", a number of MWh, or {"value_per_mwh": money} at line 1 column 791"#);
+    insta::assert_snapshot!(store("{\"value\":3}"), @"the file is no heatcase/1: at storages[0].final: unknown field `value`, expected `value_per_mwh` at line 1 column 793");
+    insta::assert_snapshot!(store("{}"), @"the file is no heatcase/1: at storages[0].final: missing field `value_per_mwh` at line 1 column 787");
+    insta::assert_snapshot!(store("2"), @"the case has 1 mistake: storages[0].final: 2 is out of range; write a number from 0 to 1");
+    let reserve = "\"medium\":\"steam\",\"reserve\":{\"mw\":-1,\"minutes\":0,\"price\":-1}";
+    insta::assert_snapshot!(refusal("\"medium\":\"steam\"", reserve), @"the case has 3 mistakes: headers[0].reserve.mw: -1 is out of range; write a number of at least 0; headers[0].reserve.minutes: 0 is out of range; write a number above 0; headers[0].reserve.price: -1 is out of range; write a number of at least 0");
+}
+
+#[test]
+fn a_case_that_no_machine_could_hold_is_refused_at_once() {
+    insta::assert_snapshot!(refusal("\"steps\":1", "\"steps\":1000000000000000000"), @"the case has 1 mistake: time.steps: more than 50000000 columns would come of it; write fewer steps");
 }
 
 #[test]

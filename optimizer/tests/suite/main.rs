@@ -5,7 +5,9 @@ mod format;
 mod generated;
 mod judge;
 mod random;
+mod small;
 mod stages;
+mod terms;
 mod wrapper;
 
 use hypocaust_optimizer::{Case, Options, Solution, check, solve};

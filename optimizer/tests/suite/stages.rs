@@ -77,7 +77,7 @@ fn the_first_ramp_starts_from_what_is_measured() {
     let mut case = trap();
     case.time.step_minutes = 15.0.into();
     case.units[0].ramp_up_per_h = Some(2.0);
-    case.units[0].initial = Some(Initial { heat_mw: 0.0 });
+    case.units[0].initial = Some(Initial::making(0.0));
     let solution = solved(&case);
     near(solution.units["p.eb"].heat[0], 0.5, 1e-9);
 }
@@ -89,7 +89,7 @@ fn contradictory_physics_gives_by_name_and_never_fails() {
     // store that cannot reach its final level.
     case.time.step_minutes = 15.0.into();
     case.units[0].ramp_down_per_h = Some(1.0);
-    case.units[0].initial = Some(Initial { heat_mw: 5.0 });
+    case.units[0].initial = Some(Initial::making(5.0));
     case.units[1].must_run = Some(8.0.into());
     case.connections[0].base_load = 3.0.into();
     case.storages.push(Storage {
