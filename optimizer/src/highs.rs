@@ -13,6 +13,7 @@
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
+use crate::basis::{Stand, Start};
 use crate::error::Error;
 use crate::problem::{Answer, Problem, small};
 
@@ -21,6 +22,12 @@ pub const SEED: i32 = 0;
 
 /// The name that results carry.
 pub const NAME: &str = "HiGHS";
+
+/// The stand of a column at its lower bound.
+pub const AT_LOWER: Stand = highs_sys::kHighsBasisStatusLower;
+
+/// The stand of a row that binds nothing, or of a column between its bounds.
+pub const BASIC: Stand = highs_sys::kHighsBasisStatusBasic;
 
 /// One solver with one model.
 pub struct Highs {
@@ -177,6 +184,34 @@ impl Highs {
         accepted("Highs_changeColsCostByRange", cost)?;
         accepted("Highs_changeColsBoundsByRange", columns)?;
         accepted("Highs_changeRowsBoundsByRange", rows)
+    }
+
+    /// Starts the next run from here. HiGHS completes or mends what is no basis.
+    ///
+    /// # Errors
+    /// `Error::Call` where the start is not of the model's size, or HiGHS refuses it.
+    pub fn begin_at(&mut self, start: &Start) -> Result<(), Error> {
+        if !start.fits(self.columns, self.rows) {
+            return Err(Error::Call { call: "Highs_setBasis", status: highs_sys::STATUS_ERROR });
+        }
+        // SAFETY: both slices were just found to be as long as the model has columns and rows.
+        accepted("Highs_setBasis", unsafe {
+            highs_sys::Highs_setBasis(self.object.as_ptr(), start.columns.as_ptr(), start.rows.as_ptr())
+        })
+    }
+
+    /// Where the last run ended.
+    ///
+    /// # Errors
+    /// `Error::Call` where there is no basis to read.
+    pub fn stands(&self) -> Result<Start, Error> {
+        let mut start = Start { columns: vec![0; self.columns], rows: vec![0; self.rows] };
+        // SAFETY: both targets are as long as the model has columns or rows.
+        let status = unsafe {
+            highs_sys::Highs_getBasis(self.object.as_ptr(), start.columns.as_mut_ptr(), start.rows.as_mut_ptr())
+        };
+        accepted("Highs_getBasis", status)?;
+        Ok(start)
     }
 
     /// Forgets basis and answer, so that the next run is cold.

@@ -7,10 +7,17 @@
 //! result. `formulate` makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the
 //! stages, `extract` and `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code
 //! that shares only the types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes
-//! the cases of failures, `generate` cases of any size.
+//! `case` with `conversion`, `terminal` and `series` is the file format, `validate` what must hold of it, `solution` the
+//! result. `formulate` makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the
+//! stages, `extract` and `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code
+//! that shares only the types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes
+//! the cases of failures, `generate` cases of any size. `session` solves window after window and `contingency` loss after
+//! loss, each from where another solve stood (`basis`).
 
+pub mod basis;
 pub mod case;
 pub mod check;
+pub mod contingency;
 pub mod conversion;
 pub mod error;
 mod explain;
@@ -22,6 +29,7 @@ pub mod highs;
 pub mod loss;
 pub mod problem;
 pub mod series;
+pub mod session;
 pub mod solution;
 pub mod solve;
 pub mod terminal;
@@ -29,9 +37,11 @@ pub mod validate;
 
 pub use case::Case;
 pub use check::{Verdict, check};
+pub use contingency::Base;
 pub use error::Error;
 pub use greedy::greedy;
 pub use loss::{Loss, lose, losses};
 pub use series::Series;
+pub use session::Session;
 pub use solution::Solution;
 pub use solve::{Options, solve};

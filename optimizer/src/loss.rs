@@ -15,6 +15,8 @@ pub enum Loss {
     Plant(String),
     /// A header fails: its sources, stores and links stop, and all that it serves goes unserved.
     Header(String),
+    /// Two of them at once.
+    Both(Box<Loss>, Box<Loss>),
 }
 
 impl std::fmt::Display for Loss {
@@ -24,6 +26,7 @@ impl std::fmt::Display for Loss {
             Self::Link(id) => write!(formatter, "link {id}"),
             Self::Plant(id) => write!(formatter, "plant {id} islanded"),
             Self::Header(id) => write!(formatter, "header {id}"),
+            Self::Both(first, second) => write!(formatter, "{first} and {second}"),
         }
     }
 }
@@ -33,6 +36,7 @@ impl std::fmt::Display for Loss {
 pub fn lose(case: &Case, what: &Loss) -> Case {
     let mut after = case.clone();
     match what {
+        Loss::Both(first, second) => return lose(&lose(case, first), second),
         Loss::Unit(id) => lose_units(&mut after, |unit, _| unit == id),
         Loss::Link(id) => lose_links(&mut after, |link| link.id == *id),
         Loss::Plant(id) => {

@@ -9,6 +9,7 @@
 //! Every solve is certified by `Problem::certify`; a warm answer that fails is solved again cold, and a cold one that
 //! fails is an error. Nothing uncertified leaves this file.
 
+use crate::basis::Start;
 use crate::case::Case;
 use crate::error::Error;
 use crate::explain;
@@ -47,14 +48,35 @@ const NOTHING: f64 = 1e-7;
 /// `Error::Invalid` where the case makes no sense; the others where the solver fails. Shortage is no error.
 pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
     case.validate()?;
-    let formulation = Formulation::new(case);
+    Ok(walk(case, &Formulation::new(case), options, None)?.solution)
+}
+
+/// A schedule, and where the first solve stood.
+pub(crate) struct Walked {
+    pub solution: Solution,
+    pub start: Start,
+}
+
+/// Walks the stages of a case that passed `validate`, from a start where there is one.
+pub(crate) fn walk(
+    case: &Case,
+    formulation: &Formulation,
+    options: &Options,
+    start: Option<&Start>,
+) -> Result<Walked, Error> {
     let economic = formulation.problem.cost.clone();
     let mut run = Run {
         solver: Highs::new(&formulation.problem, options.iteration_limit)?,
         problem: formulation.problem.clone(),
         evidence: Evidence::default(),
     };
-    let levels = levels(case, &formulation);
+    if let Some(start) = start
+        && run.solver.begin_at(start).is_err()
+    {
+        // A start that is refused costs its head start and no more.
+        run.solver.clear()?;
+    }
+    let levels = levels(case, formulation);
 
     for (level, stage) in levels.iter().enumerate() {
         // The physical level, where there is one, precedes the classes.
@@ -68,6 +90,7 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
     }
     let mut answer = run.solve("weighted")?;
     let objective_weighted = run.problem.objective(&answer.x);
+    let stood = run.solver.stands()?;
 
     let mut stages = Vec::new();
     let mut binding: Vec<Binding> = Vec::new();
@@ -87,7 +110,7 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
         let best = run.solve(&level.name)?;
         let value = level.value(&best.x);
         if value > NOTHING {
-            binding.extend(explain::class(case, &formulation, &run.problem, &best, &level.name));
+            binding.extend(explain::class(case, formulation, &run.problem, &best, &level.name));
             run.problem.fix_face(&best);
         } else {
             // Only the weights had shed it. Forbidding the shed is the same face as the duals give, and leaves the
@@ -113,11 +136,11 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
     }
     let cost = run.problem.objective(&answer.x);
     stages.push(Stage { name: "cost".to_owned(), value: cost, solved: walked });
-    let prices = explain::prices(case, &formulation, &answer);
-    binding.extend(explain::cost(case, &formulation, &run.problem, &answer));
+    let prices = explain::prices(case, formulation, &answer);
+    binding.extend(explain::cost(case, formulation, &run.problem, &answer));
 
     if let Some(previous) = &case.previous {
-        run.add_movement(case, &formulation, previous, cost, options.movement_cost);
+        run.add_movement(case, formulation, previous, cost, options.movement_cost);
         answer = run.solve("movement")?;
         stages.push(Stage { name: "movement".to_owned(), value: run.problem.objective(&answer.x), solved: true });
     }
@@ -129,7 +152,7 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
         }
     }
 
-    let mut solution = extract::schedule(case, &formulation, &answer.x);
+    let mut solution = extract::schedule(case, formulation, &answer.x);
     if let Some((unit, step)) = out_of_order(case, &solution) {
         return Err(Error::Curve { unit, step });
     }
@@ -152,7 +175,7 @@ pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
         iterations: run.solver.iterations(),
         ms: None,
     };
-    Ok(solution)
+    Ok(Walked { solution, start: stood })
 }
 
 /// The first unit and step in which a convex curve was not followed from below. A linear program fills the cheapest

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hypocaust_optimizer::{Case, Error, Loss, Options, lose, losses, solve};
+use hypocaust_optimizer::{Base, Error, Loss, Options, losses};
 
 use super::progress::Progress;
 use super::{Failure, print_json, read_case, say};
@@ -28,11 +28,12 @@ struct Row {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let case = read_case(&arguments.case)?;
-    let losses = losses(&case);
+    let base = Base::new(read_case(&arguments.case)?, Options::default())?;
+    let case = base.case();
+    let losses = losses(case);
     let rows = {
         let shown = Progress::new("losses", losses.len());
-        all(&case, &losses, &shown)?
+        all(&base, &losses, &shown)?
     };
     if arguments.json {
         return print_json(&rows);
@@ -45,8 +46,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every loss, in order, whichever core has worked it out.
-fn all(case: &Case, losses: &[Loss], shown: &Progress) -> Result<Vec<Row>, Error> {
+/// Every loss, from where the undisturbed case stood; in order, whichever core has worked it out.
+fn all(base: &Base, losses: &[Loss], shown: &Progress) -> Result<Vec<Row>, Error> {
     let next = AtomicUsize::new(0);
     let rows: Mutex<Vec<Option<Result<Row, Error>>>> = Mutex::new(losses.iter().map(|_| None).collect());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(losses.len().max(1));
@@ -56,7 +57,7 @@ fn all(case: &Case, losses: &[Loss], shown: &Progress) -> Result<Vec<Row>, Error
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(loss) = losses.get(at) else { break };
-                    let row = solve(&lose(case, loss), &Options::default()).map(|solution| Row {
+                    let row = base.after(loss).map(|solution| Row {
                         loss: loss.to_string(),
                         unserved_mwh: solution.unserved_mwh,
                         cost: solution.cost,

@@ -5,6 +5,7 @@ mod format;
 mod generated;
 mod judge;
 mod random;
+mod rolling;
 mod small;
 mod stages;
 mod terms;

@@ -1,0 +1,59 @@
+//! Losses solved from where the undisturbed case stood.
+//!
+//! A base is immutable and can be shared: `after` is a pure function of the base and the loss, so a caller may spread
+//! the losses over as many threads as there are cores and gets the same answers in any order. Each stage is equal to
+//! that of a cold solve of the lost case, as in a `Session`.
+
+use crate::basis::Basis;
+use crate::case::Case;
+use crate::error::Error;
+use crate::formulate::Formulation;
+use crate::loss::{Loss, lose};
+use crate::solution::Solution;
+use crate::solve::{Options, walk};
+
+/// A solved case from which losses are solved.
+#[derive(Clone, Debug)]
+pub struct Base {
+    case: Case,
+    options: Options,
+    basis: Basis,
+    solution: Solution,
+}
+
+impl Base {
+    /// Solves the undisturbed case.
+    ///
+    /// # Errors
+    /// Those of `solve`.
+    pub fn new(case: Case, options: Options) -> Result<Self, Error> {
+        case.validate()?;
+        let formulation = Formulation::new(&case);
+        let walked = walk(&case, &formulation, &options, None)?;
+        let basis = Basis::of(&formulation, &walked.start);
+        Ok(Self { case, options, basis, solution: walked.solution })
+    }
+
+    /// The case.
+    #[must_use]
+    pub fn case(&self) -> &Case {
+        &self.case
+    }
+
+    /// The schedule while nothing is lost.
+    #[must_use]
+    pub fn solution(&self) -> &Solution {
+        &self.solution
+    }
+
+    /// The schedule after a loss, a `Loss::Both` for two.
+    ///
+    /// # Errors
+    /// Those of `solve`.
+    pub fn after(&self, loss: &Loss) -> Result<Solution, Error> {
+        let case = lose(&self.case, loss);
+        let formulation = Formulation::new(&case);
+        let start = self.basis.start(&formulation, 0.0);
+        Ok(walk(&case, &formulation, &self.options, Some(&start))?.solution)
+    }
+}
