@@ -34,7 +34,7 @@ use crate::shell::metrics::Metrics;
 use crate::{journal, telemetry};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Uri;
+use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use hypocaust_protocols::model::Fleet;
@@ -55,17 +55,20 @@ where
         .merge(stores::routes(fleet, history, journal))
         .merge(fleet::routes(leader.clone()))
         .merge(subagents::routes(leader))
-        .fallback(async |uri: Uri| elsewhere(&uri))
+        .fallback(async |method: Method, uri: Uri| elsewhere(&method, &uri))
         .layer(from_fn_with_state(gate, guard::guard))
         .layer(DefaultBodyLimit::max(request::LONGEST_BODY))
 }
 
 /// What is no route: a file of the console, or a slip of the pen.
-fn elsewhere(uri: &Uri) -> Response {
-    match uri.path() == "/api" || uri.path().starts_with("/api/") {
-        true => Problem::not_found("There is no such route; GET /api/v1/openapi.json lists those there are.")
-            .into_response(),
-        false => console::serve(uri),
+fn elsewhere(method: &Method, uri: &Uri) -> Response {
+    if uri.path() == "/api" || uri.path().starts_with("/api/") {
+        return Problem::not_found("There is no such route; GET /api/v1/openapi.json lists those there are.")
+            .into_response();
+    }
+    match *method {
+        Method::GET | Method::HEAD => console::serve(uri),
+        _ => Problem::method("GET, HEAD").into_response(),
     }
 }
 

@@ -435,3 +435,43 @@ async fn a_live_page_shows_the_plants_of_its_user_and_follows_a_change_of_them()
     let anew = next("snapshot").await;
     assert_eq!(of(&anew), ["south".to_owned()].into());
 }
+
+#[tokio::test]
+async fn a_key_is_one_command_of_one_user() {
+    let centre = centre().await;
+    centre.alive().await;
+    let ada = format!("Authorization: Bearer {}\r\n", centre.token().await);
+    let bob = centre.user("bob", Role::Operator, Scope::Every, centre.time()).await;
+    let send = async |who: &str, key: &str, value: f64| {
+        let body = format!(r#"{{"plant":"north","setpoint":"north.b2.load-sp","value":{value},"reason":"a try"}}"#);
+        let headers = format!("{who}Idempotency-Key: {key}\r\n");
+        let (status, answer) = centre.call("POST", "/api/v1/commands", &headers, &body).await;
+        let body: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        (status, body["id"].as_str().or(body["code"].as_str()).unwrap().to_owned())
+    };
+    let (status, first) = send(&ada, "k1", 4.0).await;
+    assert_eq!(status, 202, "{first}");
+    assert_eq!(send(&ada, "k1", 4.0).await, (202, first.clone()), "a repetition is answered by the first one's id");
+    assert_eq!(send(&ada, " k1 ", 4.0).await, (202, first.clone()));
+    assert_eq!(send(&ada, "k1", 5.0).await, (409, "GL-E-KEY-REUSED".into()));
+    for other in [send(&ada, "k2", 4.0).await, send(&bob, "k1", 4.0).await] {
+        assert!(other.0 == 202 && other.1 != first, "{other:?}");
+    }
+    for key in ["", "ü", &"k".repeat(256), "a\r\nIdempotency-Key: b"] {
+        assert_eq!(send(&ada, key, 4.0).await, (400, "GL-E-API-INVALID".into()), "{key}");
+    }
+    let body = r#"{"plant":"north","setpoint":"north.b2.load-sp","value":4,"reason":" "}"#;
+    let (status, answer) =
+        centre.call("POST", "/api/v1/commands", &format!("{ada}Idempotency-Key: k9\r\n"), body).await;
+    assert!(status == 400 && answer.contains("reason"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_console_is_read_and_nothing_else() {
+    let centre = centre().await;
+    assert_eq!(centre.call("HEAD", "/", "", "").await.0, 200);
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
+        let (status, answer) = centre.call(method, "/", "", "").await;
+        assert!(status == 405 && answer.contains("allow: GET, HEAD"), "{method}: {answer}");
+    }
+}

@@ -27,6 +27,9 @@ const TAGS: [&str; 14] = [
     "south.steam.pressure",
 ];
 
+/// So many tags each judge reads: those above that it can, and others.
+const JUDGED: usize = 20;
+
 /// A row of `hypocaust-sim plants --map`, with the scale of the fleet's files, which the map leaves out.
 struct Row {
     tag: Tag,
@@ -92,12 +95,15 @@ fn agrees(demo: &Shared, row: &Row, judged: impl Fn() -> f64) -> Result<f64, Str
     Err(last)
 }
 
+/// The rows of [`TAGS`], then all others.
 fn of_tags(demo: &Shared) -> Vec<Row> {
-    let rows: Vec<Row> = rows(demo).into_iter().filter(|r| TAGS.contains(&r.tag.id.as_str())).collect();
+    let (mut rows, others): (Vec<Row>, _) = rows(demo).into_iter().partition(|r| TAGS.contains(&r.tag.id.as_str()));
     assert_eq!(rows.len(), TAGS.len(), "the map lacks some of {TAGS:?}");
     let kinds: BTreeSet<&str> = rows.iter().map(|r| r.kind.as_str()).collect();
     let orders: BTreeSet<&str> = rows.iter().map(|r| r.order.as_str()).collect();
     assert!(kinds.len() >= 7 && orders.len() >= 4, "too few types {kinds:?} or orders {orders:?} to judge by");
+    // The edge's own counter is another with every look.
+    rows.extend(others.into_iter().filter(|r| !r.tag.id.as_str().ends_with(".counter")));
     rows
 }
 
@@ -105,7 +111,7 @@ fn of_tags(demo: &Shared) -> Vec<Row> {
 fn pymodbus_reads_what_the_api_shows() {
     let demo = demo();
     let python = python();
-    for row in of_tags(&demo) {
+    for row in of_tags(&demo).into_iter().take(JUDGED) {
         let (host, port) = row.address.rsplit_once(':').unwrap();
         let asked = json!([{
             "id": row.tag.id, "host": host, "port": port.parse::<u16>().unwrap(), "unit": row.unit,
@@ -173,16 +179,13 @@ fn mbpoll(row: &Row, kind: &[&str]) -> f64 {
 #[test]
 fn mbpoll_reads_what_the_api_shows() {
     let demo = demo();
-    let mut judged = 0;
-    for row in of_tags(&demo) {
-        let Some(kind) = mbpoll_type(&row) else { continue };
-        if row.kind == "bool" && row.table == "input" {
-            continue;
-        }
+    let known = |row: &Row| mbpoll_type(row).filter(|_| !(row.kind == "bool" && row.table == "input"));
+    let rows: Vec<Row> = of_tags(&demo).into_iter().filter(|row| known(row).is_some()).take(JUDGED).collect();
+    assert_eq!(rows.len(), JUDGED, "too few tags that mbpoll can read");
+    for row in rows {
+        let kind = known(&row).expect("filtered by it");
         let value = agrees(&demo, &row, || mbpoll(&row, kind))
             .unwrap_or_else(|why| panic!("mbpoll and the API disagree: {why}"));
         say(&format!("mbpoll    {:<24} {} {} {} -> {value}", row.tag.id.as_str(), row.table, row.kind, row.order));
-        judged += 1;
     }
-    assert!(judged >= 8, "mbpoll judged only {judged} tags");
 }
