@@ -39,7 +39,7 @@ pub use case::Case;
 pub use check::{Verdict, check};
 pub use contingency::Base;
 pub use error::Error;
-pub use greedy::greedy;
+pub use greedy::{greedy, repair};
 pub use loss::{Loss, lose, losses};
 pub use series::Series;
 pub use session::Session;

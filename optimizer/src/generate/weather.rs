@@ -77,8 +77,7 @@ impl Weather {
             let sun = if summer { 95.0 * bump(hour, 13.0, 2.5) } else { 8.0 * bump(hour, 13.0, 2.0) };
             88.0 + peaks - sun + draw.between(-4.0, 4.0)
         });
-        let sell: Vec<f64> =
-            buy.written().iter().map(|price| round(0.8 * price - 8.0 - 0.4 * price.min(0.0))).collect();
+        let sell: Vec<f64> = buy.written().iter().map(|price| round(price - 0.2 * price.abs() - 8.0)).collect();
         (buy, sell.into())
     }
 

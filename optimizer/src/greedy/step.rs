@@ -1,119 +1,12 @@
-//! A schedule without a solver: step by step, class by class, the cheapest source that can reach the consumer.
-//!
-//! It is the fallback when no optimum is to be had, so it depends on nothing that could fail. It keeps every physical
-//! limit (or names the slack), and priorities: a class is given everything that can reach it before a lower one is
-//! looked at. It looks ahead only to ramp a unit down before a foreseen
-//! outage: stores are a reserve, drawn on only where a consumer would go short and filled
-//! again from what is left over.
+//! One step of a schedule without a solver: what every class gets, from where, over which mains.
 
 use crate::case::{Case, Storage};
-use crate::error::Error;
-use crate::extract;
 use crate::formulate::{marginal_cost_outside_connections, ramp_range};
-use crate::solution::{
-    ConnectionSeries, DemandSeries, LinkSeries, Slack, SlackKind, Solution, SolverInfo, Stage, Status, StorageSeries,
-    UnitSeries,
-};
-
-/// MW below which a push is not worth making.
-const DUST: f64 = 1e-9;
+use crate::greedy::{DUST, Plan, declare, foreseen};
+use crate::solution::{SlackKind, Solution};
 
 /// Price of heat from a store, above that of every source: a store is a reserve.
 const RESERVE: f64 = 1e9;
-
-/// Makes a schedule by priority and marginal cost.
-///
-/// # Errors
-/// `Error::Invalid` where the case makes no sense.
-pub fn greedy(case: &Case) -> Result<Solution, Error> {
-    case.validate()?;
-    let mut solution = extract::empty(case);
-    prepare(case, &mut solution);
-    let mut content: Vec<f64> = case.storages.iter().map(|storage| storage.initial_mwh).collect();
-    let mut last: Vec<Option<f64>> =
-        case.units.iter().map(|unit| unit.initial.map(|initial| initial.heat_mw)).collect();
-    for t in 0..case.time.steps {
-        let mut step = Step::new(case, t, &last, &content);
-        step.force();
-        step.serve();
-        step.refill();
-        step.record(&mut solution, &mut content, &mut last);
-    }
-    for (s, storage) in case.storages.iter().enumerate() {
-        if let Some(mwh) = storage.final_mwh() {
-            let t = case.time.steps - 1;
-            declare(&mut solution, case, SlackKind::FinalShort, &storage.id, t, mwh - content[s]);
-            declare(&mut solution, case, SlackKind::FinalOver, &storage.id, t, content[s] - mwh);
-        }
-    }
-    extract::keep_margins(case, &mut solution);
-    extract::settle(case, &mut solution);
-    solution.status = Status::Greedy;
-    solution.cost = solution.schedule_cost;
-    solution.stages = case
-        .classes
-        .iter()
-        .map(|class| (class.clone(), solution.unserved_mwh[class]))
-        .chain([("cost".to_owned(), solution.cost)])
-        .map(|(name, value)| Stage { name, value, solved: false })
-        .collect();
-    solution.solver = SolverInfo {
-        name: "greedy".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..SolverInfo::default()
-    };
-    let verdict = crate::check::check(case, &solution);
-    solution.certificate.primal = verdict.residual;
-    solution.certificate.passed = verdict.passed;
-    Ok(solution)
-}
-
-fn prepare(case: &Case, solution: &mut Solution) {
-    for unit in &case.units {
-        solution.units.insert(unit.id.clone(), UnitSeries::default());
-    }
-    for connection in &case.connections {
-        solution.connections.insert(connection.id.clone(), ConnectionSeries::default());
-    }
-    for link in &case.links {
-        solution.links.insert(link.id.clone(), LinkSeries::default());
-    }
-    for storage in &case.storages {
-        solution.storages.insert(storage.id.clone(), StorageSeries::default());
-    }
-    for demand in &case.demands {
-        solution.demands.insert(demand.id.clone(), DemandSeries::default());
-    }
-    for header in &case.headers {
-        solution.vents.insert(header.id.clone(), Vec::new());
-    }
-}
-
-fn declare(solution: &mut Solution, case: &Case, kind: SlackKind, owner: &str, t: usize, amount: f64) {
-    if amount <= DUST {
-        return;
-    }
-    let known = solution.slacks.iter().position(|slack| slack.kind == kind && slack.owner == owner);
-    let at = known.unwrap_or_else(|| {
-        solution.slacks.push(Slack { kind, owner: owner.to_owned(), amount: vec![0.0; case.time.steps] });
-        solution.slacks.len() - 1
-    });
-    solution.slacks[at].amount[t] = amount;
-}
-
-/// MW from which a unit can still ramp down in time to every lower capacity that is foreseen.
-fn foreseen(case: &Case, u: usize, t: usize) -> f64 {
-    let unit = &case.units[u];
-    let Some(ramp) = unit.ramp_down_per_h else {
-        return unit.capacity(t);
-    };
-    let (mut most, mut way_down) = (unit.capacity(t), 0.0);
-    for later in t + 1..case.time.steps {
-        way_down += ramp * case.time.hours(later);
-        most = most.min(unit.capacity(later) + way_down);
-    }
-    most
-}
 
 /// Where heat comes from.
 #[derive(Clone, Copy)]
@@ -175,7 +68,7 @@ fn draw(case: &Case, u: usize, c: usize, t: usize) -> f64 {
     takes - if electric { unit.power_per_heat(t) } else { 0.0 }
 }
 
-struct Step<'a> {
+pub struct Step<'a> {
     case: &'a Case,
     map: Map,
     t: usize,
@@ -192,6 +85,8 @@ struct Step<'a> {
     charge: Vec<f64>,
     discharge: Vec<f64>,
     content: Vec<f64>,
+    /// MW that each store is meant to give, offered before any source is raised.
+    meant: Vec<f64>,
     served: Vec<f64>,
     uncovered_loss: Vec<f64>,
     known: Vec<Option<f64>>,
@@ -200,7 +95,7 @@ struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn new(case: &'a Case, t: usize, last: &[Option<f64>], content: &[f64]) -> Self {
+    pub fn new(case: &'a Case, t: usize, last: &[Option<f64>], content: &[f64]) -> Self {
         let hours = case.time.hours(t);
         let (mut floor, mut ceiling) = (Vec::new(), Vec::new());
         for (u, unit) in case.units.iter().enumerate() {
@@ -228,6 +123,7 @@ impl<'a> Step<'a> {
             charge: vec![0.0; case.storages.len()],
             discharge: vec![0.0; case.storages.len()],
             content: content.to_vec(),
+            meant: vec![0.0; case.storages.len()],
             served: vec![0.0; case.demands.len()],
             uncovered_loss: vec![0.0; case.headers.len()],
             known: last.to_vec(),
@@ -281,7 +177,7 @@ impl<'a> Step<'a> {
     }
 
     /// Heat that units cannot help making, and heat that was sent before the horizon.
-    fn force(&mut self) {
+    pub fn force(&mut self) {
         for (l, &(from, to)) in self.map.links.iter().enumerate() {
             let link = &self.case.links[l];
             self.surplus[to] += (1.0 - link.loss_frac) * link.forward_known(self.t);
@@ -293,10 +189,79 @@ impl<'a> Step<'a> {
             let header = self.map.units[u];
             self.surplus[header] += mw;
         }
+        for s in 0..self.case.storages.len() {
+            let mw = self.overfull(s);
+            self.discharge[s] += mw;
+            self.surplus[self.map.storages[s]] += mw;
+        }
+    }
+
+    /// MW that a store has to give now, wanted or not, because it could not come down to its final level later.
+    fn overfull(&self, s: usize) -> f64 {
+        let storage = &self.case.storages[s];
+        let Some(goal) = storage.final_mwh() else {
+            return 0.0;
+        };
+        let mut kept = self.kept(storage, s);
+        for later in self.t + 1..self.case.time.steps {
+            let hours = self.case.time.hours(later);
+            kept = kept * (1.0 - storage.loss_per_h).powf(hours)
+                - hours * storage.discharge_max.at(later) / storage.discharge_eff;
+        }
+        let excess = (kept - goal).max(0.0) * storage.discharge_eff / self.hours;
+        excess.min(storage.discharge_max.at(self.t)).min(self.kept(storage, s) * storage.discharge_eff / self.hours)
+    }
+
+    /// Raises what units have to make to what a plan has them make, as far as they can, and means stores to give what it
+    /// has them give. Says what the units had to make before.
+    pub fn follow(&mut self, plan: &Plan) -> Vec<f64> {
+        for (s, storage) in self.case.storages.iter().enumerate() {
+            let given = (self.kept(storage, s) - plan.content[s].unwrap_or(f64::INFINITY)) / self.hours;
+            self.meant[s] = (given * storage.discharge_eff).clamp(0.0, storage.discharge_max.at(self.t));
+        }
+        let raised: Vec<f64> = plan
+            .heat
+            .iter()
+            .enumerate()
+            .map(|(u, mw)| mw.unwrap_or(0.0).clamp(self.floor[u], self.ceiling[u]))
+            .collect();
+        std::mem::replace(&mut self.floor, raised)
+    }
+
+    /// Charges stores up to what a plan has them hold at the end of the step.
+    pub fn charge(&mut self, plan: &Plan) {
+        for (s, storage) in self.case.storages.iter().enumerate() {
+            if let Some(goal) = plan.content[s] {
+                self.charge_to(s, storage, goal);
+            }
+        }
+    }
+
+    /// Takes units back, the dearest first, where what they make is more than anybody takes.
+    pub fn trim(&mut self, floor: &[f64]) {
+        let mut order: Vec<usize> = (0..self.heat.len()).collect();
+        order.sort_by(|&a, &b| self.marginal_cost(b).total_cmp(&self.marginal_cost(a)));
+        for u in order {
+            let header = self.map.units[u];
+            let mut less = self.surplus[header].min(self.heat[u] - floor[u]);
+            for &(c, draw) in &self.map.draws[u] {
+                let connection = &self.case.connections[c];
+                let left = if draw > 0.0 {
+                    connection.max_export.at(self.t) + self.net[c]
+                } else {
+                    connection.max_import.at(self.t) - self.net[c]
+                };
+                less = less.min(left / draw.abs());
+            }
+            if less > DUST {
+                self.make(u, -less);
+                self.surplus[header] -= less;
+            }
+        }
     }
 
     /// Fixed losses and must-serve heat, then the classes from the top.
-    fn serve(&mut self) {
+    pub fn serve(&mut self) {
         for h in 0..self.case.headers.len() {
             let id = &self.case.headers[h].id;
             let loss: f64 = self
@@ -336,17 +301,20 @@ impl<'a> Step<'a> {
     }
 
     /// Fills stores up to the level that they are to end at, from sources with room left.
-    fn refill(&mut self) {
+    pub fn refill(&mut self) {
         for s in 0..self.case.storages.len() {
             let storage = &self.case.storages[s];
-            if self.discharge[s] > 0.0 {
-                continue;
-            }
-            let goal = storage.final_mwh().unwrap_or(storage.initial_mwh);
-            let lacking = (goal - self.kept(storage, s)) / (self.hours * storage.charge_eff);
-            let wanted = lacking.min(storage.charge_max.at(self.t));
-            self.charge[s] = self.bring_all(self.map.storages[s], wanted, false);
+            self.charge_to(s, storage, storage.final_mwh().unwrap_or(storage.initial_mwh));
         }
+    }
+
+    fn charge_to(&mut self, s: usize, storage: &Storage, goal: f64) {
+        if self.discharge[s] > 0.0 {
+            return;
+        }
+        let lacking = (goal - self.kept(storage, s)) / (self.hours * storage.charge_eff);
+        let wanted = lacking.min(storage.charge_max.at(self.t));
+        self.charge[s] = self.bring_all(self.map.storages[s], wanted, false);
     }
 
     fn kept(&self, storage: &Storage, s: usize) -> f64 {
@@ -405,7 +373,9 @@ impl<'a> Step<'a> {
             }
         };
         for (h, surplus) in self.surplus.iter().enumerate() {
-            offer(-RESERVE, Source::Forced(h), h, *surplus);
+            // What is there already is taken from the nearest: the price is divided by what arrives, so multiply twice.
+            let arriving = ways[h].map_or(1.0, |way| way.arriving);
+            offer(-RESERVE * arriving.powi(2), Source::Forced(h), h, *surplus);
         }
         for (u, &header) in self.map.units.iter().enumerate() {
             if ways[header].is_some() {
@@ -416,6 +386,9 @@ impl<'a> Step<'a> {
             for (s, storage) in self.case.storages.iter().enumerate() {
                 let held = self.kept(storage, s) * storage.discharge_eff / self.hours;
                 let room = held.min(storage.discharge_max.at(self.t)) - self.discharge[s];
+                let meant = room.min(self.meant[s] - self.discharge[s]);
+                let arriving = ways[self.map.storages[s]].map_or(1.0, |way| way.arriving);
+                offer(-0.5 * RESERVE * arriving.powi(2), Source::Store(s), self.map.storages[s], meant);
                 offer(RESERVE, Source::Store(s), self.map.storages[s], room);
             }
         }
@@ -494,7 +467,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn record(mut self, solution: &mut Solution, content: &mut [f64], last: &mut [Option<f64>]) {
+    pub fn record(mut self, solution: &mut Solution, content: &mut [f64], last: &mut [Option<f64>]) {
         let (case, t) = (self.case, self.t);
         self.settle_inputs();
         for (u, unit) in case.units.iter().enumerate() {

@@ -1,0 +1,179 @@
+//! A schedule without a solver: step by step, class by class, the cheapest source that can reach the consumer.
+//!
+//! It is the fallback when no optimum is to be had, so it depends on nothing that could fail. It keeps every physical
+//! limit (or names the slack), and priorities: a class is given everything that can reach it before a lower one is
+//! looked at. It looks ahead only to ramp a unit down before a foreseen
+//! outage: stores are a reserve, drawn on only where a consumer would go short and filled
+//! again from what is left over.
+
+mod step;
+
+use step::Step;
+
+use crate::case::Case;
+use crate::error::Error;
+use crate::extract;
+use crate::solution::{
+    ConnectionSeries, DemandSeries, LinkSeries, Slack, SlackKind, Solution, SolverInfo, Stage, Status, StorageSeries,
+    UnitSeries,
+};
+
+/// MW below which a push is not worth making.
+const DUST: f64 = 1e-9;
+
+/// What an earlier schedule has a step be: MW of each unit, and MWh in each store at its end. What it does not say, or says
+/// as no number, is absent.
+struct Plan {
+    heat: Vec<Option<f64>>,
+    content: Vec<Option<f64>>,
+}
+
+impl Plan {
+    fn of(case: &Case, schedule: &Solution, t: usize) -> Self {
+        let at = |series: Option<&Vec<f64>>| series.and_then(|s| s.get(t)).copied().filter(|value| value.is_finite());
+        Self {
+            heat: case.units.iter().map(|unit| at(schedule.units.get(&unit.id).map(|s| &s.heat))).collect(),
+            content: case
+                .storages
+                .iter()
+                .map(|storage| {
+                    at(schedule.storages.get(&storage.id).map(|s| &s.energy))
+                        .map(|mwh| mwh.clamp(0.0, storage.capacity_mwh))
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Makes a schedule by priority and marginal cost.
+///
+/// # Errors
+/// `Error::Invalid` where the case makes no sense.
+pub fn greedy(case: &Case) -> Result<Solution, Error> {
+    case.validate()?;
+    Ok(made(case, "greedy", |_| None))
+}
+
+/// Makes any schedule feasible in another state: units go on as it has them and stores follow the content that it plans,
+/// as far as the case lets them; what that leaves short is brought by priority and marginal cost, what nobody takes is
+/// taken back. Where a schedule made by priority alone serves the classes better, or as well for less, that one is given:
+/// a repaired schedule is never worse than `greedy`.
+///
+/// The schedule may be of another case, shorter, or nonsense: what it does not say of a unit or store is made anew. Its
+/// first step is the case's first step; a caller that moves the window cuts off what has passed.
+///
+/// # Errors
+/// `Error::Invalid` where the case makes no sense.
+pub fn repair(case: &Case, schedule: &Solution) -> Result<Solution, Error> {
+    case.validate()?;
+    let followed = made(case, "repair", |t| Some(Plan::of(case, schedule, t)));
+    let anew = made(case, "repair", |_| None);
+    Ok(if worse(&merits(case, &followed), &merits(case, &anew)) { anew } else { followed })
+}
+
+/// What one schedule is better than another by, the weightiest first: physical limits that gave, classes, cost.
+fn merits(case: &Case, solution: &Solution) -> Vec<f64> {
+    let gave = solution.slacks.iter().flat_map(|slack| &slack.amount).sum();
+    let classes = case.classes.iter().map(|class| solution.unserved_mwh[class]);
+    std::iter::once(gave).chain(classes).chain([solution.cost]).collect()
+}
+
+/// Whether the first merit that differs is worse.
+fn worse(these: &[f64], than: &[f64]) -> bool {
+    let different = these.iter().zip(than).find(|(a, b)| (*a - *b).abs() > 1e-6 * (1.0 + b.abs()));
+    different.is_some_and(|(a, b)| a > b)
+}
+
+fn made(case: &Case, by: &str, plan: impl Fn(usize) -> Option<Plan>) -> Solution {
+    let mut solution = extract::empty(case);
+    prepare(case, &mut solution);
+    let mut content: Vec<f64> = case.storages.iter().map(|storage| storage.initial_mwh).collect();
+    let mut last: Vec<Option<f64>> =
+        case.units.iter().map(|unit| unit.initial.map(|initial| initial.heat_mw)).collect();
+    for t in 0..case.time.steps {
+        let mut step = Step::new(case, t, &last, &content);
+        if let Some(plan) = plan(t) {
+            let floor = step.follow(&plan);
+            step.force();
+            step.serve();
+            step.charge(&plan);
+            step.trim(&floor);
+        } else {
+            step.force();
+            step.serve();
+            step.refill();
+        }
+        step.record(&mut solution, &mut content, &mut last);
+    }
+    for (s, storage) in case.storages.iter().enumerate() {
+        if let Some(mwh) = storage.final_mwh() {
+            let t = case.time.steps - 1;
+            declare(&mut solution, case, SlackKind::FinalShort, &storage.id, t, mwh - content[s]);
+            declare(&mut solution, case, SlackKind::FinalOver, &storage.id, t, content[s] - mwh);
+        }
+    }
+    extract::keep_margins(case, &mut solution);
+    extract::settle(case, &mut solution);
+    solution.status = Status::Greedy;
+    solution.cost = solution.schedule_cost;
+    solution.stages = case
+        .classes
+        .iter()
+        .map(|class| (class.clone(), solution.unserved_mwh[class]))
+        .chain([("cost".to_owned(), solution.cost)])
+        .map(|(name, value)| Stage { name, value, solved: false })
+        .collect();
+    solution.solver =
+        SolverInfo { name: by.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), ..SolverInfo::default() };
+    let verdict = crate::check::check(case, &solution);
+    solution.certificate.primal = verdict.residual;
+    solution.certificate.passed = verdict.passed;
+    solution
+}
+
+fn prepare(case: &Case, solution: &mut Solution) {
+    for unit in &case.units {
+        solution.units.insert(unit.id.clone(), UnitSeries::default());
+    }
+    for connection in &case.connections {
+        solution.connections.insert(connection.id.clone(), ConnectionSeries::default());
+    }
+    for link in &case.links {
+        solution.links.insert(link.id.clone(), LinkSeries::default());
+    }
+    for storage in &case.storages {
+        solution.storages.insert(storage.id.clone(), StorageSeries::default());
+    }
+    for demand in &case.demands {
+        solution.demands.insert(demand.id.clone(), DemandSeries::default());
+    }
+    for header in &case.headers {
+        solution.vents.insert(header.id.clone(), Vec::new());
+    }
+}
+
+fn declare(solution: &mut Solution, case: &Case, kind: SlackKind, owner: &str, t: usize, amount: f64) {
+    if amount <= DUST {
+        return;
+    }
+    let known = solution.slacks.iter().position(|slack| slack.kind == kind && slack.owner == owner);
+    let at = known.unwrap_or_else(|| {
+        solution.slacks.push(Slack { kind, owner: owner.to_owned(), amount: vec![0.0; case.time.steps] });
+        solution.slacks.len() - 1
+    });
+    solution.slacks[at].amount[t] = amount;
+}
+
+/// MW from which a unit can still ramp down in time to every lower capacity that is foreseen.
+fn foreseen(case: &Case, u: usize, t: usize) -> f64 {
+    let unit = &case.units[u];
+    let Some(ramp) = unit.ramp_down_per_h else {
+        return unit.capacity(t);
+    };
+    let (mut most, mut way_down) = (unit.capacity(t), 0.0);
+    for later in t + 1..case.time.steps {
+        way_down += ramp * case.time.hours(later);
+        most = most.min(unit.capacity(later) + way_down);
+    }
+    most
+}

@@ -1,0 +1,200 @@
+//! The schedules without a solver, on states that a fleet could be in: they hold, they keep the order of classes, and
+//! what they cost more than the optimum is known.
+
+use hypocaust_optimizer::case::Initial;
+use hypocaust_optimizer::generate::{Recipe, generate};
+use hypocaust_optimizer::{Case, Solution, check, greedy, repair};
+use proptest::prelude::*;
+
+use crate::{bench, random, solved, trap};
+
+/// A state of a generated fleet: units trip, run at other loads, stores hold something else, consumers ask for other
+/// heat, contracts shrink.
+#[derive(Clone, Debug)]
+struct Disturbance {
+    seed: u64,
+    plants: usize,
+    summer: bool,
+    conflict: bool,
+    /// Shares by which things are scaled, drawn upon in turn.
+    shares: Vec<f64>,
+    trips: Vec<prop::sample::Index>,
+}
+
+fn disturbance() -> impl Strategy<Value = Disturbance> {
+    let shares = prop::collection::vec(0.0..1.0_f64, 24);
+    let trips = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
+    (0..40_u64, 1..5_usize, any::<bool>(), prop::bool::weighted(0.4), shares, trips).prop_map(
+        |(seed, plants, summer, conflict, shares, trips)| Disturbance { seed, plants, summer, conflict, shares, trips },
+    )
+}
+
+impl Disturbance {
+    fn recipe(&self) -> Recipe {
+        Recipe { summer: self.summer, conflict: self.conflict, ..Recipe::new(self.plants, 6, self.seed) }
+    }
+
+    fn state(&self) -> Case {
+        let mut case = generate(self.recipe()).unwrap();
+        let mut shares = self.shares.iter().copied().cycle();
+        let mut share = |least: f64, most: f64| least + (most - least) * shares.next().unwrap_or(0.5);
+        for unit in &mut case.units {
+            unit.initial = Some(Initial { heat_mw: share(0.0, 1.0) * unit.heat_max.at(0), on: None, hours: None });
+        }
+        for storage in &mut case.storages {
+            storage.initial_mwh = share(0.0, 1.0) * storage.capacity_mwh;
+        }
+        for demand in &mut case.demands {
+            let scale = share(0.7, 1.3);
+            demand.heat = (0..case.time.steps).map(|t| demand.heat.at(t) * scale).collect::<Vec<_>>().into();
+        }
+        for connection in &mut case.connections {
+            let scale = share(0.5, 1.1);
+            connection.max_import =
+                (0..case.time.steps).map(|t| connection.max_import.at(t) * scale).collect::<Vec<_>>().into();
+        }
+        for trip in &self.trips {
+            let unit = trip.index(case.units.len());
+            case.units[unit].availability = 0.0.into();
+        }
+        case
+    }
+}
+
+fn holds(what: &str, case: &Case, solution: &Solution) -> Result<(), TestCaseError> {
+    let verdict = check(case, solution);
+    prop_assert!(verdict.passed, "{what}: {:#?}", verdict.faults);
+    prop_assert!(solution.certificate.passed);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// `check` holds every limit and, by exchange, the order of classes; the optimum is never worse, class by class.
+    #[test]
+    fn the_fallback_holds_in_every_state(disturbance in disturbance()) {
+        let case = disturbance.state();
+        let fallback = greedy(&case).unwrap();
+        holds("greedy", &case, &fallback)?;
+    }
+
+    /// What was best in another state is made feasible in this one.
+    #[test]
+    fn any_schedule_is_repaired_to_one_that_holds(disturbance in disturbance(), undisturbed in any::<bool>()) {
+        let before = generate(disturbance.recipe()).unwrap();
+        let schedule = if undisturbed { greedy(&before).unwrap() } else { solved(&before) };
+        let case = disturbance.state();
+        holds("repaired", &case, &repair(&case, &schedule).unwrap())?;
+        // And back again, from a schedule that was made for a worse state.
+        holds("repaired back", &before, &repair(&before, &greedy(&case).unwrap()).unwrap())?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Cases that are odd in every way, and schedules of others among them or none at all.
+    #[test]
+    fn nonsense_is_repaired_as_well(case in random::case(), other in random::case(), spoil in 0..4_usize) {
+        let mut schedule = greedy(&other).unwrap();
+        match spoil {
+            0 => schedule.units.values_mut().for_each(|unit| unit.heat.truncate(1)),
+            1 => schedule.units.values_mut().for_each(|unit| unit.heat.fill(f64::NAN)),
+            2 => schedule.storages.values_mut().for_each(|store| store.energy.fill(-1e9)),
+            _ => schedule.units.values_mut().for_each(|unit| unit.heat.fill(1e9)),
+        }
+        holds("repaired", &case, &repair(&case, &schedule).unwrap())?;
+    }
+}
+
+/// Flows are found anew, by priority and the least loss, so that a MW here and there finds no way to where the solver sent
+/// it; all but a little is followed.
+#[test]
+fn a_schedule_that_fits_is_followed() {
+    let (mut meant, mut missed) = (0.0, 0.0);
+    for seed in 0..20 {
+        let case = generate(Recipe { summer: seed % 2 == 1, ..Recipe::new(3, 24, seed) }).unwrap();
+        let best = solved(&case);
+        let again = repair(&case, &best).unwrap();
+        assert!(again.unserved_mwh.values().sum::<f64>() < 1e-3, "{}: {:?}", case.name, again.unserved_mwh);
+        for (id, unit) in &best.units {
+            for (mw, followed) in unit.heat.iter().zip(&again.units[id].heat) {
+                meant += mw;
+                missed += (mw - followed).abs();
+            }
+        }
+    }
+    println!("{:.2} % of the heat is made by another unit", 100.0 * missed / meant);
+    assert!(missed < 0.05 * meant, "{missed} of {meant}");
+}
+
+#[test]
+fn a_repaired_schedule_is_never_worse_than_one_made_anew() {
+    for case in [bench(), trap(), generate(Recipe { conflict: true, ..Recipe::new(4, 12, 3) }).unwrap()] {
+        let (by_repair, anew) = (repair(&case, &solved(&case)).unwrap(), greedy(&case).unwrap());
+        for class in &case.classes {
+            let (followed, by_priority) = (by_repair.unserved_mwh[class], anew.unserved_mwh[class]);
+            assert!(followed <= by_priority + 1e-4, "{}, {class}: {followed}, {by_priority}", case.name);
+            if followed < by_priority - 1e-4 {
+                break;
+            }
+        }
+    }
+}
+
+/// A source trips in the second of six hours: the repaired schedule keeps what it can of the plan, which is nearer to the
+/// optimum than starting from nothing.
+#[test]
+fn a_repaired_schedule_costs_less_than_one_made_anew() {
+    let (mut repaired, mut anew, mut best) = (0.0, 0.0, 0.0);
+    for seed in 0..20 {
+        let before = generate(Recipe { summer: seed % 2 == 1, ..Recipe::new(4, 24, seed) }).unwrap();
+        let schedule = solved(&before);
+        let mut after = before.clone();
+        let pump = after.units.iter().position(|unit| unit.id.ends_with(".hp")).unwrap_or(0);
+        after.units[pump].availability = (0..24).map(|t| if t < 4 { 1.0 } else { 0.0 }).collect::<Vec<_>>().into();
+        let (by_repair, by_greedy, optimum) =
+            (repair(&after, &schedule).unwrap(), greedy(&after).unwrap(), solved(&after));
+        // Nothing would have to be repaired if the schedule held as it is.
+        assert!(!check(&after, &schedule).passed, "seed {seed}");
+        let served = |solution: &Solution| solution.unserved_mwh.values().sum::<f64>() < 1e-3;
+        if served(&by_repair) && served(&by_greedy) && served(&optimum) {
+            repaired += by_repair.cost;
+            anew += by_greedy.cost;
+            best += optimum.cost;
+        }
+    }
+    println!(
+        "repaired {:.2} %, greedy {:.2} % dearer than the optimum",
+        100.0 * (repaired / best - 1.0),
+        100.0 * (anew / best - 1.0)
+    );
+    assert!(best > 0.0 && repaired < anew, "{repaired} {anew} {best}");
+}
+
+/// What the fallback costs, for the crate's documentation; run with `--nocapture` to see the figures.
+#[test]
+fn the_cost_of_the_fallback_is_reported() {
+    let mut extra = Vec::new();
+    for seed in 0..200 {
+        let recipe = Recipe { summer: seed % 2 == 1, ..Recipe::new(1 + usize::try_from(seed % 4).unwrap(), 8, seed) };
+        let case = generate(recipe).unwrap();
+        let (best, fallback) = (solved(&case), greedy(&case).unwrap());
+        if fallback.unserved_mwh.values().sum::<f64>() < 1e-3 && fallback.slacks.is_empty() {
+            // Where power is sold at a profit a cost is negative, and a share of it says nothing.
+            extra.push((fallback.cost - best.cost) / best.cost.abs().max(1.0));
+        }
+    }
+    extra.sort_by(f64::total_cmp);
+    let at = |share: usize| extra[(extra.len() - 1) * share / 100] * 100.0;
+    println!(
+        "{} of 200 states: dearer by {:.2} % in the median, {:.2} % at 95 of 100, {:.2} % at most",
+        extra.len(),
+        at(50),
+        at(95),
+        at(100)
+    );
+    assert!(extra.len() > 100, "{}", extra.len());
+    assert!(extra[0] > -1e-6, "a fallback that is cheaper than the optimum: {}", extra[0]);
+}
