@@ -224,7 +224,8 @@ fn slacks(case: &Case, formulation: &Formulation, x: &[f64]) -> Vec<Slack> {
         .collect()
 }
 
-fn owner_id(case: &Case, kind: SlackKind, owner: usize) -> &str {
+/// Whose slack it is.
+pub(crate) fn owner_id(case: &Case, kind: SlackKind, owner: usize) -> &str {
     match kind {
         SlackKind::RampDown | SlackKind::MustRun => &case.units[owner].id,
         SlackKind::FinalShort | SlackKind::FinalOver => &case.storages[owner].id,

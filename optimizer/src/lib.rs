@@ -6,13 +6,10 @@
 //! `case` with `conversion`, `terminal` and `series` is the file format, `validate` what must hold of it, `solution` the
 //! result. `formulate` makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the
 //! stages, `extract` and `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code
-//! that shares only the types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes
-//! `case` with `conversion`, `terminal` and `series` is the file format, `validate` what must hold of it, `solution` the
-//! result. `formulate` makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the
-//! stages, `extract` and `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code
-//! that shares only the types; `greedy` makes one without a solver, for when there is no optimum in time; `loss` makes
-//! the cases of failures, `generate` cases of any size. `session` solves window after window and `contingency` loss after
-//! loss, each from where another solve stood (`basis`).
+//! that shares only the types; `greedy` makes one without a solver, or repairs one, for when there is no optimum in
+//! time; `loss` makes the cases of failures, `generate` cases of any size. `session` solves window after window and
+//! `contingency` loss after loss, each from where another solve stood (`basis`). `schema` describes a case, `picture`
+//! draws a schedule.
 
 pub mod basis;
 pub mod case;
@@ -20,14 +17,16 @@ pub mod check;
 pub mod contingency;
 pub mod conversion;
 pub mod error;
-mod explain;
+pub mod explain;
 mod extract;
 pub mod formulate;
 pub mod generate;
 pub mod greedy;
 pub mod highs;
 pub mod loss;
+pub mod picture;
 pub mod problem;
+pub mod schema;
 pub mod series;
 pub mod session;
 pub mod solution;
@@ -39,6 +38,7 @@ pub use case::Case;
 pub use check::{Verdict, check};
 pub use contingency::Base;
 pub use error::Error;
+pub use explain::{Explanation, explain};
 pub use greedy::{greedy, repair};
 pub use loss::{Loss, lose, losses};
 pub use series::Series;

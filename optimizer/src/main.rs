@@ -22,18 +22,24 @@ enum Verb {
     Solve(cli::solve::Arguments),
     /// Judge a case, and a result against it, by code that shares nothing with the solver.
     Check(cli::check::Arguments),
+    /// Say why a schedule is as it is: prices from both sides, who is short and why, what one MW more is worth.
+    Explain(cli::explain::Arguments),
     /// Solve the case for every single loss: source, link, header, plant islanded.
     N1(cli::n1::Arguments),
     /// Write a case of any size: the same recipe gives the same case.
     Generate(cli::generate::Arguments),
+    /// Time the optimizer on generated cases; `make bench-optimizer` sets it against other tools.
+    Bench(cli::bench::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Solve(arguments) => cli::solve::run(&arguments),
         Verb::Check(arguments) => cli::check::run(&arguments),
+        Verb::Explain(arguments) => cli::explain::run(&arguments),
         Verb::N1(arguments) => cli::n1::run(&arguments),
         Verb::Generate(arguments) => cli::generate::run(&arguments),
+        Verb::Bench(arguments) => cli::bench::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

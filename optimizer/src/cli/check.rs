@@ -1,24 +1,32 @@
-//! `check`: a case, and a result against it.
+//! `check`: a case, and a result against it; or the JSON Schema of a case.
 
 use std::path::PathBuf;
 
-use hypocaust_optimizer::check;
+use hypocaust_optimizer::{check, schema};
 
 use super::{Failure, print_json, read_case, read_result, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     /// A file in `heatcase/1`.
-    case: PathBuf,
+    #[arg(required_unless_present = "schema")]
+    case: Option<PathBuf>,
     /// What `solve --json` printed; without it the case alone is judged.
     result: Option<PathBuf>,
     /// Print the verdict as JSON.
     #[arg(long)]
     json: bool,
+    /// Print the JSON Schema of a case instead, for editors and for programs that write cases.
+    #[arg(long, conflicts_with_all = ["case", "result", "json"])]
+    schema: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let case = read_case(&arguments.case)?;
+    let Some(path) = arguments.case.as_ref().filter(|_| !arguments.schema) else {
+        say!("{:#}", schema::case());
+        return Ok(());
+    };
+    let case = read_case(path)?;
     let Some(result) = &arguments.result else {
         if arguments.json {
             return print_json(&serde_json::json!({"passed": true, "faults": []}));

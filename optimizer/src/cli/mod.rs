@@ -4,7 +4,9 @@ use std::path::Path;
 
 use hypocaust_optimizer::{Case, Error, Solution};
 
+pub mod bench;
 pub mod check;
+pub mod explain;
 pub mod generate;
 pub mod n1;
 mod progress;
@@ -58,6 +60,10 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|error| Failure(3, format!("cannot write the result: {error}")))?;
     say!("{text}");
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure(3, format!("{}: {error}", path.display())))
 }
 
 /// Milliseconds that something takes, and what it gives.

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use hypocaust_optimizer::{Case, Options, Solution, check, greedy, solve};
+use hypocaust_optimizer::{Case, Options, Solution, check, greedy, picture, solve};
 
 use super::progress::Progress;
-use super::{Failure, print_json, read_case, say, timed};
+use super::{Failure, print_json, read_case, say, timed, write};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -17,6 +17,9 @@ pub struct Arguments {
     /// By priority and marginal cost, without the solver.
     #[arg(long)]
     greedy: bool,
+    /// Draw the schedule: sources against demand, stores, price.
+    #[arg(long, value_name = "SVG")]
+    plot: Option<PathBuf>,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -24,6 +27,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (ms, solution) = solved(&case, arguments.greedy);
     let mut solution = solution?;
     solution.solver.ms = Some(ms);
+    if let Some(path) = &arguments.plot {
+        write(path, &picture::schedule(&case, &solution))?;
+    }
     if arguments.json {
         print_json(&solution)?;
     } else {

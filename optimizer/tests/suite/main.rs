@@ -1,12 +1,16 @@
 //! The optimizer against published figures, against its own judge, and against cases that nobody thought of.
 
 mod by_others;
+mod explained;
 mod fallback;
 mod format;
 mod generated;
 mod judge;
+mod malformed;
+mod program;
 mod random;
 mod rolling;
+mod schema;
 mod small;
 mod stages;
 mod terms;

@@ -1,9 +1,9 @@
-//! What the duals say: the price of heat at a header, and the limits that hold a result back.
+//! What the duals of a solve say: the price of heat at a header, and the limits that hold a result back.
 
 use std::collections::BTreeMap;
 
-use crate::case::Case;
-use crate::formulate::{Formulation, Part};
+use crate::case::{Case, Link};
+use crate::formulate::{Formulation, Name, Part};
 use crate::problem::{Answer, Problem};
 use crate::solution::Binding;
 
@@ -12,6 +12,34 @@ const SHOWN: usize = 8;
 
 /// A worth below this (money or MWh per MW) explains nothing.
 const NEGLIGIBLE: f64 = 1e-6;
+
+/// Limits that are rows.
+pub const RAMP_UP: &str = "ramp_up_per_h";
+pub const RAMP_DOWN: &str = "ramp_down_per_h";
+
+/// Whose limit the upper bound of a column is, and its name in the case.
+#[must_use]
+pub fn limit_of(case: &Case, (part, owner, _): Name) -> Option<(&str, &'static str)> {
+    let (id, limit) = match part {
+        Part::Heat => (&case.units[owner].id, "heat_max"),
+        Part::Import => (&case.connections[owner].id, "max_import"),
+        Part::Export => (&case.connections[owner].id, "max_export"),
+        Part::Forward => (&case.links[owner].id, "cap"),
+        // A way that is closed for good in one direction alone is none.
+        Part::Reverse if one_way(&case.links[owner]) => return None,
+        Part::Reverse => (&case.links[owner].id, "cap_reverse"),
+        Part::Charge => (&case.storages[owner].id, "charge_max"),
+        Part::Discharge => (&case.storages[owner].id, "discharge_max"),
+        Part::Energy => (&case.storages[owner].id, "capacity_mwh"),
+        Part::Segment(_) | Part::Power | Part::Vertex(_) | Part::Reserve | Part::ReserveShort => return None,
+        Part::Vent | Part::Shed | Part::Slack(_) => return None,
+    };
+    Some((id, limit))
+}
+
+fn one_way(link: &Link) -> bool {
+    link.cap_reverse.written().iter().all(|cap| *cap <= 0.0) && link.cap.written().iter().any(|cap| *cap > 0.0)
+}
 
 /// Price of a MWh more at each header in each step: the balance row's dual is per MW held for the step.
 #[must_use]
@@ -65,24 +93,15 @@ fn limits(
         if t >= steps || (answer.x[column] - own).abs() > 1e-7 * (1.0 + own.abs()) {
             continue;
         }
-        let (id, limit) = match part {
-            Part::Heat => (&case.units[owner].id, "heat_max"),
-            Part::Import => (&case.connections[owner].id, "max_import"),
-            Part::Export => (&case.connections[owner].id, "max_export"),
-            Part::Forward => (&case.links[owner].id, "cap"),
-            Part::Reverse => (&case.links[owner].id, "cap_reverse"),
-            Part::Charge => (&case.storages[owner].id, "charge_max"),
-            Part::Discharge => (&case.storages[owner].id, "discharge_max"),
-            Part::Energy => (&case.storages[owner].id, "capacity_mwh"),
-            Part::Segment(_) | Part::Power | Part::Vertex(_) | Part::Reserve | Part::ReserveShort => continue,
-            Part::Vent | Part::Shed | Part::Slack(_) => continue,
+        let Some((id, limit)) = limit_of(case, (part, owner, t)) else {
+            continue;
         };
         note(id, limit, t, -reduced[column]);
     }
     for (&row, &(u, t)) in &formulation.ramps {
         if t < steps {
             let dual = answer.y[row];
-            let limit = if dual < 0.0 { "ramp_up_per_h" } else { "ramp_down_per_h" };
+            let limit = if dual < 0.0 { RAMP_UP } else { RAMP_DOWN };
             note(&case.units[u].id, limit, t, dual.abs());
         }
     }

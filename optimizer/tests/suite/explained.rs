@@ -1,0 +1,182 @@
+//! What the explanation says is so: each figure is a solve that can be done by hand or anew.
+
+use hypocaust_optimizer::case::{Unit, UnitKind};
+use hypocaust_optimizer::explain::{Extent, changes};
+use hypocaust_optimizer::generate::{Recipe, generate};
+use hypocaust_optimizer::{Case, Error, Explanation, Loss, Solution, explain, greedy, lose};
+use proptest::prelude::*;
+
+use crate::{bench, near, random, solved, trap};
+
+fn explained(case: &Case, solution: &Solution) -> Explanation {
+    explain(case, solution, None, Extent::default()).unwrap()
+}
+
+fn price<'a>(all: &'a Explanation, header: &str) -> &'a hypocaust_optimizer::explain::Price {
+    all.prices.iter().find(|price| price.header == header).unwrap()
+}
+
+#[test]
+fn a_price_has_two_sides_where_a_cheap_source_is_full() {
+    let mut case = trap();
+    case.demands.truncate(1);
+    // Waste heat for nothing, just enough; the electric boiler at 100 per MWh for any more.
+    case.units[1] = Unit::new("p.waste", UnitKind::WasteHeat, "p", "p.s", 1.0);
+    let all = explained(&case, &solved(&case));
+    let steam = price(&all, "p.s");
+    near(steam.up.unwrap(), 100.0, 1e-6);
+    near(steam.down.unwrap(), 0.0, 1e-6);
+    assert_eq!(steam.taken, None);
+}
+
+#[test]
+fn where_there_is_no_more_heat_it_is_said_who_would_give_it() {
+    let case = trap();
+    let all = explained(&case, &solved(&case));
+    // All the power makes steam for life safety; product safety has nothing left to give.
+    let steam = price(&all, "p.s");
+    assert_eq!(steam.up, None);
+    near(steam.down.unwrap(), 100.0, 1e-5);
+    let (class, mwh) = steam.taken.as_ref().unwrap();
+    assert_eq!(class, "life-safety");
+    near(*mwh, 1.0, 1e-6);
+    // A MW of water takes a quarter of the power.
+    let (class, mwh) = price(&all, "p.w").taken.as_ref().unwrap();
+    assert_eq!(class, "life-safety");
+    near(*mwh, 0.25, 1e-6);
+}
+
+#[test]
+fn a_shortage_names_the_limit_that_would_end_it() {
+    let case = trap();
+    let all = explained(&case, &solved(&case));
+    let [short] = &all.short[..] else { panic!("one consumer is short: {:?}", all.short) };
+    assert_eq!((short.demand.as_str(), short.from, short.to), ("p.product", 0, 1));
+    near(short.mwh, 4.0, 1e-9);
+    near(short.avoidable_mwh, 0.0, 0.0);
+    let [relief] = &short.limits[..] else { panic!("one limit: {:?}", short.limits) };
+    assert_eq!((relief.owner.as_str(), relief.limit.as_str()), ("p.el", "max_import"));
+    near(relief.gives_mwh, 4.0, 1e-6);
+    let of_class: Vec<_> = all.worth.iter().filter(|worth| worth.stage == "product-safety").collect();
+    assert_eq!(of_class.len(), 1);
+    near(of_class[0].saves, 4.0, 1e-6);
+    insta::assert_snapshot!(all.sentences.join("\n"));
+}
+
+/// A relief is a promise: the case with one MW more of the limit is solved from nothing and gives that much.
+#[test]
+fn one_mw_more_gives_what_it_was_said_to_give() {
+    let case = generate(Recipe { conflict: true, ..Recipe::new(2, 4, 1) }).unwrap();
+    let solution = solved(&case);
+    let all = explained(&case, &solution);
+    assert!(!all.short.is_empty());
+    // Of the highest class that is short: what a lower one is promised, the higher one would take first.
+    let first = &all.short[0].class;
+    let mut kept = 0;
+    for worth in all.worth.iter().filter(|worth| worth.limit == "max_import" && worth.stage == *first) {
+        let mut more = case.clone();
+        let connection = more.connections.iter_mut().find(|connection| connection.id == worth.owner).unwrap();
+        // More in every step; where the limit does not bind it changes nothing, or helps further.
+        let wider: Vec<f64> = (0..case.time.steps).map(|t| connection.max_import.at(t) + 1.0).collect();
+        connection.max_import = wider.into();
+        let saved = solution.unserved_mwh[&worth.stage] - solved(&more).unserved_mwh[&worth.stage];
+        assert!(saved >= worth.saves - 1e-5, "{worth:?}: {saved}");
+        kept += 1;
+    }
+    assert!(kept > 0, "{:?}", all.worth);
+}
+
+#[test]
+fn what_could_be_had_at_once_is_called_so() {
+    // A schedule made for half the contract, explained with the whole one.
+    let case = trap();
+    let mut poor = case.clone();
+    poor.connections[0].max_import = 0.5.into();
+    let all = explained(&case, &solved(&poor));
+    let life = all.short.iter().find(|short| short.class == "life-safety").unwrap();
+    near(life.avoidable_mwh, 0.5, 1e-5);
+    assert!(all.sentences.iter().any(|said| said.contains("could be had at once")), "{:#?}", all.sentences);
+}
+
+#[test]
+fn a_schedule_of_another_case_is_refused() {
+    let mut case = trap();
+    let mut solution = solved(&case);
+    solution.demands.get_mut("p.product").unwrap().unserved[0] = 0.0;
+    let Err(Error::Stage { outcome, .. }) = explain(&case, &solution, None, Extent::default()) else {
+        panic!("nobody can be served so");
+    };
+    assert!(outcome.contains("does not belong to the case"));
+    case.connections[0].max_import = f64::NAN.into();
+    assert!(matches!(explain(&case, &solution, None, Extent::default()), Err(Error::Invalid(_))));
+}
+
+#[test]
+fn what_changed_is_named_with_its_cause() {
+    let before = generate(Recipe::new(2, 4, 1)).unwrap();
+    let after = lose(&before, &Loss::Unit("p0.b1".to_owned()));
+    let (old, now) = (solved(&before), solved(&after));
+    let all = explain(&after, &now, Some((&before, &old)), Extent::default()).unwrap();
+    assert_eq!(all.changes, changes(&before, &old, &after, &now));
+    let causes: Vec<_> = all.changes.iter().filter(|change| change.cause).collect();
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert_eq!((causes[0].owner.as_str(), causes[0].what.as_str(), causes[0].now), ("p0.b1", "capacity", Some(0.0)));
+    let boiler = all.changes.iter().find(|change| !change.cause && change.owner == "p0.b1").unwrap();
+    near(boiler.before.unwrap(), old.units["p0.b1"].heat[0], 1e-9);
+    assert!(all.sentences.iter().any(|said| said.starts_with("p0.b1 is lost")), "{:#?}", all.sentences);
+    // Nothing has changed from a schedule to itself.
+    assert!(changes(&before, &old, &before, &old).is_empty());
+}
+
+#[test]
+fn a_long_list_is_cut_and_says_so() {
+    let case = generate(Recipe { conflict: true, ..Recipe::new(4, 4, 1) }).unwrap();
+    let solution = solved(&case);
+    let all = explained(&case, &solution);
+    let few = explain(&case, &solution, None, Extent { short: 1, steps: 2, ..Extent::default() }).unwrap();
+    assert_eq!(few.short.len(), 1);
+    assert_eq!(few.further_short + 1, all.short.len() + all.further_short);
+    assert_eq!(few.prices.len(), 2 * case.headers.len());
+    let rank = |class: &str| case.classes.iter().position(|known| known == class);
+    assert!(all.short.windows(2).all(|pair| rank(&pair[0].class) <= rank(&pair[1].class)));
+}
+
+/// Costs are convex: more never costs less than less saves, and the dual of the cost stage lies between the two. Where
+/// somebody is short the face of the classes above has pinned what the dual could move, so there it says nothing.
+fn sides_enclose_the_dual(case: &Case, solution: &Solution) {
+    let all = explained(case, solution);
+    let short = solution.stages.iter().any(|stage| stage.name != "cost" && stage.solved);
+    for price in &all.prices {
+        let dual = solution.prices[&price.header][price.step];
+        let loose = 1e-4 * (1.0 + dual.abs());
+        assert!(price.up.is_none() || price.down.is_none() || price.up >= price.down.map(|d| d - loose), "{price:?}");
+        assert!(short || price.up.is_none_or(|up| up >= dual - loose), "{price:?}, dual {dual}");
+        assert!(short || price.down.is_none_or(|down| down <= dual + loose), "{price:?}, dual {dual}");
+    }
+    for short in &all.short {
+        near(short.avoidable_mwh, 0.0, 0.0);
+    }
+    assert!(!all.sentences.is_empty());
+}
+
+#[test]
+fn the_sides_of_a_price_enclose_the_dual() {
+    let case = bench();
+    sides_enclose_the_dual(&case, &solved(&case));
+    for conflict in [false, true] {
+        let case = generate(Recipe { conflict, ..Recipe::new(3, 6, 4) }).unwrap();
+        sides_enclose_the_dual(&case, &solved(&case));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_schedule_can_be_explained(case in random::case()) {
+        sides_enclose_the_dual(&case, &solved(&case));
+        // One without a solver too, though it knows no duals.
+        let fallback = greedy(&case).unwrap();
+        prop_assert!(!explained(&case, &fallback).sentences.is_empty());
+    }
+}

@@ -1,0 +1,137 @@
+//! The program: its verbs, what they print, and how they end (0 it is so, 1 it is not, 2 wrong usage, 3 not tried).
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use hypocaust_optimizer::generate::{Recipe, generate};
+use hypocaust_optimizer::{Case, Solution};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hypocaust-optimizer"))
+        .args(arguments)
+        .output()
+        .expect("the program can be started")
+}
+
+/// What a run printed, having ended as it should.
+fn ended(arguments: &[&str], code: i32) -> String {
+    let output = run(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    // Answers go to stdout; what went wrong goes to stderr and says so.
+    assert_eq!(code == 0, !said.contains("hypocaust-optimizer: ") && !said.contains("error: "), "{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&ended(arguments, 0)).unwrap()
+}
+
+/// A folder with a case in it, and the path of the case.
+fn folder(recipe: Recipe) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.json");
+    std::fs::write(&path, serde_json::to_string(&generate(recipe).unwrap()).unwrap()).unwrap();
+    (folder, path)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn generate_prints_the_case_of_the_library() {
+    let said = ended(&["generate", "--plants", "2", "--steps", "3", "--seed", "5", "--conflict", "--summer"], 0);
+    let recipe = Recipe { summer: true, conflict: true, ..Recipe::new(2, 3, 5) };
+    assert_eq!(Case::from_json(&said).unwrap(), generate(recipe).unwrap());
+    ended(&["generate", "--plants", "0", "--steps", "3"], 2);
+    ended(&["generate", "--plants", "many"], 2);
+}
+
+#[test]
+fn solve_draws_check_accepts_and_refuses() {
+    let (folder, case) = folder(Recipe { conflict: true, ..Recipe::new(2, 4, 1) });
+    let (picture, result) = (folder.path().join("plot.svg"), folder.path().join("result.json"));
+    let printed = ended(&["solve", text(&case), "--json", "--plot", text(&picture)], 0);
+    let mut solution: Solution = serde_json::from_str(&printed).unwrap();
+    assert!(solution.solver.ms.is_some());
+    let drawn = std::fs::read_to_string(&picture).unwrap();
+    assert!(drawn.starts_with("<svg") && drawn.contains("unserved"));
+    std::fs::write(&result, &printed).unwrap();
+    assert_eq!(json(&["check", text(&case), text(&result), "--json"])["passed"], true);
+    assert!(ended(&["check", text(&case), text(&result)], 0).starts_with("the result holds"));
+    solution.cost -= 1.0;
+    std::fs::write(&result, serde_json::to_string(&solution).unwrap()).unwrap();
+    assert!(ended(&["check", text(&case), text(&result)], 1).contains("cost"));
+    assert!(ended(&["solve", text(&case)], 0).contains("certificate"));
+    assert!(ended(&["solve", text(&case), "--greedy"], 0).contains("Greedy"));
+}
+
+#[test]
+fn check_judges_a_case_alone_and_prints_its_schema() {
+    let (folder, case) = folder(Recipe::new(1, 1, 1));
+    assert!(ended(&["check", text(&case)], 0).contains("in order"));
+    assert_eq!(json(&["check", "--schema"])["title"], "a heat dispatch problem; MW, MWh, prices per MWh");
+    let wrong = folder.path().join("wrong.json");
+    std::fs::write(&wrong, std::fs::read_to_string(&case).unwrap().replace("\"co2_price\":78.0", "\"co2_price\":-1"))
+        .unwrap();
+    ended(&["check", text(&wrong)], 1);
+    let said = String::from_utf8(run(&["check", text(&wrong)]).stderr).unwrap();
+    assert!(said.contains("co2_price: -1 is out of range"), "{said}");
+    ended(&["check", text(&folder.path().join("none.json"))], 3);
+    ended(&["check"], 2);
+}
+
+#[test]
+fn explain_says_and_shows_what_the_library_says() {
+    let (folder, case) = folder(Recipe { conflict: true, ..Recipe::new(2, 4, 1) });
+    let result = folder.path().join("result.json");
+    std::fs::write(&result, ended(&["solve", text(&case), "--json"], 0)).unwrap();
+    let all = json(&["explain", text(&case), "--result", text(&result), "--json"]);
+    let sentences: Vec<&str> = all["sentences"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(ended(&["explain", text(&case)], 0).lines().collect::<Vec<_>>(), sentences);
+    assert!(sentences[0].starts_with("There is not enough heat"));
+    let (_other, calm) = self::folder(Recipe::new(2, 4, 1));
+    let since = json(&["explain", text(&case), "--since", text(&calm), "--json"]);
+    assert!(!since["changes"].as_array().unwrap().is_empty());
+    // A result of another case explains nothing.
+    ended(&["explain", text(&calm), "--result", text(&result)], 1);
+}
+
+#[test]
+fn n1_has_a_row_for_every_loss() {
+    let (_folder, case) = folder(Recipe::new(2, 2, 1));
+    let losses = hypocaust_optimizer::losses(&generate(Recipe::new(2, 2, 1)).unwrap());
+    let rows = json(&["n1", text(&case), "--json"]);
+    let named: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["loss"].as_str().unwrap()).collect();
+    let wanted: Vec<String> = losses.iter().map(ToString::to_string).collect();
+    assert_eq!(named, wanted);
+    assert_eq!(ended(&["n1", text(&case)], 0).lines().count(), losses.len() + 1);
+}
+
+#[test]
+fn bench_has_a_row_for_every_size() {
+    let rows = json(&["bench", "--plants", "1,2", "--steps", "1,4", "--rounds", "1", "--json"]);
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        for figure in
+            ["one_lp_ms", "stages_ms", "conflict_stages_ms", "stages_to_one_lp", "rolling_ms", "greedy_ms", "losses_ms"]
+        {
+            assert!(row[figure].as_f64().unwrap() > 0.0, "{figure}: {row}");
+        }
+    }
+    assert_eq!(ended(&["bench", "--plants", "1", "--steps", "1", "--rounds", "1"], 0).lines().count(), 2);
+    ended(&["bench", "--plants", "0"], 2);
+    ended(&["bench", "--rounds", "0"], 2);
+}
+
+#[test]
+fn what_lasts_longer_than_a_second_says_how_far_it_is() {
+    let output = run(&["bench", "--plants", "20", "--steps", "24", "--rounds", "3"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("sizes, 1 s"), "{said}");
+}
