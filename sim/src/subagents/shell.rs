@@ -1,7 +1,7 @@
 //! `hypocaust-sim subagents`: the agents on the bus. Each has a task of its own that registers, beats, and answers.
 //!
 //! Kafka that is away stops nothing: the client connects again by itself, what could not be said is said with the next beat,
-//! and an agent that was removed meanwhile is taken back by the registration that goes with every third beat.
+//! and an agent that was removed meanwhile is taken back by the registration that goes with each beat.
 
 use super::{answer, report};
 use hypocaust_protocols::kafka::{self, Consumer, Producer, Settings, Start, Topic};
@@ -17,8 +17,6 @@ use tokio::task::JoinSet;
 
 /// As the contract has it.
 const BEAT: Duration = Duration::from_secs(10);
-/// A registration goes with each so many beats.
-const REGISTER_EACH: u32 = 3;
 /// Tasks that the share of successes is taken of.
 const REMEMBERED: usize = 20;
 /// Between two tries to listen.
@@ -77,14 +75,11 @@ impl Agent {
         self.listen(&consumer).await;
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut beats = 0;
         loop {
             tokio::select! {
                 _ = beat.tick() => {
-                    if beats % REGISTER_EACH == 0 {
-                        self.say(&self.registration());
-                    }
-                    beats += 1;
+                    // With each: a centre that did not listen a moment ago knows the agent by the next one.
+                    self.say(&self.registration());
                     self.say(&self.heartbeat());
                 }
                 record = consumer.receive() => match record {

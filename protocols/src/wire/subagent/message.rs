@@ -133,8 +133,8 @@ pub struct Task {
     pub inputs: BTreeMap<String, Number>,
 }
 
-/// An agent is there, with this version. Sent at its start, and again every minute: a centre that has removed it, or never
-/// heard of it, takes it in. Followed by a [`Heartbeat`].
+/// An agent is there, with this version. Sent before each [`Heartbeat`]: a centre that has removed it, or never heard of it
+/// because it did not listen yet, takes it in within a beat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

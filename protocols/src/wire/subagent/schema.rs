@@ -93,7 +93,7 @@ pub fn document() -> Value {
         "components": {
             "messages": {
                 "task": message("Task", Task::SCHEMA, "What an agent is asked."),
-                "register": message("Register", Register::SCHEMA, "An agent is there; at its start and every minute."),
+                "register": message("Register", Register::SCHEMA, "An agent is there; before each heartbeat."),
                 "heartbeat": message("Heartbeat", Heartbeat::SCHEMA, "An agent lives; every 10 s."),
                 "result": message("Report", Report::SCHEMA, "What came of a task."),
             },
