@@ -18,6 +18,7 @@ mod system {
     pub mod refusals;
     pub mod schemathesis;
     pub mod shared;
+    pub mod subagents;
     pub mod tour;
     pub mod users;
 }

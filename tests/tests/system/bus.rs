@@ -26,7 +26,7 @@ fn judge(script: &str, args: &[&str], environment: &[(String, String)]) -> Outpu
 }
 
 /// All that a topic keeps, as confluent-kafka reads it.
-fn read(bootstrap: &str, topic: &str) -> Vec<Value> {
+pub fn read(bootstrap: &str, topic: &str) -> Vec<Value> {
     let output = judge("read.py", &[bootstrap, topic], &[]);
     assert!(output.status.success(), "{topic}: {}", text(&output));
     let lines = String::from_utf8(output.stdout).expect("JSON is UTF-8");
