@@ -81,6 +81,8 @@ catalogue! {
     JOURNAL Counter "gl_001_journal_entries_total" [] "Entries in the journal.";
     CHAIN_VALID Gauge "gl_audit_chain_valid" []
         "1 while the journal verifies; 0 when an entry was changed, removed or cannot be read.";
+    ALARMS Gauge "gl_001_alarms" ["priority", "state"]
+        "Alarms that stand or wait to be acknowledged, by priority (1: act at once, 2: soon) and state.";
     SUBAGENTS Gauge "gl_001_subagents" ["state"] "Sub-agents of the catalogue by their standing; unknown: never registered.";
     SUBAGENT_TASKS Counter "gl_001_subagent_tasks_total" ["agent", "outcome"]
         "Tasks by how they ended (done, cannot-tell, failed, timeout, crash) and answers that were not used by the reason.";

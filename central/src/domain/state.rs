@@ -72,6 +72,22 @@ pub struct Alarm {
     pub acknowledged: Option<String>,
 }
 
+impl Alarm {
+    /// The states of ISA-18.2 that an alarm here can have; one that is normal and acknowledged is kept no longer.
+    pub const STATES: [&str; 3] = ["unacknowledged", "acknowledged", "returned-to-normal-unacknowledged"];
+    /// 1: act at once; 2: soon.
+    pub const PRIORITIES: [u8; 2] = [1, 2];
+
+    pub fn state(&self) -> &'static str {
+        let [unacknowledged, acknowledged, returned] = Self::STATES;
+        match (self.cleared.is_some(), self.acknowledged.is_some()) {
+            (false, false) => unacknowledged,
+            (false, true) => acknowledged,
+            (true, _) => returned,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issued {
     pub seq: u64,

@@ -582,11 +582,7 @@ impl Domain {
             .map(|(id, a)| AlarmView {
                 id: id.clone(),
                 priority: a.priority,
-                state: match (a.cleared.is_some(), a.acknowledged.is_some()) {
-                    (false, false) => "unacknowledged",
-                    (false, true) => "acknowledged",
-                    (true, _) => "returned-to-normal-unacknowledged",
-                },
+                state: a.state(),
                 text: a.text.clone(),
                 runbook: a.runbook.to_string(),
                 raised: a.raised.rfc3339(),

@@ -16,6 +16,7 @@ use super::speaker::{STAYS, Speaker};
 use super::term::Term;
 use super::translate::Translator;
 use crate::ambient::now;
+use crate::api::Gate;
 use crate::bus::{Durable, Forward};
 use hypocaust_protocols::model::{Fleet, PlantId};
 use hypocaust_protocols::mqtt::{self, Opening, Session, Settings};
@@ -59,11 +60,14 @@ pub struct Ends {
     /// What came of it.
     pub durable: mpsc::Receiver<Durable>,
     pub leaves: mpsc::Receiver<Leave>,
+    /// Told whether the broker is reached.
+    pub gate: Gate,
 }
 
 /// Runs the host until the domain is gone or it was asked to leave.
 pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: Metrics) -> Result<(), Error> {
-    let Ends { leader, mut term, mut commands, mut leaves, forward, mut durable } = ends;
+    let Ends { leader, mut term, mut commands, mut leaves, forward, mut durable, gate } = ends;
+    gate.report("broker", false, "not reached yet");
     let mut host = Host::new(fleet.id.as_str(), PRIMARY_HOST).map_err(|e| Error::Group(e.to_string()))?;
     for plant in &fleet.plants {
         host.expect(plant.id.as_str()).map_err(|e| Error::Group(e.to_string()))?;
@@ -89,6 +93,7 @@ pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: M
                         let _ = fresh.subscribe(&filter, qos).await;
                     }
                     tracing::info!("connected to the broker");
+                    gate.report("broker", true, "connected");
                     unreached = false;
                     listener = Some(fresh);
                     held(&host).listening(now().0);
@@ -96,6 +101,7 @@ pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: M
                     Vec::new()
                 }
                 Some(mqtt::Event::Disconnected { reason }) => {
+                    gate.report("broker", false, reason.to_string());
                     if listener.take().is_some() {
                         tracing::warn!(%reason, "the broker is lost");
                         leader.reach(false).await?;

@@ -7,6 +7,7 @@
 
 use super::leader::Handle;
 use crate::ambient::monotonic;
+use crate::domain::state::Alarm;
 use crate::domain::subagents::Standing;
 use crate::domain::{Domain, Origin};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};
@@ -174,8 +175,19 @@ pub fn of_domain(domain: &Domain, now: Millis) -> Figures {
     for plant in &domain.fleet().plants {
         of_plant(&mut figures, domain, plant, now);
     }
+    of_alarms(&mut figures, domain);
     of_subagents(&mut figures, domain);
     figures
+}
+
+fn of_alarms(figures: &mut Figures, domain: &Domain) {
+    for priority in Alarm::PRIORITIES {
+        for state in Alarm::STATES {
+            let these = |a: &&Alarm| a.priority == priority && a.state() == state;
+            let count = domain.state().alarms.values().filter(these).count();
+            figures.set(&catalogue::ALARMS, &[&priority.to_string(), state], count as f64);
+        }
+    }
 }
 
 fn of_subagents(figures: &mut Figures, domain: &Domain) {

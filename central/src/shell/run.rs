@@ -181,7 +181,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let mut hosting = {
         let (fleet, metrics) = (Arc::clone(&fleet), metrics.clone());
         let connections = connections(&host, port, &fleet, &me);
-        let ends = Ends { leader: handle.clone(), term, commands, leaves, forward, durable };
+        let ends = Ends { leader: handle.clone(), term, commands, leaves, forward, durable, gate: gate.clone() };
         tokio::spawn(async move { host::run(&fleet, connections, ends, metrics).await })
     };
     let advised = tokio::spawn(subagents::run(kafka, bus.producer(), asked, handle.clone()));

@@ -274,6 +274,8 @@ fn every_call_answers_in_the_shape_of_the_contract_and_of_its_document() {
     assert_eq!(command, again, "a repeated key is the same command");
     let path = api(&format!("/commands/{}", command["id"].as_str().unwrap()));
     wait_until("the command is done", Duration::from_secs(15), || {
+        // A replica that follows knows of it once it has read the leader's journal.
+        j.demo.try_get(&path)?;
         let state = j.get("/api/v1/commands/{id}", &path, &["id", "state", "refusal", "readback"]);
         if state["state"] == "done" { Ok(()) } else { Err(state.to_string()) }
     });

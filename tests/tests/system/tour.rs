@@ -91,6 +91,8 @@ fn a_tripped_boiler_takes_heat_from_the_bottom_and_gives_it_back() {
         if shown { Ok(()) } else { Err(plant["sources"].to_string()) }
     });
     let (lowered, _) = wait_until("a lower class is shed", Duration::from_secs(15), || {
+        let standing = demo.metric("gl_001_alarms", &[("priority", "1"), ("state", "unacknowledged")]);
+        assert!(standing >= Some(1.0), "the trip's alarm stands and is counted: {standing:?}");
         let lowered = first_lowered(&demo.register_writes(), tripped);
         if lowered.is_empty() { Err("no cap is lowered in the simulator's log") } else { Ok(lowered) }
     });
