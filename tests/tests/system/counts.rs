@@ -124,8 +124,9 @@ fn a_report_too_many_is_noticed() {
 pub fn every_shown_value_is_stored(demo: &Demo, from: i64, outages: &[(i64, i64)]) {
     let shown = shown(demo, from);
     let mut history = history(demo);
-    let query = "select time, value from sample join tag on tag.id = sample.tag where tag.name = ?1 and quality = 'good' order by time";
-    let rows = block_on(sqlx::query(query).bind(SENSOR).fetch_all(&mut history)).expect("the history has samples");
+    let query = "select time, value from sample join tag on tag.id = sample.tag where tag.name = ?1 and time >= ?2 and quality = 'good' order by time";
+    let rows =
+        block_on(sqlx::query(query).bind(SENSOR).bind(from).fetch_all(&mut history)).expect("the history has samples");
     let stored: Vec<(i64, f64)> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
     let mut counted = 0;
     for pair in shown.windows(2) {
