@@ -7,8 +7,8 @@
 //!
 //! Additions to the published format, all optional:
 //! - `step_minutes` as an array: a graded grid;
-//! - of a unit `initial` (`heat_mw`, `on`, `hours`), `must_run`, `outages`, `segments` instead of
-//!   `efficiency` or `cop`, and the modes `extraction` and `region` of a CHP unit (see `conversion`);
+//! - of a unit `initial` (`heat_mw`, `on`, `hours`), `must_run`, `outages`, `min_up_h`, `min_down_h`,
+//!   `start_max`, `stop_max`, `segments` instead of `efficiency` or `cop`, and the modes `extraction` and `region` of a CHP unit (see `conversion`);
 //! - `{"value_per_mwh"}` as a storage's `final`: a terminal value instead of a level;
 //! - of a link `delay_steps` with `forward_before`, `reverse_before` and `credit_per_mwh`;
 //! - `reserve` of a header, `sheddable` of a demand, `previous` of the case.
@@ -235,7 +235,7 @@ pub struct Unit {
     /// MW of heat at full load.
     pub heat_max: Series,
     /// Minimum stable load, MW. A linear program cannot say "off or at least this": there it binds only through
-    /// `must_run`.
+    /// `must_run`; `commit` decides.
     #[serde(default = "zero")]
     pub heat_min: Series,
     /// Heat per fuel or power.
@@ -278,6 +278,20 @@ pub struct Unit {
     /// Cost of a start; belongs to commitment, the linear program does not count it.
     #[serde(default)]
     pub start_cost: f64,
+    /// Hours for which it must stay on once started; belongs to commitment.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub min_up_h: f64,
+    /// Hours for which it must stay off once stopped; belongs to commitment.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub min_down_h: f64,
+    /// MW that it can reach in the step in which it starts; belongs to commitment. Without it, one step's upward ramp or
+    /// its minimum stable load, whichever is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_max: Option<f64>,
+    /// MW from which it can be stopped into the next step; belongs to commitment. Without it, one step's downward ramp
+    /// or its minimum stable load, whichever is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_max: Option<f64>,
     /// Scales `heat_max`; 0 is a unit that is off, tripped or locked out.
     #[serde(default = "one")]
     pub availability: Series,
@@ -336,6 +350,10 @@ impl Unit {
             ramp_up_per_h: None,
             ramp_down_per_h: None,
             start_cost: 0.0,
+            min_up_h: 0.0,
+            min_down_h: 0.0,
+            start_max: None,
+            stop_max: None,
             availability: one(),
             var_om: zero(),
             initial: None,
@@ -355,6 +373,30 @@ impl Unit {
     #[must_use]
     pub fn capacity(&self, t: usize) -> f64 {
         (self.heat_max.at(t) * self.available(t)).min(self.heat_most(t))
+    }
+
+    /// Whether commitment decides over it: it has a state that a linear program cannot weigh.
+    #[must_use]
+    pub fn commits(&self) -> bool {
+        self.heat_min.written().iter().any(|mw| *mw > 0.0)
+            || self.start_cost > 0.0
+            || self.min_up_h > 0.0
+            || self.min_down_h > 0.0
+            || self.start_max.is_some()
+            || self.stop_max.is_some()
+            || !self.vertices().is_empty()
+    }
+
+    /// Least MW of heat in step `t` while it is on, never more than it can.
+    #[must_use]
+    pub fn least(&self, t: usize) -> f64 {
+        self.heat_min.at(t).min(self.capacity(t))
+    }
+
+    /// Whether a forced outage takes all of it in step `t`: it stops then whatever its minimum times say.
+    #[must_use]
+    pub fn is_out(&self, t: usize) -> bool {
+        self.outages.iter().any(|outage| outage.from_step <= t && t < outage.to_step && outage.available <= 0.0)
     }
 
     /// Whether a forced outage takes something of it from step `t` on.
@@ -514,6 +556,11 @@ fn one() -> Series {
 
 fn unity() -> f64 {
     1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_nothing(value: &f64) -> bool {
+    *value == 0.0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

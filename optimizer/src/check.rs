@@ -9,6 +9,7 @@
 //! power, which is the certificate's part.
 
 mod priority;
+mod states;
 mod units;
 
 use crate::case::{Case, Final, FinalWord, Link};
@@ -37,6 +38,7 @@ pub fn check(case: &Case, solution: &Solution) -> Verdict {
     } else if judge.shapes() {
         judge.units();
         judge.reserves();
+        judge.states();
         judge.flows();
         judge.stores();
         judge.connections();
@@ -45,6 +47,7 @@ pub fn check(case: &Case, solution: &Solution) -> Verdict {
         judge.totals();
         judge.priority();
         judge.evidence();
+        judge.bounds();
     }
     judge.verdict.passed = judge.verdict.faults.is_empty();
     judge.verdict
@@ -74,6 +77,9 @@ pub fn cost_of(case: &Case, solution: &Solution) -> f64 {
                 continue;
             };
             cost += h * value(&series.heat, t) * unit.var_om.at(t);
+            if states::starts(unit, series, t) {
+                cost += unit.start_cost;
+            }
             if let Some(carrier) = &unit.carrier
                 && !case.connections.iter().any(|c| c.plant == unit.plant && c.carrier == *carrier)
             {
@@ -165,6 +171,9 @@ impl Judge<'_> {
         for unit in &case.units {
             let series = solution.units.get(&unit.id);
             want("unit", &unit.id, series.map(|s| vec![s.heat.len(), s.power.len(), s.input.len()]));
+            if let Some(on) = series.map(|s| s.on.len()).filter(|len| *len > 0) {
+                want("states of unit", &unit.id, Some(vec![on]));
+            }
         }
         for connection in &case.connections {
             let series = solution.connections.get(&connection.id);
@@ -367,6 +376,29 @@ impl Judge<'_> {
                         self.stage_with_must_serve(&stage.name, stage.value),
                     );
                 }
+            }
+        }
+    }
+
+    /// The bounds of a commitment are below its schedule, and the gap is the one between them.
+    fn bounds(&mut self) {
+        let Some(commitment) = &self.solution.commitment else {
+            return;
+        };
+        let cost = self.solution.cost;
+        self.within("commitment cost bound", 0, commitment.cost_bound, f64::NEG_INFINITY, cost);
+        let gap = (cost - commitment.cost_bound) / (1.0 + cost.abs());
+        // Not `equal`: its tolerance is relative to 1, and a gap is small.
+        if (commitment.gap - gap.max(0.0)).abs() > 1e-9 || commitment.gap.is_nan() {
+            self.fault(format!("commitment gap: {} is said, {gap} is between cost and bound", commitment.gap));
+        }
+        for bound in &commitment.stages {
+            let stage = self.solution.stages.iter().find(|stage| stage.name == bound.stage);
+            let value = stage.map_or(f64::NAN, |stage| stage.value);
+            let what = format!("commitment bound of {}", bound.stage);
+            self.within(&what, 0, bound.least, f64::NEG_INFINITY, value);
+            if commitment.proven && (value - bound.least).abs() > RESIDUAL * (1.0 + value.abs()) {
+                self.fault(format!("{what}: said to be proven at {}, but the schedule is at {value}", bound.least));
             }
         }
     }

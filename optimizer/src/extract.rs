@@ -32,12 +32,15 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
             steps.clone().map(sum).map(|mw: f64| if mw < 1e-9 { 0.0 } else { mw }).collect()
         };
         let weigh = |t: usize| (0..unit.vertices().len()).map(|k| at(Part::vertex(k), u, t)).collect();
+        let on = |t: usize| formulation.find(Part::On, u, t).is_some_and(|column| x[column] > 0.5);
+        let decided = formulation.find(Part::On, u, 0).is_some();
         let asked = case.headers.iter().any(|header| header.id == unit.header && header.reserve.is_some());
         let of_unit = UnitSeries {
             heat: series(Part::Heat, u),
             power: flow(|flow| flow.power),
             input: flow(|flow| flow.input),
             reserve: if asked { series(Part::Reserve, u) } else { Vec::new() },
+            on: if decided { steps.clone().map(on).collect() } else { Vec::new() },
             weights: if unit.vertices().is_empty() { Vec::new() } else { steps.clone().map(weigh).collect() },
         };
         solution.units.insert(unit.id.clone(), of_unit);
@@ -100,6 +103,7 @@ pub fn empty(case: &Case) -> Solution {
         slacks: Vec::new(),
         binding: Vec::new(),
         certificate: Certificate::default(),
+        commitment: None,
         solver: SolverInfo::default(),
     }
 }

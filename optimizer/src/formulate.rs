@@ -1,4 +1,4 @@
-//! From a case to a linear program (optimizer.md, "Formulation", without commitment).
+//! From a case to a linear program (optimizer.md, "Formulation"), and with commitment to a mixed-integer one.
 //!
 //! Every column is non-negative and has a `Name`: what it is, whose, and in which step; every row has one too, so that
 //! the basis of one program can be carried over to another (`basis`). Flows are MW, stores MWh, so costs are price times
@@ -6,8 +6,10 @@
 //! does; with them no case is infeasible. Slacks exist only where the data can need one, so an ordinary case carries
 //! none.
 //!
-//! Here are columns, balances, connections, stores and links; `unit` has what is a unit's own.
+//! Here are columns, balances, connections, stores and links; `unit` has what is a unit's own, `commitment` its on and
+//! off states.
 
+mod commitment;
 mod layout;
 mod unit;
 
@@ -35,6 +37,12 @@ pub enum Part {
     Reserve,
     /// Margin that a header lacks.
     ReserveShort,
+    /// Whether a unit is on: 0 or 1.
+    On,
+    /// Whether a unit starts in the step.
+    Start,
+    /// Whether a unit stops into the step.
+    Stop,
     /// Draw of a connection.
     Import,
     /// Feed of a connection.
@@ -101,6 +109,20 @@ pub enum Rule {
     Turbine,
     /// Heat and margin of a unit within its capacity.
     Margin,
+    /// On, start and stop of a unit against its state in the step before.
+    State,
+    /// A unit makes heat only while it is on, ...
+    MostWhileOn,
+    /// ... and at least its minimum stable load then.
+    LeastWhileOn,
+    /// No stop so soon after a start.
+    MinUp,
+    /// No start so soon after a stop.
+    MinDown,
+    /// Rise of a unit with states.
+    Rise,
+    /// Fall of a unit with states.
+    Fall,
     /// Content of a store.
     Content,
     /// Final level of a store.
@@ -148,6 +170,16 @@ impl Formulation {
     /// Formulates a case that passed `validate`.
     #[must_use]
     pub fn new(case: &Case) -> Self {
+        Self::build(case, false)
+    }
+
+    /// The same with states: a 0 or 1 for every unit and step over which commitment decides.
+    #[must_use]
+    pub fn with_states(case: &Case) -> Self {
+        Self::build(case, true)
+    }
+
+    fn build(case: &Case, states: bool) -> Self {
         let layout = Layout::new(case);
         let mut this = Self {
             problem: Problem::default(),
@@ -159,6 +191,9 @@ impl Formulation {
             ramps: BTreeMap::new(),
             hours: (0..case.time.steps).map(|t| case.time.hours(t)).collect(),
         };
+        if states {
+            this.state_columns(case);
+        }
         for t in 0..case.time.steps {
             this.step_columns(case, &layout, t);
         }

@@ -38,6 +38,19 @@ pub struct Highs {
     iterations: u64,
 }
 
+/// What branch and bound found.
+#[derive(Clone, Debug)]
+pub struct Integral {
+    /// The best point, by column; none where the node limit came before the first one.
+    pub x: Option<Vec<f64>>,
+    /// Nothing can be below this.
+    pub bound: f64,
+    /// Nodes that were looked at.
+    pub nodes: u64,
+    /// Whether the gap was reached; otherwise the node limit ended the search.
+    pub finished: bool,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -214,6 +227,58 @@ impl Highs {
         Ok(start)
     }
 
+    /// Solves with some columns integral until the best point is within `gap` (relative) of the bound or so many nodes
+    /// were looked at. The object is of no use for linear programs afterwards. No first point is handed over: HiGHS
+    /// was seen to give one back as an optimum that was none, with a bound far below it.
+    ///
+    /// # Errors
+    /// `Error::Call` where HiGHS fails rather than ends, `Error::Stage` where there is no point.
+    pub fn branch(&mut self, stage: &str, integral: &[usize], gap: f64, nodes: i32) -> Result<Integral, Error> {
+        self.option_float(c"mip_rel_gap", gap)?;
+        self.option_float(c"mip_abs_gap", 1e-6)?;
+        self.option_int(c"mip_max_nodes", nodes)?;
+        let columns: Vec<i32> = integral.iter().map(|&column| small(column)).collect();
+        let kinds = vec![highs_sys::VAR_TYPE_INTEGER; columns.len()];
+        // SAFETY: both slices are as long as is said, and every column is one of the model's.
+        let status = unsafe {
+            highs_sys::Highs_changeColsIntegralityBySet(
+                self.object.as_ptr(),
+                small(columns.len()),
+                columns.as_ptr(),
+                kinds.as_ptr(),
+            )
+        };
+        accepted("Highs_changeColsIntegralityBySet", status)?;
+        // SAFETY: the object is alive.
+        accepted("Highs_run", unsafe { highs_sys::Highs_run(self.object.as_ptr()) })?;
+        // SAFETY: the object is alive.
+        let status = unsafe { highs_sys::Highs_getModelStatus(self.object.as_ptr()) };
+        let (mut kind, mut count, mut bound) = (0, 0_i64, 0.0);
+        // SAFETY: names are C strings; targets are of the widths that the interface says for these three.
+        let read = unsafe {
+            let object = self.object.as_ptr();
+            [
+                highs_sys::Highs_getIntInfoValue(object, c"primal_solution_status".as_ptr(), &raw mut kind),
+                highs_sys::Highs_getInt64InfoValue(object, c"mip_node_count".as_ptr(), &raw mut count),
+                highs_sys::Highs_getDoubleInfoValue(object, c"mip_dual_bound".as_ptr(), &raw mut bound),
+            ]
+        };
+        for status in read {
+            accepted("Highs_getInfoValue", status)?;
+        }
+        let limited = status == highs_sys::MODEL_STATUS_REACHED_SOLUTION_LIMIT;
+        let x = if kind == highs_sys::SOLUTION_STATUS_FEASIBLE {
+            Some(self.point()?.x)
+        } else if limited {
+            None
+        } else {
+            let outcome = if status == highs_sys::MODEL_STATUS_INFEASIBLE { "infeasible" } else { "no verdict" };
+            return Err(Error::Stage { stage: stage.to_owned(), outcome });
+        };
+        let finished = status == highs_sys::MODEL_STATUS_OPTIMAL;
+        Ok(Integral { x, bound, nodes: u64::try_from(count).unwrap_or(0), finished })
+    }
+
     /// Forgets basis and answer, so that the next run is cold.
     ///
     /// # Errors
@@ -251,6 +316,10 @@ impl Highs {
             // There may be no point to read: HiGHS refuses to give one where it stopped early.
             return Ok((outcome, Answer::default()));
         }
+        Ok((outcome, self.point()?))
+    }
+
+    fn point(&self) -> Result<Answer, Error> {
         let mut answer = Answer { x: vec![0.0; self.columns], y: vec![0.0; self.rows] };
         let mut reduced = vec![0.0; self.columns];
         let mut activity = vec![0.0; self.rows];
@@ -265,7 +334,7 @@ impl Highs {
             )
         };
         accepted("Highs_getSolution", status)?;
-        Ok((outcome, answer))
+        Ok(answer)
     }
 
     fn option_bool(&mut self, name: &CStr, value: bool) -> Result<(), Error> {

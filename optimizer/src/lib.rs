@@ -5,15 +5,16 @@
 //!
 //! `case` with `conversion`, `terminal` and `series` is the file format, `validate` what must hold of it, `solution` the
 //! result. `formulate` makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the
-//! stages, `extract` and `explain` turn the answer into a schedule and its reasons. `check` judges any schedule by code
-//! that shares only the types; `greedy` makes one without a solver, or repairs one, for when there is no optimum in
-//! time; `loss` makes the cases of failures, `generate` cases of any size. `session` solves window after window and
-//! `contingency` loss after loss, each from where another solve stood (`basis`). `schema` describes a case, `picture`
-//! draws a schedule.
+//! stages, `commit` decides on and off before it does, `extract` and `explain` turn the answer into a schedule and its
+//! reasons. `check` judges any schedule by code that shares only the types; `greedy` makes one without a solver, or
+//! repairs one, for when there is no optimum in time; `loss` makes the cases of failures, `generate` cases of any size.
+//! `session` solves window after window and `contingency` loss after loss, each from where another solve stood
+//! (`basis`). `schema` describes a case, `picture` draws a schedule.
 
 pub mod basis;
 pub mod case;
 pub mod check;
+pub mod commit;
 pub mod contingency;
 pub mod conversion;
 pub mod error;
@@ -36,6 +37,7 @@ pub mod validate;
 
 pub use case::Case;
 pub use check::{Verdict, check};
+pub use commit::{commit, hand_over, schedule_states};
 pub use contingency::Base;
 pub use error::Error;
 pub use explain::{Explanation, explain};

@@ -56,6 +56,9 @@ pub struct Solution {
     pub binding: Vec<Binding>,
     /// Residuals, computed by our own code.
     pub certificate: Certificate,
+    /// How good the on and off states are, where they were chosen: everything else is optimal given them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<Commitment>,
     /// What solved it.
     pub solver: SolverInfo,
 }
@@ -96,6 +99,9 @@ pub struct UnitSeries {
     /// which the unit may swing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserve: Vec<f64>,
+    /// Whether it is on; empty where commitment did not decide over it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<bool>,
     /// Per step the weights of its region's vertices; empty for a unit without a region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<Vec<f64>>,
@@ -205,6 +211,35 @@ pub struct Certificate {
     pub gap: Option<f64>,
     /// Whether all are within tolerance.
     pub passed: bool,
+}
+
+/// How good the chosen on and off states are. Bounds are below every schedule, whatever its states.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commitment {
+    /// The stages above cost, each with the least value that any states could reach, given the stages above it.
+    pub stages: Vec<Bound>,
+    /// Least cost that any states could reach at the unserved heat of this schedule.
+    pub cost_bound: f64,
+    /// (cost - bound) / (1 + |cost|).
+    pub gap: f64,
+    /// Cost of the relaxation, in which a unit may be on in part.
+    pub relaxed_cost: f64,
+    /// Branch-and-bound nodes over all stages.
+    pub nodes: u64,
+    /// Whether every stage above cost is at its bound and the gap is within what was asked. Otherwise the node limit
+    /// ended the search.
+    pub proven: bool,
+}
+
+/// A stage and the least that it could be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    /// Name of the stage.
+    pub stage: String,
+    /// In its unit.
+    pub least: f64,
 }
 
 /// What solved it.

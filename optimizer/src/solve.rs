@@ -28,11 +28,21 @@ pub struct Options {
     pub weights: [f64; 5],
     /// Share of the cost that the movement stage may spend.
     pub movement_cost: f64,
+    /// Relative gap at which a commitment is good enough.
+    pub commitment_gap: f64,
+    /// Branch-and-bound nodes allowed in one stage of a commitment.
+    pub node_limit: i32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { iteration_limit: 5_000_000, weights: [1e5, 3e4, 1e4, 3e3, 1e3], movement_cost: 1e-3 }
+        Self {
+            iteration_limit: 5_000_000,
+            weights: [1e5, 3e4, 1e4, 3e3, 1e3],
+            movement_cost: 1e-3,
+            commitment_gap: 2e-3,
+            node_limit: 20_000,
+        }
     }
 }
 
@@ -40,7 +50,7 @@ impl Default for Options {
 const PHYSICAL_WEIGHT: f64 = 1e6;
 
 /// MWh below which a stage counts as zero: the solver's own tolerance over a large case.
-const NOTHING: f64 = 1e-7;
+pub(crate) const NOTHING: f64 = 1e-7;
 
 /// Finds the best schedule: unserved heat minimal class by class, then cost, then movement.
 ///
@@ -76,17 +86,9 @@ pub(crate) fn walk(
         // A start that is refused costs its head start and no more.
         run.solver.clear()?;
     }
-    let levels = levels(case, formulation);
-
-    for (level, stage) in levels.iter().enumerate() {
-        // The physical level, where there is one, precedes the classes.
-        let weight = match level.checked_sub(levels.len() - case.classes.len()) {
-            None => PHYSICAL_WEIGHT,
-            Some(class) => options.weights[class.min(4)],
-        };
-        for &(column, hours) in &stage.columns {
-            run.problem.cost[column] += weight * hours;
-        }
+    let levels = levels(case, formulation, options);
+    for level in &levels {
+        level.weigh(&mut run.problem);
     }
     let mut answer = run.solve("weighted")?;
     let objective_weighted = run.problem.objective(&answer.x);
@@ -192,13 +194,21 @@ fn out_of_order(case: &Case, solution: &Solution) -> Option<(String, usize)> {
     })
 }
 
-/// What one stage above cost minimises: columns with their hours.
-struct Level {
-    name: String,
-    columns: Vec<(usize, f64)>,
+/// What one stage above cost minimises: columns with their hours, and the weight of the first solve.
+pub(crate) struct Level {
+    pub name: String,
+    pub columns: Vec<(usize, f64)>,
+    pub weight: f64,
 }
 
 impl Level {
+    /// Adds its weight to the costs.
+    pub fn weigh(&self, problem: &mut Problem) {
+        for &(column, hours) in &self.columns {
+            problem.cost[column] += self.weight * hours;
+        }
+    }
+
     fn value(&self, x: &[f64]) -> f64 {
         self.columns.iter().map(|&(column, hours)| hours * x[column]).sum()
     }
@@ -214,10 +224,12 @@ impl Level {
     }
 }
 
-fn levels(case: &Case, formulation: &Formulation) -> Vec<Level> {
-    let mut physical = Level { name: "physical".to_owned(), columns: Vec::new() };
+/// The stages above cost: physical slacks, where the case has any, then the classes.
+pub(crate) fn levels(case: &Case, formulation: &Formulation, options: &Options) -> Vec<Level> {
+    let level = |name: &str, weight: f64| Level { name: name.to_owned(), columns: Vec::new(), weight };
+    let mut physical = level("physical", PHYSICAL_WEIGHT);
     let mut classes: Vec<Level> =
-        case.classes.iter().map(|name| Level { name: name.clone(), columns: Vec::new() }).collect();
+        case.classes.iter().enumerate().map(|(class, name)| level(name, options.weights[class.min(4)])).collect();
     for (column, &(part, owner, t)) in formulation.names.iter().enumerate() {
         match part {
             Part::Shed => {

@@ -164,6 +164,13 @@ impl Case {
         found.series(&format!("{path}.availability"), &unit.availability, 0.0, 1.0);
         found.series(&format!("{path}.var_om"), &unit.var_om, f64::NEG_INFINITY, f64::INFINITY);
         found.number(&format!("{path}.start_cost"), unit.start_cost, 0.0, f64::INFINITY);
+        found.number(&format!("{path}.min_up_h"), unit.min_up_h, 0.0, f64::INFINITY);
+        found.number(&format!("{path}.min_down_h"), unit.min_down_h, 0.0, f64::INFINITY);
+        for (name, most) in [("start_max", unit.start_max), ("stop_max", unit.stop_max)] {
+            if let Some(most) = most {
+                found.number(&format!("{path}.{name}"), most, 0.0, f64::INFINITY);
+            }
+        }
         self.conversion(&path, unit, found);
         for (name, ramp) in [("ramp_up_per_h", unit.ramp_up_per_h), ("ramp_down_per_h", unit.ramp_down_per_h)] {
             if let Some(ramp) = ramp {

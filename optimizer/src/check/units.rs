@@ -20,7 +20,8 @@ impl Judge<'_> {
                     let least = must.at(t).min(unit.capacity(t)) - self.gives(SlackKind::MustRun, &unit.id, t);
                     self.within(&format!("unit {} must run", unit.id), t, heat, least, f64::INFINITY);
                 }
-                if let Some(before) = last {
+                // A unit with states rises and falls by rules of its own.
+                if let Some(before) = last.filter(|_| series.on.is_empty()) {
                     // What a forced outage takes at once is no ramp; what availability loses later is foreseen.
                     let outage = match t {
                         0 => (before - unit.capacity(t)).max(0.0),
@@ -96,7 +97,9 @@ impl Judge<'_> {
         let stands = share(unit, t) <= 0.0;
         let hottest = vertices.iter().fold(0.0_f64, |most, vertex| most.max(vertex.heat));
         let gives = self.gives(SlackKind::MustRun, &unit.id, t) / hottest;
-        let least = if unit.must_run.is_some() && !stands { 1.0 - gives } else { 0.0 };
+        let on = series.on.get(t).copied();
+        let stands = stands || on == Some(false);
+        let least = if (unit.must_run.is_some() || on == Some(true)) && !stands { 1.0 - gives } else { 0.0 };
         self.within(&format!("unit {} region", unit.id), t, sums[0], least, if stands { 0.0 } else { 1.0 });
         for (what, said, sum) in [
             ("heat of its region", series.heat[t], sums[1]),
@@ -120,7 +123,8 @@ impl Judge<'_> {
                     let series = &solution.units[&unit.id];
                     let margin = series.reserve[t];
                     let quick = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * reserve.minutes / 60.0);
-                    let room = unit.capacity(t) - series.heat[t];
+                    let runs = series.on.get(t).copied().unwrap_or(true);
+                    let room = if runs { unit.capacity(t) - series.heat[t] } else { 0.0 };
                     self.within(&format!("unit {} reserve", unit.id), t, margin, 0.0, quick.min(room.max(0.0)));
                     kept += margin;
                 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hypocaust_optimizer::{Case, Options, Solution, check, greedy, picture, solve};
+use hypocaust_optimizer::{Case, Options, Solution, check, commit, greedy, picture, solve};
 
 use super::progress::Progress;
 use super::{Failure, print_json, read_case, say, timed, write};
@@ -17,6 +17,9 @@ pub struct Arguments {
     /// By priority and marginal cost, without the solver.
     #[arg(long)]
     greedy: bool,
+    /// Decide which units are on as well: minimum loads, starts, minimum times.
+    #[arg(long, conflicts_with = "greedy")]
+    commit: bool,
     /// Draw the schedule: sources against demand, stores, price.
     #[arg(long, value_name = "SVG")]
     plot: Option<PathBuf>,
@@ -24,7 +27,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let case = read_case(&arguments.case)?;
-    let (ms, solution) = solved(&case, arguments.greedy);
+    let (ms, solution) = solved(&case, arguments);
     let mut solution = solution?;
     solution.solver.ms = Some(ms);
     if let Some(path) = &arguments.plot {
@@ -43,9 +46,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn solved(case: &Case, by_priority: bool) -> (f64, Result<Solution, hypocaust_optimizer::Error>) {
+fn solved(case: &Case, arguments: &Arguments) -> (f64, Result<Solution, hypocaust_optimizer::Error>) {
     let _shown = Progress::new("solving", 1);
-    timed(|| if by_priority { greedy(case) } else { solve(case, &Options::default()) })
+    timed(|| match (arguments.greedy, arguments.commit) {
+        (true, _) => greedy(case),
+        (false, true) => commit(case, &Options::default()),
+        (false, false) => solve(case, &Options::default()),
+    })
 }
 
 fn print_table(case: &Case, solution: &Solution) {
@@ -55,6 +62,10 @@ fn print_table(case: &Case, solution: &Solution) {
     }
     for slack in &solution.slacks {
         say!("  limit that gave: {:?} of {}", slack.kind, slack.owner);
+    }
+    if let Some(commitment) = &solution.commitment {
+        let proven = if commitment.proven { "proven" } else { "not proven: the node limit ended the search" };
+        say!("  states at most {:.2} % from the best, {} nodes, {proven}", 100.0 * commitment.gap, commitment.nodes);
     }
     say!("first step:");
     for (id, unit) in &solution.units {

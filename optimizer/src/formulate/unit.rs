@@ -47,8 +47,12 @@ impl Formulation {
 
     pub(super) fn unit_rows(&mut self, unit: &Unit, u: usize, t: usize) {
         self.shape_rows(unit, u, t);
-        self.ramp_row(u, unit, t);
         self.must_run_rows(unit, u, t);
+        if self.find(Part::On, u, t).is_some() {
+            self.state_rows(unit, u, t);
+            return;
+        }
+        self.ramp_row(u, unit, t);
         if let Some(reserve) = self.find(Part::Reserve, u, t) {
             let heat = self.columns[&(Part::Heat, u, t)];
             self.row((Rule::Margin, u, t), f64::NEG_INFINITY, unit.capacity(t), &[(heat, 1.0), (reserve, 1.0)]);
@@ -64,8 +68,9 @@ impl Formulation {
         } else if let Some((_, loss, ratio)) = unit.extraction(t) {
             let power = self.columns[&(Part::Power, u, t)];
             self.row((Rule::LeastPower, u, t), 0.0, f64::INFINITY, &[(power, 1.0), (heat, -ratio)]);
-            let most = unit.turbine(t);
-            self.row((Rule::Turbine, u, t), f64::NEG_INFINITY, most, &[(power, 1.0), (heat, loss)]);
+            let mut entries = vec![(power, 1.0), (heat, loss)];
+            let most = self.unless_on(u, t, unit.turbine(t), &mut entries);
+            self.row((Rule::Turbine, u, t), f64::NEG_INFINITY, most, &entries);
         } else if !unit.vertices().is_empty() {
             let weights: Vec<usize> =
                 (0..unit.vertices().len()).map(|k| self.columns[&(Part::vertex(k), u, t)]).collect();
@@ -73,7 +78,8 @@ impl Formulation {
             entries.extend(weights.iter().zip(unit.vertices()).map(|(&weight, vertex)| (weight, vertex.heat)));
             self.row((Rule::Shape, u, t), 0.0, 0.0, &entries);
             let most = if unit.available(t) > 0.0 { 1.0 } else { 0.0 };
-            let entries: Vec<(usize, f64)> = weights.iter().map(|&weight| (weight, 1.0)).collect();
+            let mut entries: Vec<(usize, f64)> = weights.iter().map(|&weight| (weight, 1.0)).collect();
+            let most = self.unless_on(u, t, most, &mut entries);
             self.row((Rule::Weights, u, t), f64::NEG_INFINITY, most, &entries);
         }
     }
@@ -85,19 +91,30 @@ impl Formulation {
             let heat = self.columns[&(Part::Heat, u, t)];
             self.row((Rule::MustRun, u, t), floor, f64::INFINITY, &[(heat, 1.0), (slack, 1.0)]);
         }
-        // A region that must run is left only by name: what lacks of the weights is counted in heat.
+        // A region that must run, or is on, is left only by name: what lacks of the weights is counted in heat.
+        let on = self.find(Part::On, u, t);
         if let Some(hottest) = unit.hottest()
-            && unit.must_run.is_some()
+            && (unit.must_run.is_some() || on.is_some())
             && unit.available(t) > 0.0
         {
-            let slack = self
-                .find(Part::Slack(SlackKind::MustRun), u, t)
-                .unwrap_or_else(|| self.slack(SlackKind::MustRun, u, t, hottest.heat));
-            self.problem.upper[slack] = hottest.heat;
+            let slack = self.must_run_slack(u, t, hottest.heat);
             let mut entries = vec![(slack, 1.0 / hottest.heat)];
             entries.extend((0..unit.vertices().len()).map(|k| (self.columns[&(Part::vertex(k), u, t)], 1.0)));
-            self.row((Rule::InRegion, u, t), 1.0, f64::INFINITY, &entries);
+            if unit.must_run.is_some() {
+                self.row((Rule::InRegion, u, t), 1.0, f64::INFINITY, &entries);
+            } else if let Some(on) = on {
+                entries.push((on, -1.0));
+                self.row((Rule::InRegion, u, t), 0.0, f64::INFINITY, &entries);
+            }
         }
+    }
+
+    /// The slack of what a unit must make, which may be at least so much.
+    pub(super) fn must_run_slack(&mut self, u: usize, t: usize, most: f64) -> usize {
+        let known = self.find(Part::Slack(SlackKind::MustRun), u, t);
+        let slack = known.unwrap_or_else(|| self.slack(SlackKind::MustRun, u, t, most));
+        self.problem.upper[slack] = self.problem.upper[slack].max(most);
+        slack
     }
 
     fn ramp_row(&mut self, u: usize, unit: &Unit, t: usize) {

@@ -14,7 +14,7 @@ fn refusal(from: &str, to: &str) -> String {
 
 #[test]
 fn mistakes_are_named_with_their_path() {
-    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"kop\":4.0"), @r#"the file is no heatcase/1: at units[1].kop: unknown field `kop`, expected one of `id`, `kind`, `mode`, `plant`, `carrier`, `header`, `heat_max`, `heat_min`, `efficiency`, `segments`, `cop`, `heat_eff`, `power_eff`, `condensing_eff`, `power_loss`, `power_to_heat`, `power_max`, `region`, `ramp_up_per_h`, `ramp_down_per_h`, `start_cost`, `availability`, `var_om`, `initial`, `must_run`, `outages` at line 1 column 667"#);
+    insta::assert_snapshot!(refusal("\"cop\":4.0", "\"kop\":4.0"), @r#"the file is no heatcase/1: at units[1].kop: unknown field `kop`, expected one of `id`, `kind`, `mode`, `plant`, `carrier`, `header`, `heat_max`, `heat_min`, `efficiency`, `segments`, `cop`, `heat_eff`, `power_eff`, `condensing_eff`, `power_loss`, `power_to_heat`, `power_max`, `region`, `ramp_up_per_h`, `ramp_down_per_h`, `start_cost`, `min_up_h`, `min_down_h`, `start_max`, `stop_max`, `availability`, `var_om`, `initial`, `must_run`, `outages` at line 1 column 667"#);
     insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":\"four\""), @r#"the file is no heatcase/1: at units[1].cop: invalid type: string "four", expected a number, or an array with one number per step at line 1 column 674"#);
     insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":[4.0,4.0]"), @r#"the case has 1 mistake: units[1].cop: 2 numbers for 1 steps; write one per step, or a single number"#);
     insta::assert_snapshot!(refusal("\"cop\":4.0", "\"cop\":NaN"), @r#"the file is no heatcase/1: at units[1].cop: expected value at line 1 column 669"#);

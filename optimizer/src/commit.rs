@@ -1,0 +1,266 @@
+//! Commitment: which units are on, decided by a mixed-integer program; then everything else by the linear one.
+//!
+//! A minimum stable load, a start's cost, minimum times and the ramps of start and stop need states of 0 or 1
+//! (`formulate::commitment`). Strict priority holds here too. The relaxation, in which a unit may be on in part, is
+//! walked stage by stage first: no states can do better in a class than it does. One weighted search gives states; with
+//! these fixed the linear program is walked as always, and so come prices, certificate and the schedule. A class that is
+//! at the relaxation's value is proved minimal. One that is not has a search of its own, with the classes above it held,
+//! and likewise the cost where the weighted bound leaves more than the gap. So the answer is optimal given its states,
+//! and says how far any other states could be better.
+//!
+//! The limits are a gap and a number of nodes; a caller who has a clock calls with fewer nodes. States are handed from
+//! window to window by `hand_over`.
+
+use std::collections::BTreeMap;
+
+use crate::case::{Case, Initial};
+use crate::error::Error;
+use crate::formulate::{Formulation, Part};
+use crate::highs::{Highs, Integral};
+use crate::problem::Problem;
+use crate::solution::{Bound, Commitment, Solution};
+use crate::solve::{Level, NOTHING, Options, Walked, levels, walk};
+
+/// Finds states and the best schedule given them.
+///
+/// # Errors
+/// Those of `solve`. A node limit that comes before the first states is none: then every unit runs whenever it may.
+pub fn commit(case: &Case, options: &Options) -> Result<Solution, Error> {
+    case.validate()?;
+    let formulation = Formulation::with_states(case);
+    // The relaxation is asked for its stages only; calm setpoints are for the answer.
+    let relaxed = walk(&Case { previous: None, ..case.clone() }, &formulation, options, None)?;
+    let mut search = Search {
+        case,
+        options,
+        levels: levels(case, &formulation, options),
+        integral: formulation.integral(),
+        formulation,
+        relaxed,
+        nodes: 0,
+        finished: true,
+    };
+    search.run()
+}
+
+/// The best schedule where the states are given: by unit id, one per step. Units that are not named are off.
+///
+/// # Errors
+/// Those of `solve`; `Error::Stage` (infeasible) where the states break a minimum time, or have a unit on that is not
+/// there.
+pub fn schedule_states(
+    case: &Case,
+    states: &BTreeMap<String, Vec<bool>>,
+    options: &Options,
+) -> Result<Solution, Error> {
+    case.validate()?;
+    let mut formulation = Formulation::with_states(case);
+    let mut x = vec![0.0; formulation.names.len()];
+    for column in formulation.integral() {
+        let (_, u, t) = formulation.names[column];
+        let on = states.get(&case.units[u].id).and_then(|states| states.get(t)) == Some(&true);
+        x[column] = if on { 1.0 } else { 0.0 };
+        if x[column] < formulation.problem.lower[column] || x[column] > formulation.problem.upper[column] {
+            return Err(Error::Stage { stage: "given states".to_owned(), outcome: "infeasible" });
+        }
+    }
+    formulation.fix_states(case, &x);
+    Ok(walk(case, &formulation, options, None)?.solution)
+}
+
+/// What each unit does after `steps` steps of a schedule: its heat, whether it is on, and for how long it has been. The
+/// next window begins with it as `initial`.
+#[must_use]
+pub fn hand_over(case: &Case, solution: &Solution, steps: usize) -> BTreeMap<String, Initial> {
+    let steps = steps.min(case.time.steps);
+    let mut states = BTreeMap::new();
+    for unit in &case.units {
+        let Some(series) = solution.units.get(&unit.id) else {
+            continue;
+        };
+        let Some(last) = steps.checked_sub(1) else {
+            states.extend(unit.initial.map(|initial| (unit.id.clone(), initial)));
+            continue;
+        };
+        let on_in = |t: usize| match series.on.get(t) {
+            Some(on) => *on,
+            None => series.heat.get(t).is_some_and(|mw| *mw > 0.0),
+        };
+        let on = on_in(last);
+        let (mut since, mut hours) = (steps, 0.0);
+        while since > 0 && on_in(since - 1) == on {
+            since -= 1;
+            hours += case.time.hours(since);
+        }
+        // The state may be older than the horizon; of unknown age it stays of unknown age.
+        let hours = match (since, unit.initial) {
+            (0, Some(initial)) if initial.runs() == on => initial.hours.map(|before| before + hours),
+            (0, None) => None,
+            _ => Some(hours),
+        };
+        let heat_mw = if on { series.heat.get(last).copied().unwrap_or(0.0) } else { 0.0 };
+        states.insert(unit.id.clone(), Initial { heat_mw, on: Some(on), hours });
+    }
+    states
+}
+
+struct Search<'a> {
+    case: &'a Case,
+    options: &'a Options,
+    formulation: Formulation,
+    integral: Vec<usize>,
+    levels: Vec<Level>,
+    relaxed: Walked,
+    nodes: u64,
+    finished: bool,
+}
+
+impl Search<'_> {
+    fn run(&mut self) -> Result<Solution, Error> {
+        let mut problem = self.formulation.problem.clone();
+        for level in &self.levels {
+            level.weigh(&mut problem);
+        }
+        let weighted = self.branch("weighted commitment", &problem, self.options.commitment_gap)?;
+        let states = weighted.x.unwrap_or_else(|| self.all_running());
+        let mut best = self.settle(&states)?;
+        let mut bounds = Vec::new();
+        // Whether every stage so far is at the relaxation's value, so that the next one's is a bound too.
+        let mut tight = true;
+        for k in 0..self.levels.len() {
+            let (value, relaxed) = (best.stages[k].value, self.relaxed.solution.stages[k].value);
+            let least = if tight && value <= relaxed + within(relaxed) {
+                relaxed
+            } else if value <= NOTHING {
+                0.0
+            } else {
+                let mut problem = self.held(&best, k);
+                problem.cost.fill(0.0);
+                for &(column, hours) in &self.levels[k].columns {
+                    problem.cost[column] = hours;
+                }
+                let name = format!("{} commitment", self.levels[k].name);
+                let found = self.branch(&name, &problem, CLASS_GAP)?;
+                if let Some(x) = found.x {
+                    let other = self.settle(&x)?;
+                    if better(&other, &best) {
+                        best = other;
+                    }
+                }
+                found.bound.max(0.0)
+            };
+            tight &= best.stages[k].value <= relaxed + within(relaxed);
+            bounds.push(Bound { stage: self.levels[k].name.clone(), least: least.min(best.stages[k].value) });
+        }
+        let penalties: f64 =
+            self.levels.iter().zip(&best.stages).map(|(level, stage)| level.weight * stage.value).sum();
+        let relaxed = self.relaxed.solution.objective_weighted.unwrap_or(f64::NEG_INFINITY);
+        let mut cost_bound = weighted.bound.max(relaxed) - penalties;
+        if tight {
+            cost_bound = cost_bound.max(self.relaxed.solution.cost);
+        }
+        if gap(best.cost, cost_bound) > self.options.commitment_gap {
+            let problem = self.held(&best, self.levels.len());
+            let found = self.branch("cost commitment", &problem, self.options.commitment_gap)?;
+            cost_bound = cost_bound.max(found.bound);
+            if let Some(x) = found.x {
+                let other = self.settle(&x)?;
+                if better(&other, &best) {
+                    best = other;
+                }
+            }
+        }
+        let cost_bound = cost_bound.min(best.cost);
+        let gap = gap(best.cost, cost_bound);
+        let at_bounds = bounds.iter().zip(&best.stages).all(|(b, stage)| stage.value <= b.least + within(b.least));
+        best.commitment = Some(Commitment {
+            stages: bounds,
+            cost_bound,
+            gap,
+            relaxed_cost: self.relaxed.solution.cost,
+            nodes: self.nodes,
+            proven: self.finished && at_bounds && gap <= self.options.commitment_gap,
+        });
+        Ok(best)
+    }
+
+    /// States that keep every rule without a search: a unit runs whenever it is there, has been off for long enough, and
+    /// will be there for its minimum time.
+    fn all_running(&self) -> Vec<f64> {
+        let (case, steps) = (self.case, self.case.time.steps);
+        let mut x = vec![0.0; self.formulation.names.len()];
+        for (u, unit) in case.units.iter().enumerate().filter(|(_, unit)| unit.commits()) {
+            let there = |t: usize| unit.capacity(t) > 0.0;
+            let mut on = unit.initial.is_none_or(|initial| initial.runs());
+            let mut off_h = unit.initial.and_then(|initial| initial.hours).unwrap_or(f64::INFINITY);
+            for t in 0..steps {
+                let ends = (t..steps).find(|&later| !there(later));
+                let stays_h: f64 = (t..ends.unwrap_or(steps)).map(|t| case.time.hours(t)).sum();
+                // The end of the horizon and an outage cut no minimum time short.
+                let long = ends.is_none_or(|end| unit.is_out(end) || stays_h + 1e-9 >= unit.min_up_h);
+                let (was_on, first) = (on, t == 0 && unit.initial.is_none());
+                on = there(t) && (if first { long } else { was_on || (long && off_h + 1e-9 >= unit.min_down_h) });
+                off_h = if on { 0.0 } else { off_h + case.time.hours(t) };
+                if let (true, Some(column)) = (on, self.formulation.find(Part::On, u, t)) {
+                    x[column] = 1.0;
+                }
+            }
+        }
+        x
+    }
+
+    /// The program in which the stages above `k` keep the values of a schedule.
+    fn held(&self, best: &Solution, k: usize) -> Problem {
+        let mut problem = self.formulation.problem.clone();
+        for (level, stage) in self.levels.iter().zip(&best.stages).take(k) {
+            if stage.value <= NOTHING {
+                level.columns.iter().for_each(|&(column, _)| problem.upper[column] = 0.0);
+            } else {
+                problem.row(f64::NEG_INFINITY, stage.value + NOTHING, &level.columns);
+            }
+        }
+        problem
+    }
+
+    fn branch(&mut self, stage: &str, problem: &Problem, gap: f64) -> Result<Integral, Error> {
+        let mut highs = Highs::new(problem, self.options.iteration_limit)?;
+        let found = highs.branch(stage, &self.integral, gap, self.options.node_limit)?;
+        self.nodes += found.nodes;
+        // That the gap is reached is not taken on trust.
+        let reached = found.x.as_ref().is_some_and(|x| {
+            let objective = problem.objective(x);
+            objective - found.bound <= gap * objective.abs() + within(objective)
+        });
+        self.finished &= found.finished && reached;
+        Ok(found)
+    }
+
+    /// The best schedule with the states of a point.
+    fn settle(&self, x: &[f64]) -> Result<Solution, Error> {
+        let mut fixed = Formulation::with_states(self.case);
+        fixed.fix_states(self.case, x);
+        Ok(walk(self.case, &fixed, self.options, Some(&self.relaxed.start))?.solution)
+    }
+}
+
+/// A class is not to be sold for a gap.
+const CLASS_GAP: f64 = 1e-7;
+
+/// What two solves of a stage may differ by.
+fn within(value: f64) -> f64 {
+    1e-6 * (1.0 + value.abs())
+}
+
+fn gap(cost: f64, bound: f64) -> f64 {
+    (cost - bound).max(0.0) / (1.0 + cost.abs())
+}
+
+/// Whether a schedule is better than another in the first stage in which they differ; movement does not count.
+fn better(one: &Solution, other: &Solution) -> bool {
+    for (a, b) in one.stages.iter().zip(&other.stages).filter(|(a, _)| a.name != "movement") {
+        if (a.value - b.value).abs() > within(b.value) {
+            return a.value < b.value;
+        }
+    }
+    false
+}
