@@ -12,7 +12,7 @@ use hypocaust_protocols::wire::subagent::{
 };
 use hypocaust_sim::subagents;
 use hypocaust_tests::harness::kafka::Kafka;
-use hypocaust_tests::harness::{block_on, python, root, run, runs, signal, text, wait_until};
+use hypocaust_tests::harness::{block_on, program, python, root, run, runs, signal, text, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -402,4 +402,52 @@ fn the_python_agent_works_on_apache_kafka_and_on_the_cluster_of_the_demo() {
     drop(kafka);
     let cluster = Cluster::start(&[]).unwrap();
     block_on(the_python_agent_answers(&cluster.bootstrap()));
+}
+
+/// What AsyncAPI's own JSON Schema says of a document; nothing where it fits.
+fn asyncapi(document: &Value) -> String {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    std::fs::write(file.path(), document.to_string()).expect("it can be written");
+    let mut judge = Command::new(python());
+    judge.arg(root().join("tests/judges/asyncapi.py")).arg(file.path());
+    let output = run(&mut judge, Duration::from_secs(60));
+    assert_eq!(output.status.code(), Some(i32::from(!output.stdout.is_empty())), "{}", text(&output));
+    text(&output)
+}
+
+/// Every reference in a value.
+fn references(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(members) => {
+            let own = members.get("$ref").and_then(Value::as_str);
+            own.into_iter().chain(members.values().flat_map(references)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn the_document_is_asyncapi_by_its_own_schema() {
+    let output = run(program("hypocaust-sim").args(["subagents", "--schema"]), Duration::from_secs(10));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("the document is JSON");
+    assert_eq!(asyncapi(&document), "");
+    // The schema does not follow references.
+    let references = references(&document);
+    assert!(references.len() > 15, "{references:?}");
+    for reference in references {
+        assert!(reference.strip_prefix('#').and_then(|at| document.pointer(at)).is_some(), "{reference} leads nowhere");
+    }
+    let wrong: [(&str, Value, &str); 4] = [
+        ("/info/title", json!(5), "/info/title: "),
+        ("/operations/work/action", json!("get"), "/operations/work: "),
+        ("/operations/beat/channel", json!({}), "/operations/beat: "),
+        ("/components/messages/task/payload", json!(5), "/components/messages/task: "),
+    ];
+    for (at, value, place) in wrong {
+        let mut document = document.clone();
+        *document.pointer_mut(at).unwrap_or_else(|| panic!("no {at}")) = value;
+        let said = asyncapi(&document);
+        assert!(said.starts_with(place), "{at}: {said}");
+    }
 }
