@@ -45,6 +45,8 @@ use std::collections::BTreeMap;
 
 /// Ended tasks that are remembered, so that what comes too late is told from what nobody asked.
 const ENDED_KEPT: usize = 2_000;
+/// The page for whoever is called by the alarm of a cascade.
+const RUNBOOK: &str = "subagents-down";
 /// How often it is looked for something to ask.
 const LOOK_MS: i64 = 500;
 
@@ -497,13 +499,12 @@ fn cascades(fleet: &Fleet, state: &State, now: Millis) -> Vec<Event> {
         // Within the window of each other, and of now: an old failure does not begin again when a leader changes.
         let together = times.windows(many).any(|w| w[many - 1].since(w[0]) <= window && now.since(w[0]) <= 2 * window);
         if together && !stands {
-            let runbook: Option<RunbookId> =
-                fleet.plants.iter().flat_map(|p| &p.trips).map(|t| t.runbook.clone()).next();
+            let runbook = RunbookId::new(RUNBOOK).expect("the file's name is an id");
             let text = format!(
                 "{gone} sub-agents of the group {group} are gone, {many} of them within {} s of each other",
                 limits.cascade_within_s
             );
-            events.extend(runbook.map(|runbook| Event::AlarmRaised { alarm, priority: 2, runbook, text }));
+            events.push(Event::AlarmRaised { alarm, priority: 2, runbook, text });
         } else if stands && gone < limits.cascade_agents {
             events.push(Event::AlarmCleared { alarm });
         }

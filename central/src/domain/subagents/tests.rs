@@ -439,6 +439,10 @@ fn several_of_one_group_gone_together_are_one_alarm() {
     let alarms = |r: &Room| r.kinds().into_iter().filter(|k| k.starts_with("alarm-")).collect::<Vec<_>>();
     assert_eq!(alarms(&r), ["alarm-raised"]);
     assert!(r.domain.state().alarm_stands("subagents-down.boiler_steam"));
+    // Heat is not touched by it: the page of a lost boiler would send a tired person to the wrong place.
+    let page = r.domain.state().alarms["subagents-down.boiler_steam"].runbook.to_string();
+    let text = std::fs::read_to_string(format!("{}/../runbooks/{page}.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert!(text.contains("Heat does not depend on them"), "{page}");
     r.comes(2, 2);
     r.seconds(1);
     r.beat(2, 2, 1.0);
