@@ -367,7 +367,13 @@ impl Judge<'_> {
             if !sound || !certificate.passed {
                 self.fault(format!("certificate does not hold: {certificate:?}"));
             }
+            let physical = self.given_in_all();
             for stage in &self.solution.stages {
+                match stage.name.as_str() {
+                    "physical" => self.equal("stage physical", 0, stage.value, physical),
+                    "cost" => self.equal("stage cost", 0, stage.value, self.solution.cost),
+                    _ => {}
+                }
                 if let Some(mwh) = self.solution.unserved_mwh.get(&stage.name).copied() {
                     self.equal(
                         &format!("stage {}", stage.name),
@@ -401,6 +407,15 @@ impl Judge<'_> {
                 self.fault(format!("{what}: said to be proven at {}, but the schedule is at {value}", bound.least));
             }
         }
+    }
+
+    /// All that physical limits gave: MW over their hours, MWh of final levels.
+    fn given_in_all(&self) -> f64 {
+        let slacks = self.solution.slacks.iter().flat_map(|slack| {
+            let energy = matches!(slack.kind, SlackKind::FinalShort | SlackKind::FinalOver);
+            slack.amount.iter().enumerate().map(move |(t, amount)| (energy, t, *amount))
+        });
+        slacks.map(|(energy, t, amount)| if energy { amount } else { amount * self.case.time.hours(t) }).sum()
     }
 
     /// A class's total is its stage's value and what must-serve heat the physical stage had to give up.

@@ -1,8 +1,9 @@
 //! The judge must find what is wrong with a result: each mutation here breaks one thing, and the fault must name it.
 
+use hypocaust_optimizer::case::{Case, ChpMode, Final, Initial, Link, Reserve, Segment, Unit, UnitKind, Vertex};
 use hypocaust_optimizer::{Solution, check};
 
-use crate::{bench, solved};
+use crate::{bench, small, solved, trap};
 
 fn found(what: &str, mutate: impl Fn(&mut Solution)) {
     let case = bench();
@@ -75,4 +76,119 @@ fn shedding_the_wrong_class_is_found() {
     let verdict = check(&case, &solution);
     assert!(verdict.faults.iter().any(|fault| fault.starts_with("priority")), "{:#?}", verdict.faults);
     assert!(!verdict.faults.iter().any(|fault| fault.contains("balance")), "{:#?}", verdict.faults);
+}
+
+/// A short case in which every field of a result has something in it: a curve, an extraction turbine, a region that
+/// must run, a delayed and a plain link, two stores, reserve that lacks, a class that is short, a final level out of
+/// reach.
+fn everything() -> Case {
+    let mut case = small::empty(3);
+    case.time.step_minutes = vec![60.0, 60.0, 60.0].into();
+    case.headers[0].reserve = Some(Reserve { mw: 6.0.into(), minutes: 10.0, price: 20.0 });
+    case.connections.push(small::grid(6.0, 4.0, 0.5));
+    let mut curve = small::boiler("curve", 6.0, 50.0);
+    curve.efficiency = None;
+    let piece = |heat: f64, per_heat: f64| Segment { heat, input_per_heat: per_heat.into() };
+    curve.segments = Some(vec![piece(3.0, 1.1), piece(3.0, 1.2)]);
+    (curve.ramp_up_per_h, curve.ramp_down_per_h) = (Some(3.0), Some(3.0));
+    curve.initial = Some(Initial::making(2.0));
+    let mut turbine = Unit::new("turbine", UnitKind::Chp, "p", "a", 4.0);
+    (turbine.carrier, turbine.mode) = (Some("gas".into()), Some(ChpMode::Extraction));
+    (turbine.condensing_eff, turbine.power_loss) = (Some(0.4.into()), Some(0.2.into()));
+    (turbine.power_to_heat, turbine.power_max) = (Some(0.5.into()), Some(3.0.into()));
+    let mut region = Unit::new("region", UnitKind::Chp, "p", "b", 3.0);
+    (region.carrier, region.mode) = (Some("gas".into()), Some(ChpMode::Region));
+    let vertex = |heat: f64, power: f64, fuel: f64| Vertex { heat, power, fuel };
+    region.region = Some(vec![vertex(0.0, 0.5, 1.5), vertex(3.0, 1.0, 5.0), vertex(3.0, 0.6, 4.3)]);
+    region.must_run = Some(1.0.into());
+    let mut pump = Unit::new("pump", UnitKind::HeatPump, "p", "b", 2.0);
+    (pump.carrier, pump.cop) = (Some("power".into()), Some(3.0.into()));
+    case.units = vec![curve, turbine, region, pump, small::electric("electric", 2.0)];
+    let mut delayed = small::main(1.5);
+    (delayed.delay_steps, delayed.credit_per_mwh) = (1, Some(30.0));
+    (delayed.forward_before, delayed.reverse_before) = (vec![1.0], vec![0.0]);
+    let plain =
+        Link { id: "plain".into(), cap: 1.0.into(), loss_frac: 0.1, fixed_loss: 0.2.into(), ..small::main(1.0) };
+    case.links = vec![delayed, plain];
+    case.storages = vec![small::store(8.0, 2.0), small::store(4.0, 1.0)];
+    case.storages[0].r#final = Final::Mwh(8.0);
+    case.storages[0].charge_max = 1.0.into();
+    case.storages[1].id = "worth".into();
+    (case.storages[1].r#final, case.storages[1].loss_per_h) = (Final::Value { value_per_mwh: 30.0 }, 0.05);
+    case.demands = vec![small::demand("a", vec![2.0, 4.0, 7.0]), small::demand("b", vec![9.0, 12.0, 14.0])];
+    case.demands[0].class = "life-safety".into();
+    case
+}
+
+/// Every number in a JSON value, by its pointer.
+fn numbers(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Number(_) => found.push(at),
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| numbers(item, format!("{at}/{i}"), found));
+        }
+        serde_json::Value::Object(fields) => {
+            fields.iter().for_each(|(key, item)| numbers(item, format!("{at}/{key}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// What is no claim about the schedule: who solved it, in what first solve, and what the duals say, which `explain`
+/// answers for.
+const ELSEWHERE: [&str; 4] = ["/solver/", "/objective_weighted", "/prices/", "/binding/"];
+
+#[test]
+fn no_number_of_a_result_can_be_changed() {
+    for (case, solution) in [everything(), trap()].map(|case| {
+        let solution = solved(&case);
+        (case, solution)
+    }) {
+        let whole = serde_json::to_value(&solution).unwrap();
+        let mut pointers = Vec::new();
+        numbers(&whole, String::new(), &mut pointers);
+        pointers.retain(|pointer| !ELSEWHERE.iter().any(|part| pointer.starts_with(part)));
+        assert!(pointers.len() > 20, "{pointers:?}");
+        for pointer in pointers {
+            let value = whole.pointer(&pointer).and_then(serde_json::Value::as_f64).unwrap();
+            for sign in [1.0, -1.0] {
+                // A margin may be anything up to what ramp and capacity leave, and a residual anything below its limit.
+                let far = pointer.contains("/reserve/") || pointer.starts_with("/certificate/");
+                if far && sign < 0.0 {
+                    continue;
+                }
+                let wrong = value + sign * if far { 50.0 } else { 0.01 * (1.0 + value.abs()) };
+                let mut changed = whole.clone();
+                *changed.pointer_mut(&pointer).unwrap() = wrong.into();
+                let changed: Solution = serde_json::from_value(changed).unwrap();
+                assert!(!check(&case, &changed).passed, "{}: {pointer} may be {wrong} instead of {value}", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_part_of_a_result_can_be_left_out() {
+    let case = everything();
+    let whole = serde_json::to_value(solved(&case)).unwrap();
+    for part in ["units", "connections", "links", "storages", "demands", "vents", "reserve_short", "unserved_mwh"] {
+        let ids: Vec<String> = whole[part].as_object().unwrap().keys().cloned().collect();
+        assert!(!ids.is_empty(), "{part}");
+        for id in ids {
+            let mut changed = whole.clone();
+            changed[part].as_object_mut().unwrap().remove(&id);
+            let changed: Solution = serde_json::from_value(changed).unwrap();
+            assert!(!check(&case, &changed).passed, "{part} of {id} may be missing");
+        }
+    }
+}
+
+#[test]
+fn the_case_for_mutations_has_everything_in_it() {
+    let solution = solved(&everything());
+    assert!(solution.unserved_mwh["production"] > 0.1, "{:?}", solution.unserved_mwh);
+    assert!(!solution.slacks.is_empty());
+    assert!(solution.reserve_short["a"].iter().any(|mw| *mw > 0.1));
+    assert!(solution.units.values().all(|unit| unit.heat.iter().any(|mw| *mw > 0.0)), "{:?}", solution.units);
+    assert!(solution.links.values().all(|link| link.forward.iter().any(|mw| *mw > 0.0)), "{:?}", solution.links);
 }
