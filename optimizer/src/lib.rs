@@ -7,7 +7,8 @@
 //! result. `formulate` makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the
 //! stages, `commit` decides on and off before it does, `extract` and `explain` turn the answer into a schedule and its
 //! reasons. `check` judges any schedule by code that shares only the types; `greedy` makes one without a solver, or
-//! repairs one, for when there is no optimum in time; `loss` makes the cases of failures, `generate` cases of any size.
+//! repairs one, for when there is no optimum in time; `forecast` says what will be asked for; `loss` makes the cases of
+//! failures, `generate` cases of any size.
 //! `session` solves window after window and `contingency` loss after loss, each from where another solve stood
 //! (`basis`). `schema` describes a case, `picture` draws a schedule.
 
@@ -20,6 +21,7 @@ pub mod conversion;
 pub mod error;
 pub mod explain;
 mod extract;
+pub mod forecast;
 pub mod formulate;
 pub mod generate;
 pub mod greedy;

@@ -18,7 +18,7 @@ mod weather;
 
 use crate::case::{Carrier, Case, Header, Link, Plant, SCHEMA, Time};
 use plant::Site;
-use random::SplitMix;
+pub(crate) use random::SplitMix;
 use weather::Weather;
 
 /// The classes of the design, highest first.
