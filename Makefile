@@ -13,7 +13,7 @@ DATA ?= .demo
 KAFKA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console build demo drills test bench-loop bench-ingest soak fmt lint
+.PHONY: help setup console build demo drills test bench-loop bench-ingest bench-optimizer soak fmt lint
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench-loop: build ## figures of the running programs: cycle, values a second, me
 
 bench-ingest: build ## values a second from MQTT through Apache Kafka into the history; three minutes
 	cargo bench --profile dev -p hypocaust-tests --bench ingest
+
+bench-optimizer: setup ## the optimizer's process against PyPSA, oemof.solph and highspy, 4 to 100 plants; ten minutes
+	cargo bench --profile dev -p hypocaust-optimizer --bench others -- --picture optimizer/growth.svg
 
 SEEDS ?= 201..1200
 soak: ## more random worlds than the tests run; SEEDS=201..1200, some two seconds each and core

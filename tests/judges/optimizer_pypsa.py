@@ -20,26 +20,66 @@ logging.disable(logging.WARNING)
 warnings.filterwarnings("ignore")
 
 
+# What PyPSA takes where an attribute is not given.
+DEFAULTS = {
+    "sign": 1.0,
+    "p_min_pu": 0.0,
+    "p_max_pu": 1.0,
+    "marginal_cost": 0.0,
+    "efficiency": 1.0,
+    "efficiency2": 1.0,
+    "bus2": "",
+    "ramp_limit_up": np.nan,
+    "ramp_limit_down": np.nan,
+    "p_init": np.nan,
+}
+
+
+class Bulk:
+    """Components, noted one by one and added kind by kind, which is how PyPSA is fast."""
+
+    def __init__(self):
+        self.kinds = {}
+
+    def add(self, kind, name, **attributes):
+        self.kinds.setdefault(kind, {})[name] = attributes
+
+    def network(self, case):
+        n = pypsa.Network()
+        n.set_snapshots(pd.RangeIndex(case.steps, name="snapshot"))
+        for weighting in n.snapshot_weightings.columns:
+            n.snapshot_weightings[weighting] = case.hours
+        for kind, components in self.kinds.items():
+            columns = {}
+            for attribute in dict.fromkeys(key for given in components.values() for key in given):
+                values = [given.get(attribute, DEFAULTS.get(attribute)) for given in components.values()]
+                timed = [isinstance(value, np.ndarray) and bool((value != value[0]).any()) for value in values]
+                if any(timed):
+                    table = np.column_stack([np.broadcast_to(value, (case.steps,)) for value in values])
+                    columns[attribute] = pd.DataFrame(table, index=n.snapshots, columns=list(components))
+                else:
+                    plain = [value[0] if isinstance(value, np.ndarray) else value for value in values]
+                    columns[attribute] = pd.Series(plain, index=list(components))
+            n.add(kind, list(components), **columns)
+        return n
+
+
 def network(case, weights):
-    n = pypsa.Network()
-    n.set_snapshots(pd.RangeIndex(case.steps, name="snapshot"))
-    for weighting in n.snapshot_weightings.columns:
-        n.snapshot_weightings[weighting] = case.hours
-    timed = lambda values: pd.Series(values, index=n.snapshots)
+    n = Bulk()
     for header in case.headers:
         n.add("Bus", header)
-        n.add("Load", f"fixed loss {header}", bus=header, p_set=timed(case.fixed_loss(header)))
+        n.add("Load", f"fixed loss {header}", bus=header, p_set=case.fixed_loss(header))
         n.add("Generator", f"vent {header}", bus=header, sign=-1.0, p_nom=1e6)
     for connection in case.connections:
         bus, carrier = f"connection {connection['id']}", connection["carrier"]
         n.add("Bus", bus)
-        n.add("Load", f"base {bus}", bus=bus, p_set=timed(case.of(connection, "base_load")))
+        n.add("Load", f"base {bus}", bus=bus, p_set=case.of(connection, "base_load"))
         most = case.of(connection, "max_import")
-        n.add("Generator", f"import {bus}", bus=bus, p_nom=1.0, p_max_pu=timed(most), marginal_cost=timed(case.buy[carrier]))
+        n.add("Generator", f"import {bus}", bus=bus, p_nom=1.0, p_max_pu=most, marginal_cost=case.buy[carrier])
         most = case.of(connection, "max_export")
         if most.any():
-            earned = timed(-case.sell.get(carrier, case.series(0.0)))
-            n.add("Generator", f"export {bus}", bus=bus, sign=-1.0, p_nom=1.0, p_max_pu=timed(most), marginal_cost=earned)
+            earned = -case.sell.get(carrier, case.series(0.0))
+            n.add("Generator", f"export {bus}", bus=bus, sign=-1.0, p_nom=1.0, p_max_pu=most, marginal_cost=earned)
     n.add("Bus", "elsewhere")
     n.add("Generator", "elsewhere", bus="elsewhere", p_nom=1e6)
     n.add("Generator", "beyond", bus="elsewhere", sign=-1.0, p_nom=1e6)
@@ -52,9 +92,9 @@ def network(case, weights):
         limits = {}
         # Power is minus heat: what lets heat rise lets power fall.
         if np.isfinite(up).any():
-            limits["ramp_limit_down"] = timed(up)
+            limits["ramp_limit_down"] = up
         if np.isfinite(down).any():
-            limits["ramp_limit_up"] = timed(down)
+            limits["ramp_limit_up"] = down
         if now is not None:
             limits["p_init"] = -now
         n.add(
@@ -63,12 +103,12 @@ def network(case, weights):
             bus0=unit["header"],
             bus1=f"connection {source['id']}" if source else "elsewhere",
             bus2=f"connection {power['id']}" if power else "elsewhere",
-            efficiency=timed(taken if source else case.series(0.0)),
-            efficiency2=timed(-made if power else case.series(0.0)),
+            efficiency=taken if source else case.series(0.0),
+            efficiency2=-made if power else case.series(0.0),
             p_nom=1.0,
-            p_min_pu=timed(-case.capacity(unit)),
-            p_max_pu=timed(-case.floor(unit)),
-            marginal_cost=timed(-case.heat_cost(unit)),
+            p_min_pu=-case.capacity(unit),
+            p_max_pu=-case.floor(unit),
+            marginal_cost=-case.heat_cost(unit),
             **limits,
         )
     for link in case.links:
@@ -80,7 +120,7 @@ def network(case, weights):
                 bus1=link[ends[1]],
                 efficiency=1.0 - link.get("loss_frac", 0.0),
                 p_nom=1.0,
-                p_max_pu=timed(case.of(link, cap)),
+                p_max_pu=case.of(link, cap),
             )
     for storage in case.storages:
         inside, capacity = f"inside {storage['id']}", storage["capacity_mwh"]
@@ -93,8 +133,8 @@ def network(case, weights):
             storage["id"],
             bus=inside,
             e_nom=1.0,
-            e_min_pu=timed(lower),
-            e_max_pu=timed(upper),
+            e_min_pu=lower,
+            e_max_pu=upper,
             e_initial=storage["initial_mwh"] * case.kept(storage)[0],
             standing_loss=storage.get("loss_per_h", 0.0),
         )
@@ -113,21 +153,21 @@ def network(case, weights):
                 bus1=target,
                 efficiency=efficiency,
                 p_nom=1.0,
-                p_max_pu=timed(most),
+                p_max_pu=most,
             )
     for demand in case.demands:
         asked, sheddable = case.asked(demand)
-        n.add("Load", demand["id"], bus=demand["header"], p_set=timed(asked))
+        n.add("Load", demand["id"], bus=demand["header"], p_set=asked)
         weight = weights[case.classes.index(demand["class"])]
         n.add(
             "Generator",
             f"unserved {demand['id']}",
             bus=demand["header"],
             p_nom=1.0,
-            p_max_pu=timed(sheddable),
+            p_max_pu=sheddable,
             marginal_cost=weight,
         )
-    return n
+    return n.network(case)
 
 
 def judge(case, weights, _weighted_only):

@@ -12,7 +12,7 @@ pub struct Curve {
 }
 
 const STYLES: [(&str, &str); 6] =
-    [("#1f5fa8", ""), ("#b65f3b", ""), ("#4f8a5b", ""), ("#8a5fa8", "6 4"), ("#1f5fa8", "6 4"), ("#5a6b7b", "2 3")];
+    [("#1f5fa8", ""), ("#b65f3b", ""), ("#4f8a5b", ""), ("#8a5fa8", "6 4"), ("#b69a3b", "6 4"), ("#5a6b7b", "2 3")];
 
 /// The picture, 960 by 480, as SVG.
 #[must_use]
