@@ -47,7 +47,7 @@ bench-loop: build ## figures of the running programs: cycle, values a second, me
 bench-ingest: build ## values a second from MQTT through Apache Kafka into the history; three minutes
 	cargo bench --profile dev -p hypocaust-tests --bench ingest
 
-bench-optimizer: setup ## the optimizer's process against PyPSA, oemof.solph and highspy, 4 to 100 plants; ten minutes
+bench-optimizer: setup ## the optimizer's process against PyPSA, oemof.solph and highspy, 4 to 100 plants; half an hour on a busy machine
 	cargo bench --profile dev -p hypocaust-optimizer --bench others -- --picture optimizer/growth.svg
 
 SEEDS ?= 201..1200
