@@ -48,6 +48,14 @@ golden! {
     interlock_naming_no_tag: "plants/north.toml", "fail_safe = 0 }," => "fail_safe = 0, interlock = { tag = \"b1.permissive\", equals = 1 } },";
     sheddable_without_shed_setpoint: "plants/north.toml", "shed_setpoint = \"mill.cap-sp\"\n" => "";
     watchdog_shorter_than_transaction: "plants/north.toml", "timeout_ms = 5000" => "timeout_ms = 3000";
+    shed_setpoint_that_is_safe_upwards: "plants/north.toml", "fail_safe_velocity_per_s = 3.0, safe_direction = \"down\"" => "fail_safe_velocity_per_s = 3.0, safe_direction = \"up\"";
+    counter_slower_than_a_watchdog: "fleet.toml", "counter_s = 1\n" => "counter_s = 10\n";
+    beat_slower_than_patience: "fleet.toml", "beat_s = 1\n" => "beat_s = 30\n";
+    solve_longer_than_a_cycle: "fleet.toml", "solve_limit_s = 5\n" => "solve_limit_s = 500\n";
+    table_that_does_not_last: "fleet.toml", "table_ttl_s = 900\n" => "table_ttl_s = 1\n";
+    lower_class_promised_first: "fleet.toml", "restore_min = [10, 30" => "restore_min = [30, 10";
+    proven_above_the_maximum: "plants/north.toml", "proven_mw = " => "proven_mw = 9";
+    turndown_above_the_demand: "plants/north.toml", "turndown_mw = " => "turndown_mw = 9";
     missing_certificate_file: "plants/north.toml", "tries = 3\n" => "tries = 3\ncertificate = \"certs/plc1.pem\"\n";
     many_at_once: "plants/south.toml", "schema = \"plant/1\"\nid = \"south\"" => "schema = \"plant/2\"\nid = \"south\"\ncolour = \"grey\"\nnane = 3";
     silence_longer_than_data_age: "plants/north.toml", "deadband = 0.02, silence_s = 5" => "deadband = 0.02, silence_s = 30";

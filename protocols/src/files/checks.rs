@@ -214,6 +214,8 @@ pub(super) fn check(fleet: &Fleet, scope: &Scope, report: &RefCell<Report>) {
     checker.headers();
     checker.measures();
     checker.meters();
+    checker.sheds();
+    checker.watchdogs();
     checker.mains();
 }
 
@@ -475,6 +477,42 @@ impl Checker<'_> {
                     &place,
                     format!("`{}` has a `{}` and makes hot water", source.id, meter.name()),
                     "leave it out, or name a header of steam".into(),
+                );
+            }
+        }
+    }
+
+    /// What sheds a consumer may be lowered when nothing else may be written any more.
+    fn sheds(&self) {
+        let references = self.scope.references.borrow();
+        for reference in references.iter().filter(|r| r.role == Some("shed_setpoint")) {
+            let setpoints = self.fleet.plants.iter().flat_map(|p| &p.setpoints);
+            let Some(setpoint) = setpoints.into_iter().find(|s| s.tag.as_str() == reference.id) else { continue };
+            if setpoint.safe_direction != Direction::Down {
+                self.say(
+                    &reference.place,
+                    format!("`{}` sheds this consumer and is safe upwards: a trip could not lower it", reference.id),
+                    "`safe_direction = \"down\"` at this setpoint, or another shed setpoint".into(),
+                );
+            }
+        }
+    }
+
+    /// The counter comes more often than any device misses it, a slow transaction between.
+    fn watchdogs(&self) {
+        let counter_ms = self.fleet.limits.counter_s * 1000.0;
+        for device in self.fleet.plants.iter().flat_map(|p| &p.devices) {
+            let Some(watchdog) = &device.watchdog else { continue };
+            let Some(place) = self.scope.place(Kind::Device, device.id.as_str()) else { continue };
+            let worst = device.timeout_ms * u64::from(device.tries);
+            if counter_ms + worst as f64 > watchdog.timeout_ms as f64 {
+                self.say(
+                    &place,
+                    format!(
+                        "the watchdog of `{}` ({} ms) is shorter than the counter's period ({counter_ms} ms) and its worst transaction ({worst} ms)",
+                        device.id, watchdog.timeout_ms
+                    ),
+                    "a longer `timeout_ms` of the watchdog, or a shorter `counter_s` in fleet.toml: else the PLC falls back while all is well".into(),
                 );
             }
         }

@@ -210,6 +210,30 @@ fn read_limits(r: Reader<'_, '_>) -> Option<Limits> {
             "a longer `autonomous_after_s`: an edge holds first and acts on its own later",
         );
     }
+    let longer = |short: (&str, Option<f64>), long: (&str, Option<f64>), times: f64, why: &str| {
+        if let (Some(a), Some(b)) = (short.1, long.1)
+            && times * a > b
+        {
+            let times = if times == 1.0 { String::new() } else { format!("{times} x ") };
+            r.mistake(
+                r.span.clone(),
+                format!("{times}`{}` ({a}) is longer than `{}` ({b})", short.0, long.0),
+                format!("a longer `{}`: {why}", long.0),
+            );
+        }
+    };
+    longer(("beat_s", beat_s), ("hold_after_s", hold_after_s), 3.0, "one lost beat is no lost centre");
+    let (period, table) = (("dispatch_period_s", dispatch_period_s), ("table_ttl_s", table_ttl_s));
+    longer(("solve_limit_s", solve_limit_s), period, 1.0, "a solve ends before the next one begins");
+    longer(period, table, 3.0, "an edge's table outlives the cycles that renew it");
+    let promised: Vec<f64> = restore_min.iter().flatten().copied().filter(|minutes| *minutes > 0.0).collect();
+    if promised.windows(2).any(|pair| pair[0] > pair[1]) {
+        r.mistake(
+            r.span.clone(),
+            "`restore_min` promises a lower class its heat before a higher one",
+            "minutes that do not fall from the highest class on, 0 for best effort",
+        );
+    }
     r.finish();
     Some(Limits {
         dispatch_period_s: dispatch_period_s?,
