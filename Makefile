@@ -52,7 +52,7 @@ bench-optimizer: setup ## the optimizer's process against PyPSA, oemof.solph and
 
 SEEDS ?= 201..1200
 soak: ## more random worlds than the tests run; SEEDS=201..1200, some two seconds each and core
-	HYPOCAUST_SEEDS='$(SEEDS)' cargo test -p hypocaust-tests --test worlds -- --nocapture in_every_world
+	HYPOCAUST_SEEDS='$(SEEDS)' cargo test -p hypocaust-tests --test worlds -- --nocapture in_every_
 
 fmt: ## format
 	cargo fmt --all

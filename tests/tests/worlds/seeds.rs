@@ -3,13 +3,14 @@
 use crate::fleet;
 use crate::worlds::commands::Attacker;
 use crate::worlds::heat::heat;
+use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Happening, Makers, World};
 use hypocaust_tests::checks;
 use hypocaust_tests::faults::{schedule, spine_schedule};
 use hypocaust_tests::heat::{Look, watched};
 use hypocaust_tests::leaders;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 const LENGTH_MS: i64 = 600_000;
 /// What the tests run; `HYPOCAUST_SEED=7` runs one, `HYPOCAUST_SEEDS=201..1200` more of them.
@@ -70,9 +71,34 @@ fn judge(lived: &Lived) -> Result<(), String> {
         .and_then(|()| heat(world, looks))
 }
 
+/// How much there was to judge.
+#[derive(Default)]
+struct Judged {
+    trips: usize,
+    forged: usize,
+    repeated: usize,
+    journaled: u64,
+}
+
+impl Judged {
+    fn add(&mut self, lived: &Lived) {
+        let trip = |(_, what): &&(i64, Happening)| matches!(what, Happening::Plant(_, Fault::Trip { .. }));
+        self.trips += lived.happened.iter().filter(trip).count();
+        self.forged += lived.attacker.forged.len();
+        self.repeated += lived.attacker.repeated;
+        self.journaled += lived.world.journal.entries().len() as u64;
+    }
+}
+
 /// What is wrong with this world, and what happened in it.
-fn verdict(seed: u64, live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) -> Option<String> {
+fn verdict(
+    seed: u64,
+    live: fn(u64, i64) -> Lived,
+    also: fn(&World) -> Result<(), String>,
+    judged: &Mutex<Judged>,
+) -> Option<String> {
     let lived = live(seed, LENGTH_MS);
+    judged.lock().expect("no world panicked").add(&lived);
     let wrong = judge(&lived).and_then(|()| also(&lived.world)).err()?;
     let story: Vec<String> =
         lived.happened.iter().map(|(at, what)| format!("    {:>6.1} s {what:?}", *at as f64 / 1e3)).collect();
@@ -82,15 +108,26 @@ fn verdict(seed: u64, live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<()
 fn in_all(live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) {
     let all = seeds();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(all.len());
+    let judged = Mutex::new(Judged::default());
     let failed: Vec<String> = std::thread::scope(|scope| {
+        let judged = &judged;
         let threads: Vec<_> = (0..workers)
             .map(|w| {
                 let mine: Vec<u64> = all.iter().copied().skip(w).step_by(workers).collect();
-                scope.spawn(move || mine.into_iter().filter_map(|s| verdict(s, live, also)).collect::<Vec<_>>())
+                scope.spawn(move || mine.into_iter().filter_map(|s| verdict(s, live, also, judged)).collect::<Vec<_>>())
             })
             .collect();
         threads.into_iter().flat_map(|t| t.join().expect("a world panicked")).collect()
     });
+    let Judged { trips, forged, repeated, journaled } = judged.into_inner().expect("no world panicked");
+    println!(
+        "{} worlds: {trips} trips, {forged} forged and {repeated} repeated commands, {journaled} entries",
+        all.len()
+    );
+    // A handful of seeds may happen to have no trip; many may not.
+    let few = all.len() < 50;
+    assert!(forged >= all.len() && journaled >= 100 * all.len() as u64, "{forged} forged, {journaled} entries");
+    assert!(few || (trips >= all.len() / 4 && repeated > 0), "{trips} trips, {repeated} repeated: too little to judge");
     assert!(failed.is_empty(), "{} of {} worlds:\n{}", failed.len(), all.len(), failed.join("\n"));
 }
 
@@ -119,4 +156,5 @@ fn a_replicated_seed_repeats_exactly() {
     assert_eq!(a.journal.entries(), b.journal.entries());
     assert_eq!(a.record.led, b.record.led);
     assert_eq!(a.writes, b.writes);
+    assert!(a.record.led.len() > 1 && !a.writes.is_empty(), "nobody followed anybody, or nothing was written");
 }
