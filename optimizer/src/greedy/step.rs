@@ -34,6 +34,10 @@ struct Map {
     draws: Vec<Vec<(usize, f64)>>,
     /// By connection: whether a unit feeds it.
     fed: Vec<bool>,
+    /// By connection: what a MWh drawn costs with its emissions, and what one fed out earns.
+    prices: Vec<(f64, f64)>,
+    /// By unit: what a MWh of its heat costs besides its connections.
+    outside: Vec<f64>,
 }
 
 impl Map {
@@ -53,6 +57,18 @@ impl Map {
             links: case.links.iter().map(|link| (header(&link.from), header(&link.to))).collect(),
             draws,
             fed,
+            prices: case
+                .connections
+                .iter()
+                .map(|connection| {
+                    let carrier = case.carriers.iter().find(|carrier| carrier.id == connection.carrier);
+                    carrier.map_or((0.0, 0.0), |carrier| {
+                        let emissions = carrier.co2_t_per_mwh * case.co2_price.at(t);
+                        (carrier.buying(t) + emissions, carrier.selling(t))
+                    })
+                })
+                .collect(),
+            outside: case.units.iter().map(|unit| marginal_cost_outside_connections(case, unit, t)).collect(),
         }
     }
 }
@@ -162,16 +178,12 @@ impl<'a> Step<'a> {
 
     /// What the unit's next MWh costs.
     fn marginal_cost(&self, u: usize) -> f64 {
-        let unit = &self.case.units[u];
-        let mut cost = marginal_cost_outside_connections(self.case, unit, self.t);
+        let mut cost = self.map.outside[u];
         for &(c, draw) in &self.map.draws[u] {
-            let id = &self.case.connections[c].carrier;
-            if let Some(carrier) = self.case.carriers.iter().find(|carrier| carrier.id == *id) {
-                let buying = carrier.buying(self.t) + carrier.co2_t_per_mwh * self.case.co2_price.at(self.t);
-                // What is made saves a purchase first, and is sold beyond that.
-                let exporting = draw < 0.0 && self.net[c] <= DUST;
-                cost += draw * if exporting { carrier.selling(self.t) } else { buying };
-            }
+            let (buying, selling) = self.map.prices[c];
+            // What is made saves a purchase first, and is sold beyond that.
+            let exporting = draw < 0.0 && self.net[c] <= DUST;
+            cost += draw * if exporting { selling } else { buying };
         }
         cost
     }
@@ -337,15 +349,18 @@ impl<'a> Step<'a> {
     /// a push that gave back room on a connection, so that the caller can look at higher classes again.
     fn bring(&mut self, to: usize, wanted: f64, stores: bool) -> f64 {
         let mut came = 0.0;
+        if wanted <= DUST {
+            return 0.0;
+        }
+        let mut ways = self.ways(to);
         while wanted - came > DUST {
-            let ways = self.ways(to);
             let Some((source, from, room)) = self.cheapest(&ways, stores) else {
                 break;
             };
             let Some(way) = ways[from] else { break };
             let sent = room.min((wanted - came) / way.arriving);
             let flow = sent * way.arriving;
-            self.send(&ways, from, sent);
+            let filled = self.send(&ways, from, sent);
             match source {
                 Source::Forced(header) => self.surplus[header] -= sent,
                 Source::Unit(u) => self.make(u, sent),
@@ -354,6 +369,10 @@ impl<'a> Step<'a> {
             came += flow;
             if self.freed {
                 break;
+            }
+            // Ways stay what they are until a link on one of them is full.
+            if filled {
+                ways = self.ways(to);
             }
         }
         came.min(wanted.max(0.0))
@@ -406,17 +425,20 @@ impl<'a> Step<'a> {
         least
     }
 
-    /// Books a flow on the links of a way.
-    fn send(&mut self, ways: &[Option<Way>], mut header: usize, mut flow: f64) {
+    /// Books a flow on the links of a way, and says whether one of them is full now.
+    fn send(&mut self, ways: &[Option<Way>], mut header: usize, mut flow: f64) -> bool {
+        let mut filled = false;
         while let Some((l, forward, next)) = ways[header].and_then(|way| way.hop) {
             if forward {
                 self.forward[l] += flow;
             } else {
                 self.reverse[l] += flow;
             }
+            filled |= self.spare(l, forward) <= DUST;
             flow *= 1.0 - self.case.links[l].loss_frac;
             header = next;
         }
+        filled
     }
 
     fn spare(&self, l: usize, forward: bool) -> f64 {
@@ -432,20 +454,26 @@ impl<'a> Step<'a> {
     fn ways(&self, to: usize) -> Vec<Option<Way>> {
         let mut ways: Vec<Option<Way>> = vec![None; self.case.headers.len()];
         ways[to] = Some(Way { hop: None, arriving: 1.0 });
+        let mut open: Vec<(usize, bool, usize, usize, f64)> = Vec::with_capacity(2 * self.map.links.len());
+        for (l, &(from, onto)) in self.map.links.iter().enumerate() {
+            let kept = 1.0 - self.case.links[l].loss_frac;
+            for (sender, receiver, forward) in [(from, onto, true), (onto, from, false)] {
+                if self.spare(l, forward) > DUST {
+                    open.push((l, forward, sender, receiver, kept));
+                }
+            }
+        }
         let mut better = true;
         while better {
             better = false;
-            for (l, &(from, onto)) in self.map.links.iter().enumerate() {
-                let kept = 1.0 - self.case.links[l].loss_frac;
-                for (sender, receiver, forward) in [(from, onto, true), (onto, from, false)] {
-                    let Some(rest) = ways[receiver] else { continue };
-                    let arriving = rest.arriving * kept;
-                    // Strictly more, so that no way runs in a circle.
-                    let more = ways[sender].is_none_or(|way| arriving > way.arriving);
-                    if more && arriving > DUST && self.spare(l, forward) > DUST {
-                        ways[sender] = Some(Way { hop: Some((l, forward, receiver)), arriving });
-                        better = true;
-                    }
+            for &(l, forward, sender, receiver, kept) in &open {
+                let Some(rest) = ways[receiver] else { continue };
+                let arriving = rest.arriving * kept;
+                // Strictly more, so that no way runs in a circle.
+                let more = ways[sender].is_none_or(|way| arriving > way.arriving);
+                if more && arriving > DUST {
+                    ways[sender] = Some(Way { hop: Some((l, forward, receiver)), arriving });
+                    better = true;
                 }
             }
         }
