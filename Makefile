@@ -39,7 +39,7 @@ drills: ## run the drill of every runbook in the simulated world; lines in runbo
 
 test: setup build ## set up and run every test, those against real servers included
 	cd central/console && npm run --silent typecheck && npm test --silent
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 bench-loop: build ## figures of the running programs: cycle, values a second, memory and CPU of each; two minutes
 	cargo bench --profile dev -p hypocaust-tests --bench loop
