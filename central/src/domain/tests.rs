@@ -608,6 +608,10 @@ fn every_plant_has_a_table_whose_moves_are_safe_and_shed_from_the_bottom() {
         for s in &plant.sources {
             assert!(table.contingencies.iter().any(|c| c.lost == Loss::Source(s.id.clone())), "{}", s.id);
         }
+        // A main is lost first to the plant that has the tag of its state.
+        for m in b.fleet.mains.iter().filter(|m| plant.tag(m.open.as_str()).is_some()) {
+            assert!(table.contingencies.iter().any(|c| c.lost == Loss::Main(m.id.clone())), "{}", m.id);
+        }
         for c in &table.contingencies {
             let mut last = 9;
             for m in &c.moves {
