@@ -142,25 +142,21 @@ impl Context<'_> {
         let header = self.refer(&r, "header", Kind::Header, HeaderId::new);
         let heat_max = r.number_in("heat_max_mw", 1e-3, 10_000.0);
         let heat_min = r.number_in("heat_min_mw", 0.0, 10_000.0);
-        if let (Some(min), Some(max)) = (heat_min, heat_max)
-            && min > max
-        {
-            r.mistake(
-                r.span.clone(),
-                format!("the bounds are reversed: heat_min_mw {min} is above heat_max_mw {max}"),
-                "`heat_min_mw` below `heat_max_mw`",
-            );
-        }
+        r.not_above(
+            heat_min,
+            heat_max,
+            |min, max| format!("the bounds are reversed: heat_min_mw {min} is above heat_max_mw {max}"),
+            "`heat_min_mw` below `heat_max_mw`",
+        );
         let proven = r.number_in("proven_mw", 1e-3, 10_000.0);
-        if let (Some(proven), Some(max)) = (proven, heat_max)
-            && proven > max
-        {
-            r.mistake(
-                r.span.clone(),
-                format!("proven_mw {proven} is above heat_max_mw {max}: nobody has seen more heat than there is"),
-                "the heat that the source has been seen to make, `heat_max_mw` at most",
-            );
-        }
+        r.not_above(
+            proven,
+            heat_max,
+            |proven, max| {
+                format!("proven_mw {proven} is above heat_max_mw {max}: nobody has seen more heat than there is")
+            },
+            "the heat that the source has been seen to make, `heat_max_mw` at most",
+        );
         let ramp = r.number_in("ramp_mw_per_min", 1e-4, 10_000.0);
         let lag = r.number_in("time_constant_s", 0.0, 36_000.0);
         let start = r.table("start", "start-up").and_then(|t| {
@@ -304,15 +300,12 @@ impl Context<'_> {
         let asked = self.refer(&r, "asked", Kind::Tag(MW), TagId::new);
         let served = self.refer(&r, "served", Kind::Tag(MW), TagId::new);
         let turndown = r.opt_number_in("turndown_mw", 0.0, 10_000.0);
-        if let (Some(turndown), Some(heat)) = (turndown, heat)
-            && turndown > heat
-        {
-            r.mistake(
-                r.span.clone(),
-                format!("turndown_mw {turndown} is above heat_mw {heat}: a shed would take nothing"),
-                "the heat that is left when it is shed, below `heat_mw`",
-            );
-        }
+        r.not_above(
+            turndown,
+            heat,
+            |turndown, heat| format!("turndown_mw {turndown} is above heat_mw {heat}: a shed would take nothing"),
+            "the heat that is left when it is shed, below `heat_mw`",
+        );
         let shed_setpoint = self.scope.opt_refer(&r, "shed_setpoint", Kind::Setpoint(MW), Some(self.plant), TagId::new);
         match r.together(&["shed_setpoint", "turndown_mw"]) {
             Some("shed_setpoint") => r.mistake(

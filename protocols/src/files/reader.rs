@@ -83,6 +83,21 @@ impl<'a, 'b> Reader<'a, 'b> {
         (Reader { file: 0, span: 0..0, what, used: RefCell::default(), unsure: Cell::new(false), behind }, sketch)
     }
 
+    /// A mistake of the whole table, where the first number is above the second; `told` says it of the two.
+    pub fn not_above(
+        &self,
+        low: Option<f64>,
+        high: Option<f64>,
+        told: impl FnOnce(f64, f64) -> String,
+        help: &'static str,
+    ) {
+        if let (Some(low), Some(high)) = (low, high)
+            && low > high
+        {
+            self.mistake(self.span.clone(), told(low, high), help);
+        }
+    }
+
     pub fn mistake(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         // Without a file nothing is wrong.
         if let Behind::File { report, .. } = &self.behind {
