@@ -135,18 +135,10 @@ impl Search<'_> {
                 0.0
             } else {
                 let mut problem = self.held(&best, k);
-                problem.cost.fill(0.0);
-                for &(column, hours) in &self.levels[k].columns {
-                    problem.cost[column] = hours;
-                }
+                problem.minimise_only(self.levels[k].columns.iter().copied());
                 let name = format!("{} commitment", self.levels[k].name);
                 let found = self.branch(&name, &problem, CLASS_GAP)?;
-                if let Some(x) = found.x {
-                    let other = self.settle(&x)?;
-                    if better(&other, &best) {
-                        best = other;
-                    }
-                }
+                best = self.better_of(best, found.x)?;
                 found.bound.max(0.0)
             };
             tight &= best.stages[k].value <= relaxed + within(relaxed);
@@ -163,12 +155,7 @@ impl Search<'_> {
             let problem = self.held(&best, self.levels.len());
             let found = self.branch("cost commitment", &problem, self.options.commitment_gap)?;
             cost_bound = cost_bound.max(found.bound);
-            if let Some(x) = found.x {
-                let other = self.settle(&x)?;
-                if better(&other, &best) {
-                    best = other;
-                }
-            }
+            best = self.better_of(best, found.x)?;
         }
         let cost_bound = cost_bound.min(best.cost);
         let gap = gap(best.cost, cost_bound);
@@ -214,7 +201,7 @@ impl Search<'_> {
         let mut problem = self.formulation.problem.clone();
         for (level, stage) in self.levels.iter().zip(&best.stages).take(k) {
             if stage.value <= NOTHING {
-                level.columns.iter().for_each(|&(column, _)| problem.upper[column] = 0.0);
+                level.forbid(&mut problem);
             } else {
                 problem.row(f64::NEG_INFINITY, stage.value + NOTHING, &level.columns);
             }
@@ -233,6 +220,13 @@ impl Search<'_> {
         });
         self.finished &= found.finished && reached;
         Ok(found)
+    }
+
+    /// A schedule, or the one with the states that a search found, where that is better.
+    fn better_of(&self, best: Solution, found: Option<Vec<f64>>) -> Result<Solution, Error> {
+        let Some(x) = found else { return Ok(best) };
+        let other = self.settle(&x)?;
+        Ok(if better(&other, &best) { other } else { best })
     }
 
     /// The best schedule with the states of a point.

@@ -120,6 +120,14 @@ impl Problem {
         self.index[range.clone()].iter().zip(&self.value[range]).map(|(&column, &value)| (big(column), value))
     }
 
+    /// Makes this the whole objective: so much for each unit of a column, and nothing for any other.
+    pub fn minimise_only(&mut self, columns: impl IntoIterator<Item = (usize, f64)>) {
+        self.cost.fill(0.0);
+        for (column, cost) in columns {
+            self.cost[column] = cost;
+        }
+    }
+
     /// Cost of a point.
     #[must_use]
     pub fn objective(&self, x: &[f64]) -> f64 {

@@ -105,10 +105,7 @@ pub(crate) fn walk(
             continue;
         }
         walked = true;
-        run.problem.cost.fill(0.0);
-        for &(column, hours) in &level.columns {
-            run.problem.cost[column] = hours;
-        }
+        run.problem.minimise_only(level.columns.iter().copied());
         let best = run.solve(&level.name)?;
         let value = level.value(&best.x);
         if value > NOTHING {
@@ -213,7 +210,7 @@ impl Level {
         self.columns.iter().map(|&(column, hours)| hours * x[column]).sum()
     }
 
-    fn forbid(&self, problem: &mut Problem) {
+    pub fn forbid(&self, problem: &mut Problem) {
         for &(column, _) in &self.columns {
             problem.upper[column] = 0.0;
         }

@@ -113,13 +113,13 @@ impl<'a> Around<'a> {
     /// The lowest class that can give what a problem lacks, and how many MWh it would lose.
     fn taken(&mut self, mut problem: Problem) -> Result<Option<(String, f64)>, Error> {
         for class in self.case.classes.iter().rev() {
-            problem.cost.fill(0.0);
+            let shed = self.shed(|d| self.case.demands[d].class == *class);
             let mut now = 0.0;
-            for (column, hours) in self.shed(|d| self.case.demands[d].class == *class) {
+            for &(column, hours) in &shed {
                 now += hours * (self.problem.upper[column] - ROUNDING).max(0.0);
                 problem.upper[column] = self.formulation.problem.upper[column];
-                problem.cost[column] = hours;
             }
+            problem.minimise_only(shed);
             if let Some(answer) = self.ask(&problem)? {
                 return Ok(Some((class.clone(), problem.objective(&answer.x) - now)));
             }
@@ -148,10 +148,7 @@ impl<'a> Around<'a> {
             for (column, _) in self.shed(below) {
                 problem.upper[column] = self.formulation.problem.upper[column];
             }
-            problem.cost.fill(0.0);
-            for (column, hours) in self.shed(|d| case.demands[d].class == binding.stage) {
-                problem.cost[column] = hours;
-            }
+            problem.minimise_only(self.shed(|d| case.demands[d].class == binding.stage));
             self.case.time.steps
         } else {
             1
@@ -207,10 +204,7 @@ impl<'a> Around<'a> {
         let from = unserved.iter().position(|mw| *mw > least).unwrap_or(0);
         let to = unserved.iter().rposition(|mw| *mw > least).map_or(0, |t| t + 1);
         let mut problem = self.problem.clone();
-        problem.cost.fill(0.0);
-        for (column, hours) in self.shed(|other| other == d) {
-            problem.cost[column] = hours;
-        }
+        problem.minimise_only(self.shed(|other| other == d));
         let mut short = Short {
             demand: demand.id.clone(),
             class: demand.class.clone(),
