@@ -4,9 +4,12 @@
 use hypocaust_protocols::files::{self, Document};
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+#[path = "../../tests/src/harness/fields.rs"]
+mod fields;
+use fields::{fields, table};
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
@@ -96,44 +99,6 @@ fn refused_by_reader(name: &str, changed: &Value) -> bool {
     files::load(folder.path()).is_err()
 }
 
-/// Where every field stands, once for each kind of table it stands in.
-fn fields(value: &Value, at: &mut Vec<String>, seen: &mut BTreeSet<String>, out: &mut Vec<Vec<String>>) {
-    match value {
-        Value::Object(map) => {
-            // Tables of different kinds ask for different things.
-            let kind = map.get("kind").or(map.get("protocol")).and_then(Value::as_str).unwrap_or_default();
-            for (key, inner) in map {
-                at.push(key.clone());
-                let names: Vec<&str> = at.iter().map(String::as_str).filter(|p| p.parse::<usize>().is_err()).collect();
-                if seen.insert(format!("{} {kind}", names.join("."))) {
-                    out.push(at.clone());
-                }
-                fields(inner, at, seen, out);
-                at.pop();
-            }
-        }
-        Value::Array(items) => {
-            for (i, inner) in items.iter().enumerate() {
-                at.push(i.to_string());
-                fields(inner, at, seen, out);
-                at.pop();
-            }
-        }
-        _ => {}
-    }
-}
-
-fn table<'v>(root: &'v mut Value, path: &[String]) -> &'v mut serde_json::Map<String, Value> {
-    let mut at = root;
-    for part in path {
-        at = match at {
-            Value::Array(items) => &mut items[part.parse::<usize>().expect("an index")],
-            other => &mut other[part.as_str()],
-        };
-    }
-    at.as_object_mut().expect("a table")
-}
-
 /// A value of another type.
 fn other_type(value: &Value) -> Value {
     match value {
@@ -152,8 +117,7 @@ fn what_is_broken_in_a_sample_is_refused_by_both() {
     ] {
         let sample = parsed(&deploy().join("fleets/small").join(name));
         let validator = validator(Some(document));
-        let mut paths = Vec::new();
-        fields(&sample, &mut Vec::new(), &mut BTreeSet::new(), &mut paths);
+        let paths = fields(&sample, &["kind", "protocol"]);
         assert!(paths.len() > 30);
         for path in paths {
             let (key, parent) = path.split_last().expect("a field has a name");

@@ -8,6 +8,13 @@ use hypocaust_optimizer::{Case, schema};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+#[path = "../../../tests/src/harness/fields.rs"]
+pub mod fields;
+use fields::{fields, table};
+
+/// By these a unit asks for different things.
+pub const KINDS: [&str; 2] = ["kind", "mode"];
+
 fn validator() -> Validator {
     jsonschema::validator_for(&schema::case()).expect("the schema is a JSON Schema")
 }
@@ -84,46 +91,10 @@ fn every_sample_fits() {
     }
 }
 
-/// Where every field stands, once for each kind of table that it stands in.
-pub fn fields(value: &Value, at: &mut Vec<String>, seen: &mut BTreeSet<String>, out: &mut Vec<Vec<String>>) {
-    match value {
-        Value::Object(map) => {
-            let word = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
-            let kind = format!("{} {}", word("kind"), word("mode"));
-            for (key, inner) in map {
-                at.push(key.clone());
-                let names: Vec<&str> = at.iter().map(String::as_str).filter(|p| p.parse::<usize>().is_err()).collect();
-                if seen.insert(format!("{} {kind}", names.join("."))) {
-                    out.push(at.clone());
-                }
-                fields(inner, at, seen, out);
-                at.pop();
-            }
-        }
-        Value::Array(items) => {
-            for (i, inner) in items.iter().enumerate() {
-                at.push(i.to_string());
-                fields(inner, at, seen, out);
-                at.pop();
-            }
-        }
-        _ => {}
-    }
-}
-
-pub fn table<'v>(root: &'v mut Value, path: &[String]) -> &'v mut serde_json::Map<String, Value> {
-    let at = path.iter().fold(root, |at, part| match at {
-        Value::Array(items) => &mut items[part.parse::<usize>().expect("an index")],
-        other => &mut other[part.as_str()],
-    });
-    at.as_object_mut().expect("a table")
-}
-
 #[test]
 fn what_is_broken_in_a_case_is_refused_by_both() {
     let (whole, validator) = (whole(), validator());
-    let mut paths = Vec::new();
-    fields(&whole, &mut Vec::new(), &mut BTreeSet::new(), &mut paths);
+    let paths = fields(&whole, &KINDS);
     assert!(paths.len() > 80, "{}", paths.len());
     for path in paths.iter().filter(|path| path[0] != "expect" || path.len() == 1) {
         let (key, parent) = path.split_last().expect("a field has a name");
