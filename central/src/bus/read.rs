@@ -76,8 +76,11 @@ impl<H: History> Reader<H> {
     async fn session(&self) -> Result<Infallible, Ended> {
         kafka::ensure(&self.settings, &topics()).await?;
         let consumer = Consumer::new(&self.settings, "hypocaust-history")?;
-        let incarnation = consumer.incarnation().await?;
-        let kept = consumer.kept(topic::TELEMETRY).await?;
+        // A client that follows nothing: a broker answers a connection in order, and a reader's long poll (half a second
+        // while nothing comes) would stand before each of a dozen questions.
+        let asker = Consumer::new(&self.settings, "hypocaust-history")?;
+        let incarnation = asker.incarnation().await?;
+        let kept = asker.kept(topic::TELEMETRY).await?;
         if kept.is_empty() {
             return Err(Ended::NoTopic(topic::TELEMETRY));
         }
@@ -89,14 +92,14 @@ impl<H: History> Reader<H> {
         let parts: BTreeSet<i32> = kept.keys().copied().collect();
         tokio::select! {
             ended = self.batches(&consumer, &incarnation, &next) => ended,
-            ended = self.probe(&consumer, &incarnation, &parts, &next) => ended,
+            ended = self.probe(&asker, &incarnation, &parts, &next) => ended,
         }
     }
 
     /// Asks the cluster again and again; ends when the session is no longer of it.
     async fn probe(
         &self,
-        consumer: &Consumer,
+        asker: &Consumer,
         incarnation: &str,
         parts: &BTreeSet<i32>,
         next: &Next,
@@ -104,7 +107,7 @@ impl<H: History> Reader<H> {
         let mut away = false;
         loop {
             let asked = async {
-                Ok::<_, kafka::Error>((consumer.incarnation().await?, consumer.kept(topic::TELEMETRY).await?))
+                Ok::<_, kafka::Error>((asker.incarnation().await?, asker.kept(topic::TELEMETRY).await?))
             };
             match asked.await {
                 Err(error) => {

@@ -1,4 +1,4 @@
-//! The demo starts within its time, tells where everything is, refuses what it must, and leaves nothing behind.
+//! The demo starts, tells where everything is, refuses what it must, and leaves nothing behind.
 
 use super::shared::{say, turn};
 use hypocaust_tests::harness::{Demo, Options, program, run, runs, signal, small_fleet, text, wait_until};
@@ -16,11 +16,11 @@ fn all_gone(pids: &[u32]) -> Result<(), String> {
 }
 
 #[test]
-fn a_demo_is_ready_in_time_and_leaves_nothing_behind() {
+fn a_demo_becomes_ready_and_leaves_nothing_behind() {
     let _turn = turn();
     let demo = Demo::start(Options::default());
+    // How fast is a figure of `make bench-loop`.
     say(&format!("ready after {:.1} s", demo.ready_after.as_secs_f64()));
-    assert!(demo.ready_after < Duration::from_secs(10), "ready only after {:?}", demo.ready_after);
     let said = demo.said();
     let pids = all_pids(&demo);
     assert_eq!(pids.len(), 7, "broker, plants, sub-agents, two centres and two edges: {:?}", demo.processes());
