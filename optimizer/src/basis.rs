@@ -5,9 +5,7 @@
 //! What is new starts as in a program without a past. The solver repairs a start that is no basis, so no start can make
 //! an answer wrong; it can only make it slow.
 
-use std::collections::BTreeMap;
-
-use crate::formulate::{Formulation, Name, RowName};
+use crate::formulate::{Formulation, Index};
 
 /// How a column or row stands in a basis; the solver's own code for it.
 pub type Stand = i32;
@@ -15,13 +13,14 @@ pub type Stand = i32;
 /// Where a program's optimum stood.
 #[derive(Clone, Debug, Default)]
 pub struct Basis {
-    columns: BTreeMap<Name, Stand>,
-    rows: BTreeMap<RowName, Stand>,
+    columns: Index,
+    rows: Index,
+    stands: Start,
     hours: Vec<f64>,
 }
 
 /// A start for the solver: a stand for each column and each row of one program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Start {
     /// By column.
     pub columns: Vec<Stand>,
@@ -34,8 +33,9 @@ impl Basis {
     #[must_use]
     pub fn of(formulation: &Formulation, start: &Start) -> Self {
         Self {
-            columns: formulation.names.iter().copied().zip(start.columns.iter().copied()).collect(),
-            rows: formulation.rules.iter().copied().zip(start.rows.iter().copied()).collect(),
+            columns: formulation.columns.clone(),
+            rows: formulation.rows.clone(),
+            stands: start.clone(),
             hours: formulation.hours.clone(),
         }
     }
@@ -46,12 +46,13 @@ impl Basis {
         let then = self.steps_then(&formulation.hours, moved_h);
         let columns = formulation.names.iter().map(|&(part, owner, t)| {
             // A column without a past is at its lower bound, a row without one is not in the way.
-            self.columns.get(&(part, owner, then[t])).copied().unwrap_or(crate::highs::AT_LOWER)
+            let past = self.columns.find(part, owner, then[t]);
+            past.map_or(crate::highs::AT_LOWER, |column| self.stands.columns[column])
         });
-        let rows = formulation
-            .rules
-            .iter()
-            .map(|&(rule, owner, t)| self.rows.get(&(rule, owner, then[t])).copied().unwrap_or(crate::highs::BASIC));
+        let rows = formulation.rules.iter().map(|&(rule, owner, t)| {
+            let past = self.rows.find(rule, owner, then[t]);
+            past.map_or(crate::highs::BASIC, |row| self.stands.rows[row])
+        });
         Start { columns: columns.collect(), rows: rows.collect() }
     }
 

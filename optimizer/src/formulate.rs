@@ -10,15 +10,15 @@
 //! off states.
 
 mod commitment;
+mod index;
 mod layout;
 mod unit;
-
-use std::collections::BTreeMap;
 
 use crate::case::{Case, Unit};
 use crate::problem::Problem;
 use crate::solution::SlackKind;
 
+pub use index::Index;
 use layout::Layout;
 pub use unit::ramp_range;
 
@@ -152,16 +152,14 @@ pub struct Formulation {
     pub problem: Problem,
     /// Names of the columns, in order.
     pub names: Vec<Name>,
-    /// Column of a name.
-    pub columns: BTreeMap<Name, usize>,
+    /// Columns by name.
+    pub columns: Index,
     /// Names of the rows, in order.
     pub rules: Vec<RowName>,
+    /// Rows by name.
+    pub rows: Index,
     /// By step and unit: the columns that draw its carrier and make its power.
     pub flows: Vec<Vec<Vec<Flow>>>,
-    /// Balance row of a header and step.
-    pub balance: BTreeMap<(usize, usize), usize>,
-    /// Ramp rows by row number.
-    pub ramps: BTreeMap<usize, Ramp>,
     /// Hours of the steps.
     pub hours: Vec<f64>,
 }
@@ -184,11 +182,10 @@ impl Formulation {
         let mut this = Self {
             problem: Problem::default(),
             names: Vec::new(),
-            columns: BTreeMap::new(),
+            columns: Index::new(case.time.steps),
             rules: Vec::new(),
+            rows: Index::new(case.time.steps),
             flows: Vec::new(),
-            balance: BTreeMap::new(),
-            ramps: BTreeMap::new(),
             hours: (0..case.time.steps).map(|t| case.time.hours(t)).collect(),
         };
         if states {
@@ -218,19 +215,45 @@ impl Formulation {
     /// The column of a name, where the case has one.
     #[must_use]
     pub fn find(&self, part: Part, owner: usize, t: usize) -> Option<usize> {
-        self.columns.get(&(part, owner, t)).copied()
+        self.columns.find(part, owner, t)
+    }
+
+    /// The row of a name, where the case has one.
+    #[must_use]
+    pub fn find_row(&self, rule: Rule, owner: usize, t: usize) -> Option<usize> {
+        self.rows.find(rule, owner, t)
+    }
+
+    /// The balance row of a header, which has one in every step.
+    #[must_use]
+    pub fn balance(&self, header: usize, t: usize) -> usize {
+        let row = self.find_row(Rule::Balance, header, t);
+        row.unwrap_or_else(|| unreachable!("header {header} has no balance in step {t}"))
+    }
+
+    /// The ramp rows, each with its unit and step.
+    pub fn ramps(&self) -> impl Iterator<Item = (usize, Ramp)> + '_ {
+        let rules = self.rules.iter().enumerate();
+        rules.filter_map(|(row, &(rule, u, t))| (rule == Rule::Ramp).then_some((row, (u, t))))
+    }
+
+    /// A column that every case has for its owner, or that was added for it before.
+    fn at(&self, part: Part, owner: usize, t: usize) -> usize {
+        self.find(part, owner, t).unwrap_or_else(|| unreachable!("{part:?} of {owner} in step {t} was not added"))
     }
 
     fn add(&mut self, name: Name, cost: f64, upper: f64) -> usize {
         let column = self.problem.column(cost, 0.0, upper);
         self.names.push(name);
-        self.columns.insert(name, column);
+        self.columns.insert(name.0, name.1, name.2, column);
         column
     }
 
     fn row(&mut self, name: RowName, lower: f64, upper: f64, entries: &[(usize, f64)]) -> usize {
         self.rules.push(name);
-        self.problem.row(lower, upper, entries)
+        let row = self.problem.row(lower, upper, entries);
+        self.rows.insert(name.0, name.1, name.2, row);
+        row
     }
 
     fn slack(&mut self, kind: SlackKind, owner: usize, t: usize, upper: f64) -> usize {
@@ -277,30 +300,30 @@ impl Formulation {
     }
 
     fn balance_row(&mut self, case: &Case, layout: &Layout, header: usize, t: usize) {
-        let mut entries = vec![(self.columns[&(Part::Vent, header, t)], -1.0)];
+        let mut entries = vec![(self.at(Part::Vent, header, t), -1.0)];
         let (mut asked, mut fixed_loss, mut known) = (0.0, 0.0, 0.0);
         for &u in &layout.units[header] {
-            entries.push((self.columns[&(Part::Heat, u, t)], 1.0));
+            entries.push((self.at(Part::Heat, u, t), 1.0));
         }
         for &(l, from) in &layout.links[header] {
             let link = &case.links[l];
             let arriving = 1.0 - link.loss_frac;
             let (away, back) = if from { (Part::Forward, Part::Reverse) } else { (Part::Reverse, Part::Forward) };
-            entries.push((self.columns[&(away, l, t)], -1.0));
+            entries.push((self.at(away, l, t), -1.0));
             match t.checked_sub(link.delay_steps) {
-                Some(sent) => entries.push((self.columns[&(back, l, sent)], arriving)),
+                Some(sent) => entries.push((self.at(back, l, sent), arriving)),
                 None => known += arriving * if from { link.reverse_known(t) } else { link.forward_known(t) },
             }
             fixed_loss += link.fixed_loss.at(t) / 2.0;
         }
         for &s in &layout.storages[header] {
-            entries.push((self.columns[&(Part::Discharge, s, t)], 1.0));
-            entries.push((self.columns[&(Part::Charge, s, t)], -1.0));
+            entries.push((self.at(Part::Discharge, s, t), 1.0));
+            entries.push((self.at(Part::Charge, s, t), -1.0));
         }
         for &d in &layout.demands[header] {
             let demand = &case.demands[d];
             asked += demand.heat.at(t);
-            entries.push((self.columns[&(Part::Shed, d, t)], 1.0));
+            entries.push((self.at(Part::Shed, d, t), 1.0));
             let must = demand.heat.at(t) - demand.sheddable_mw(t);
             if must > 0.0 {
                 entries.push((self.slack(SlackKind::MustServe, d, t, must), 1.0));
@@ -310,21 +333,20 @@ impl Formulation {
             entries.push((self.slack(SlackKind::FixedLoss, header, t, fixed_loss), 1.0));
         }
         let level = asked + fixed_loss - known;
-        let row = self.row((Rule::Balance, header, t), level, level, &entries);
-        self.balance.insert((header, t), row);
+        self.row((Rule::Balance, header, t), level, level, &entries);
     }
 
     fn reserve_row(&mut self, case: &Case, layout: &Layout, header: usize, t: usize) {
         let Some(reserve) = &case.headers[header].reserve else {
             return;
         };
-        let mut entries = vec![(self.columns[&(Part::ReserveShort, header, t)], 1.0)];
-        entries.extend(layout.units[header].iter().map(|&u| (self.columns[&(Part::Reserve, u, t)], 1.0)));
+        let mut entries = vec![(self.at(Part::ReserveShort, header, t), 1.0)];
+        entries.extend(layout.units[header].iter().map(|&u| (self.at(Part::Reserve, u, t), 1.0)));
         self.row((Rule::Reserve, header, t), reserve.mw.at(t), f64::INFINITY, &entries);
     }
 
     fn connection_row(&mut self, case: &Case, layout: &Layout, c: usize, t: usize) {
-        let mut entries = vec![(self.columns[&(Part::Import, c, t)], 1.0), (self.columns[&(Part::Export, c, t)], -1.0)];
+        let mut entries = vec![(self.at(Part::Import, c, t), 1.0), (self.at(Part::Export, c, t), -1.0)];
         for &(u, takes, gives) in &layout.feeds[c] {
             for flow in &self.flows[t][u] {
                 let net = if gives { flow.power } else { 0.0 } - if takes { flow.input } else { 0.0 };
@@ -341,7 +363,7 @@ impl Formulation {
         // Where selling pays more than buying costs, bought power must not be sold again.
         let carrier = layout.connection_carriers[c].map(|carrier| &case.carriers[carrier]);
         if carrier.is_some_and(|carrier| carrier.selling(t) > carrier.buying(t)) {
-            let mut entries = vec![(self.columns[&(Part::Export, c, t)], 1.0)];
+            let mut entries = vec![(self.at(Part::Export, c, t), 1.0)];
             for &(u, _, gives) in &layout.feeds[c] {
                 let made = self.flows[t][u].iter().filter(|flow| gives && flow.power != 0.0);
                 entries.extend(made.map(|flow| (flow.column, -flow.power)));
@@ -354,15 +376,15 @@ impl Formulation {
         let storage = &case.storages[s];
         let h = self.hours[t];
         let kept = (1.0 - storage.loss_per_h).powf(h);
-        let energy = self.columns[&(Part::Energy, s, t)];
+        let energy = self.at(Part::Energy, s, t);
         let mut entries = vec![
             (energy, 1.0),
-            (self.columns[&(Part::Charge, s, t)], -h * storage.charge_eff),
-            (self.columns[&(Part::Discharge, s, t)], h / storage.discharge_eff),
+            (self.at(Part::Charge, s, t), -h * storage.charge_eff),
+            (self.at(Part::Discharge, s, t), h / storage.discharge_eff),
         ];
         let mut level = 0.0;
         if t > 0 {
-            entries.push((self.columns[&(Part::Energy, s, t - 1)], -kept));
+            entries.push((self.at(Part::Energy, s, t - 1), -kept));
         } else {
             level = kept * storage.initial_mwh;
         }

@@ -52,7 +52,7 @@ impl<'a> Around<'a> {
             problem.upper[column] = problem.upper[column].min(held.max(0.0) + ROUNDING);
         }
         // A ramp that no data makes give has no slack of its own; a schedule without a solver may break it all the same.
-        for (&row, &(u, t)) in &formulation.ramps {
+        for (row, (u, t)) in formulation.ramps() {
             if formulation.find(Part::Slack(SlackKind::RampDown), u, t).is_none() {
                 problem.row_lower[row] -= gives(solution, SlackKind::RampDown, &case.units[u].id, t);
             }
@@ -94,7 +94,7 @@ impl<'a> Around<'a> {
 
     /// What one MW more at a header costs in a step, and what one MW less saves.
     pub fn price(&mut self, header: usize, t: usize) -> Result<Price, Error> {
-        let row = self.formulation.balance[&(header, t)];
+        let row = self.formulation.balance(header, t);
         let hours = self.formulation.hours[t];
         let mut side = |sign: f64| -> Result<(Problem, Option<f64>), Error> {
             let mut problem = self.problem.clone();
@@ -177,7 +177,7 @@ impl<'a> Around<'a> {
                 found = true;
             }
         }
-        for (&row, &(u, t)) in &self.formulation.ramps {
+        for (row, (u, t)) in self.formulation.ramps() {
             if t < steps && self.case.units[u].id == owner {
                 let activity: f64 = problem.entries(row).map(|(column, value)| value * answer.x[column]).sum();
                 if limit == duals::RAMP_UP && activity > problem.row_upper[row] - 1e-7 {

@@ -51,7 +51,7 @@ pub fn prices(case: &Case, formulation: &Formulation, answer: &Answer) -> BTreeM
             .hours
             .iter()
             .enumerate()
-            .map(|(t, hours)| answer.y[formulation.balance[&(h, t)]] / hours)
+            .map(|(t, hours)| answer.y[formulation.balance(h, t)] / hours)
             .collect();
         prices.insert(header.id.clone(), of_header);
     }
@@ -99,7 +99,7 @@ fn limits(
         };
         note(id, limit, t, -reduced[column]);
     }
-    for (&row, &(u, t)) in &formulation.ramps {
+    for (row, (u, t)) in formulation.ramps() {
         if t < steps {
             let dual = answer.y[row];
             let limit = if dual < 0.0 { RAMP_UP } else { RAMP_DOWN };

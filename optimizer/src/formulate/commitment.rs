@@ -38,10 +38,10 @@ impl Formulation {
     }
 
     pub(super) fn state_rows(&mut self, unit: &Unit, u: usize, t: usize) {
-        let of = |this: &Self, part: Part| this.columns[&(part, u, t)];
+        let of = |this: &Self, part: Part| this.at(part, u, t);
         let (on, start, stop, heat) =
             (of(self, Part::On), of(self, Part::Start), of(self, Part::Stop), of(self, Part::Heat));
-        let before = t.checked_sub(1).map(|t| self.columns[&(Part::On, u, t)]);
+        let before = t.checked_sub(1).map(|t| self.at(Part::On, u, t));
         let runs = unit.initial.is_some_and(|initial| initial.runs());
         let was_on = if runs && t == 0 { 1.0 } else { 0.0 };
         if before.is_some() || unit.initial.is_some() {
@@ -68,9 +68,9 @@ impl Formulation {
             let near = |then: usize| then == t || now - begin(&this.hours, then) + HAIR < length;
             // What an outage stopped owes nobody the rest of its time.
             let recent = (0..=t).rev().take_while(|&then| near(then) && (part == Part::Stop || !unit.is_out(then)));
-            recent.map(|then| (this.columns[&(part, u, then)], 1.0)).collect()
+            recent.map(|then| (this.at(part, u, then), 1.0)).collect()
         };
-        let on = self.columns[&(Part::On, u, t)];
+        let on = self.at(Part::On, u, t);
         if !unit.is_out(t) {
             let mut entries = window(self, Part::Start, unit.min_up_h);
             entries.push((on, -1.0));
@@ -84,7 +84,7 @@ impl Formulation {
     /// Ramps while on, and what a start may reach and a stop may leave.
     fn rise_and_fall(&mut self, unit: &Unit, u: usize, t: usize) {
         let hours = self.hours[t];
-        let column = |this: &Self, part: Part, t: usize| this.columns[&(part, u, t)];
+        let column = |this: &Self, part: Part, t: usize| this.at(part, u, t);
         let heat = column(self, Part::Heat, t);
         let measured = match (t, unit.initial) {
             (0, None) => return,
@@ -169,7 +169,7 @@ impl Formulation {
             let value = if value { 1.0 } else { 0.0 };
             (self.problem.lower[column], self.problem.upper[column]) = (value, value);
             if part == Part::On {
-                let heat = self.columns[&(Part::Heat, u, t)];
+                let heat = self.at(Part::Heat, u, t);
                 self.problem.upper[heat] = value * case.units[u].capacity(t);
             }
         }

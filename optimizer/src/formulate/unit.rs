@@ -54,26 +54,25 @@ impl Formulation {
         }
         self.ramp_row(u, unit, t);
         if let Some(reserve) = self.find(Part::Reserve, u, t) {
-            let heat = self.columns[&(Part::Heat, u, t)];
+            let heat = self.at(Part::Heat, u, t);
             self.row((Rule::Margin, u, t), f64::NEG_INFINITY, unit.capacity(t), &[(heat, 1.0), (reserve, 1.0)]);
         }
     }
 
     fn shape_rows(&mut self, unit: &Unit, u: usize, t: usize) {
-        let heat = self.columns[&(Part::Heat, u, t)];
+        let heat = self.at(Part::Heat, u, t);
         if let Some(segments) = &unit.segments {
             let mut entries = vec![(heat, -1.0)];
-            entries.extend((0..segments.len()).map(|k| (self.columns[&(Part::segment(k), u, t)], 1.0)));
+            entries.extend((0..segments.len()).map(|k| (self.at(Part::segment(k), u, t), 1.0)));
             self.row((Rule::Shape, u, t), 0.0, 0.0, &entries);
         } else if let Some((_, loss, ratio)) = unit.extraction(t) {
-            let power = self.columns[&(Part::Power, u, t)];
+            let power = self.at(Part::Power, u, t);
             self.row((Rule::LeastPower, u, t), 0.0, f64::INFINITY, &[(power, 1.0), (heat, -ratio)]);
             let mut entries = vec![(power, 1.0), (heat, loss)];
             let most = self.unless_on(u, t, unit.turbine(t), &mut entries);
             self.row((Rule::Turbine, u, t), f64::NEG_INFINITY, most, &entries);
         } else if !unit.vertices().is_empty() {
-            let weights: Vec<usize> =
-                (0..unit.vertices().len()).map(|k| self.columns[&(Part::vertex(k), u, t)]).collect();
+            let weights: Vec<usize> = (0..unit.vertices().len()).map(|k| self.at(Part::vertex(k), u, t)).collect();
             let mut entries = vec![(heat, -1.0)];
             entries.extend(weights.iter().zip(unit.vertices()).map(|(&weight, vertex)| (weight, vertex.heat)));
             self.row((Rule::Shape, u, t), 0.0, 0.0, &entries);
@@ -88,7 +87,7 @@ impl Formulation {
         let floor = unit.floor(t);
         if floor > 0.0 {
             let slack = self.slack(SlackKind::MustRun, u, t, floor);
-            let heat = self.columns[&(Part::Heat, u, t)];
+            let heat = self.at(Part::Heat, u, t);
             self.row((Rule::MustRun, u, t), floor, f64::INFINITY, &[(heat, 1.0), (slack, 1.0)]);
         }
         // A region that must run, or is on, is left only by name: what lacks of the weights is counted in heat.
@@ -99,7 +98,7 @@ impl Formulation {
         {
             let slack = self.must_run_slack(u, t, hottest.heat);
             let mut entries = vec![(slack, 1.0 / hottest.heat)];
-            entries.extend((0..unit.vertices().len()).map(|k| (self.columns[&(Part::vertex(k), u, t)], 1.0)));
+            entries.extend((0..unit.vertices().len()).map(|k| (self.at(Part::vertex(k), u, t), 1.0)));
             if unit.must_run.is_some() {
                 self.row((Rule::InRegion, u, t), 1.0, f64::INFINITY, &entries);
             } else if let Some(on) = on {
@@ -121,10 +120,10 @@ impl Formulation {
         let Some((least, most)) = ramp_range(unit, t, self.hours[t]) else {
             return;
         };
-        let mut entries = vec![(self.columns[&(Part::Heat, u, t)], 1.0)];
+        let mut entries = vec![(self.at(Part::Heat, u, t), 1.0)];
         let mut base = 0.0;
         if t > 0 {
-            entries.push((self.columns[&(Part::Heat, u, t - 1)], -1.0));
+            entries.push((self.at(Part::Heat, u, t - 1), -1.0));
         } else {
             base = unit.initial.map_or(0.0, |initial| initial.heat_mw);
         }
@@ -132,8 +131,7 @@ impl Formulation {
         if least.is_finite() && unit.initial.is_some_and(|initial| initial.heat_mw > 0.0) {
             entries.push((self.slack(SlackKind::RampDown, u, t, f64::INFINITY), 1.0));
         }
-        let row = self.row((Rule::Ramp, u, t), base + least, base + most, &entries);
-        self.ramps.insert(row, (u, t));
+        self.row((Rule::Ramp, u, t), base + least, base + most, &entries);
     }
 }
 
