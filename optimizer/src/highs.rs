@@ -51,6 +51,17 @@ pub struct Integral {
     pub finished: bool,
 }
 
+/// Which simplex method a run takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// For a run from nothing, and from an optimum of the same costs under other bounds: what was best stays too cheap,
+    /// never too dear, so feasibility is all that has to be found.
+    Dual,
+    /// For a run from a point that is allowed still, under other costs: it never leaves what is allowed. From such a
+    /// point the dual method walks back to the beginning; it took thirty times the steps.
+    Primal,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -277,6 +288,19 @@ impl Highs {
         };
         let finished = status == highs_sys::MODEL_STATUS_OPTIMAL;
         Ok(Integral { x, bound, nodes: u64::try_from(count).unwrap_or(0), finished })
+    }
+
+    /// Chooses the method of the runs to come.
+    ///
+    /// # Errors
+    /// `Error::Call` where HiGHS refuses.
+    pub fn by(&mut self, method: Method) -> Result<(), Error> {
+        // The solver's own numbers: 1 is the dual method on one core, 4 the primal one.
+        let strategy = match method {
+            Method::Dual => 1,
+            Method::Primal => 4,
+        };
+        self.option_int(c"simplex_strategy", strategy)
     }
 
     /// Forgets basis and answer, so that the next run is cold.

@@ -3,8 +3,10 @@
 //! One weighted solve comes first: it is optimal outright where nothing is short, and a good basis where something is.
 //! Then the stages are walked from the top: physical slacks, the classes, cost, movement. A stage that some point of
 //! the face so far brings to zero is proved minimal and its columns are fixed at zero; otherwise it is minimised from
-//! the warm basis and the problem shrinks to its optimal face (`Problem::fix_face`). Weights alone would be wrong: a
-//! heat pump can buy four units of a lower class with the power that one unit of a higher class needs.
+//! the warm basis and the problem shrinks to its optimal face (`Problem::fix_face`). The point at hand stays allowed from
+//! stage to stage and only the costs change, so these solves are by the primal simplex method: some tens of steps, where
+//! the dual one takes a thousand. Weights alone would be wrong: a heat pump can buy four units of a lower class with the
+//! power that one unit of a higher class needs.
 //!
 //! Every solve is certified by `Problem::certify`; a warm answer that fails is solved again cold, and a cold one that
 //! fails is an error. Nothing uncertified leaves this file.
@@ -15,7 +17,7 @@ use crate::error::Error;
 use crate::explain;
 use crate::extract;
 use crate::formulate::{Formulation, Part};
-use crate::highs::{self, Highs, Outcome};
+use crate::highs::{self, Highs, Method, Outcome};
 use crate::problem::{Answer, Evidence, Problem};
 use crate::solution::{Binding, Certificate, Solution, SolverInfo, Stage, Status};
 
@@ -90,7 +92,7 @@ pub(crate) fn walk(
     for level in &levels {
         level.weigh(&mut run.problem);
     }
-    let mut answer = run.solve("weighted")?;
+    let mut answer = run.solve("weighted", Method::Dual)?;
     let objective_weighted = run.problem.objective(&answer.x);
     let stood = run.solver.stands()?;
 
@@ -106,7 +108,7 @@ pub(crate) fn walk(
         }
         walked = true;
         run.problem.minimise_only(level.columns.iter().copied());
-        let best = run.solve(&level.name)?;
+        let best = run.solve(&level.name, Method::Primal)?;
         let value = level.value(&best.x);
         if value > NOTHING {
             binding.extend(explain::class(case, formulation, &run.problem, &best, &level.name));
@@ -125,12 +127,12 @@ pub(crate) fn walk(
 
     run.problem.cost.clone_from(&economic);
     if walked {
-        answer = run.solve("cost")?;
+        answer = run.solve("cost", Method::Primal)?;
     } else {
         // The weighted optimum sheds nothing, so its duals prove the cost optimal too, once nothing can be shed.
         run.evidence = run.evidence.worst(run.problem.certify(&answer));
         if !run.evidence.passed() {
-            answer = run.solve("cost")?;
+            answer = run.solve("cost", Method::Primal)?;
         }
     }
     let cost = run.problem.objective(&answer.x);
@@ -140,7 +142,7 @@ pub(crate) fn walk(
 
     if let Some(previous) = &case.previous {
         run.add_movement(case, formulation, previous, cost, options.movement_cost);
-        answer = run.solve("movement")?;
+        answer = run.solve("movement", Method::Dual)?;
         stages.push(Stage { name: "movement".to_owned(), value: run.problem.objective(&answer.x), solved: true });
     }
     for (level, stage) in levels.iter().zip(&stages) {
@@ -259,12 +261,14 @@ struct Run {
 
 impl Run {
     /// Solves the problem as it stands, warm, and where that fails cold.
-    fn solve(&mut self, stage: &str) -> Result<Answer, Error> {
+    fn solve(&mut self, stage: &str, method: Method) -> Result<Answer, Error> {
         self.solver.update(&self.problem)?;
+        self.solver.by(method)?;
         let (mut outcome, mut answer) = self.solver.run()?;
         let mut evidence = self.problem.certify(&answer);
         if outcome != Outcome::Optimal || !evidence.passed() {
             self.solver.clear()?;
+            self.solver.by(Method::Dual)?;
             (outcome, answer) = self.solver.run()?;
             evidence = self.problem.certify(&answer);
         }
