@@ -106,9 +106,8 @@ impl<H: History> Reader<H> {
     ) -> Result<Infallible, Ended> {
         let mut away = false;
         loop {
-            let asked = async {
-                Ok::<_, kafka::Error>((asker.incarnation().await?, asker.kept(topic::TELEMETRY).await?))
-            };
+            let asked =
+                async { Ok::<_, kafka::Error>((asker.incarnation().await?, asker.kept(topic::TELEMETRY).await?)) };
             match asked.await {
                 Err(error) => {
                     away = true;
