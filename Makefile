@@ -50,8 +50,8 @@ bench-ingest: build ## values a second from MQTT through Apache Kafka into the h
 bench-optimizer: setup ## the optimizer's process against PyPSA, oemof.solph and highspy, 4 to 100 plants; half an hour on a busy machine
 	cargo bench --profile dev -p hypocaust-optimizer --bench others -- --picture optimizer/growth.svg
 
-SEEDS ?= 201..1200
-soak: ## more random worlds than the tests run; SEEDS=201..1200, some two seconds each and core
+SEEDS ?= 401..1400
+soak: ## more random worlds than the tests run; SEEDS=401..1400, some two seconds each and core
 	HYPOCAUST_SEEDS='$(SEEDS)' cargo test -p hypocaust-tests --test worlds -- --nocapture in_every_
 
 fmt: ## format

@@ -2,7 +2,7 @@
 
 use hypocaust_edge::core::Event;
 use hypocaust_edge::core::contingency::Origin;
-use hypocaust_protocols::model::{PlantId, SetpointId};
+use hypocaust_protocols::model::{HeaderId, PlantId, SetpointId};
 use hypocaust_protocols::wire::{Loss, Move, Outcome, Table, Verdict};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Happening, STEP_MS, World, Wrote};
@@ -59,55 +59,107 @@ pub fn samples(world: &World) -> Result<(), String> {
     }
 }
 
+/// Could this plant's edge not see, at this time, what is lost and act on it from its table?
+fn disturbed(happened: &[(i64, Happening)], plant: &PlantId, at: i64) -> bool {
+    happened.iter().any(|(t, what)| match what {
+        Happening::EdgeCrash { plant: p, down_ms } => p == plant && (t - 2_000..t + down_ms + 5_000).contains(&at),
+        // What a plant shows may be wrong, or not be shown, until long after.
+        Happening::Plant(p, Fault::Stick { .. } | Fault::Drift { .. } | Fault::Silence { .. }) => {
+            p == plant && *t <= at
+        }
+        // A restore so soon takes the condition away, one within the last seconds leaves the trip latched.
+        Happening::Plant(p, Fault::Restore { .. }) => p == plant && (t - 3_000..t + 60_000).contains(&at),
+        _ => false,
+    })
+}
+
 /// Every trip of a source that a running, seeing edge had time to see was acted on within a scan and the trip's own delay:
 /// by the row of the table that the edge had, or by its own rules where it had none.
 pub fn trips(world: &World, happened: &[(i64, Happening)]) -> Result<(), String> {
-    let disturbed = |plant: &PlantId, at: i64| {
-        happened.iter().any(|(t, what)| match what {
-            Happening::EdgeCrash { plant: p, down_ms } => p == plant && (t - 2_000..t + down_ms + 5_000).contains(&at),
-            // What a plant shows may be wrong, or not be shown, until long after.
-            Happening::Plant(p, Fault::Stick { .. } | Fault::Drift { .. } | Fault::Silence { .. }) => {
-                p == plant && *t <= at
-            }
-            // A restore so soon takes the condition away, one within the last seconds leaves the trip latched.
-            Happening::Plant(p, Fault::Restore { .. }) => p == plant && (t - 3_000..t + 60_000).contains(&at),
-            // A second trip of a source that is tripped already is none.
-            Happening::Plant(p, Fault::Trip { .. }) => p == plant && *t < at,
-            _ => false,
-        })
-    };
-    let scan_ms = world.fleet.limits.scan.iter().map(|s| s.period_ms).min().unwrap_or(0) as i64;
     for (at, what) in happened {
         let Happening::Plant(plant, Fault::Trip { name }) = what else { continue };
-        if disturbed(plant, *at) {
+        // A second trip of a source that is tripped already is none.
+        let again =
+            happened.iter().any(|(t, w)| matches!(w, Happening::Plant(p, Fault::Trip { .. }) if p == plant && t < at));
+        if again || disturbed(happened, plant, *at) {
             continue;
         }
         let spec = world.fleet.plant(plant.as_str()).expect("a plant of the fleet");
         let Some(trip) = spec.trips.iter().find(|t| t.source.as_str() == name) else { continue };
-        let within = scan_ms + trip.on_delay_ms as i64 + 2 * STEP_MS;
-        let found = world.events.iter().find_map(|(t, p, event)| match event {
-            Event::Acted { lost, origin, moves } if p == plant && lost.contains(trip.id.as_str()) && t >= at => {
-                Some((t - at, origin, moves))
-            }
-            _ => None,
-        });
-        let Some((late, origin, moves)) = found else {
-            return Err(format!("{plant}: nothing was done about {}, which tripped at {at} ms", trip.id));
-        };
-        if late > within {
-            return Err(format!("{plant}: {} was acted on {late} ms after the trip; {within} ms are allowed", trip.id));
+        let lost = [Loss::Source(trip.source.clone())];
+        let within = scan_ms(world) + trip.on_delay_ms as i64;
+        acted(world, happened, plant, *at, &format!("trip {}", trip.id), within, &lost)?;
+    }
+    Ok(())
+}
+
+/// Every closing of an open main that a running edge could see was acted on within a scan, in the same way. Where it was the
+/// last main that joined the plant to others, by the row of the island, if the table has one.
+pub fn mains(world: &World, happened: &[(i64, Happening)]) -> Result<usize, String> {
+    let mut judged = 0;
+    for (at, what) in happened {
+        let Happening::Plant(_, Fault::Close { name }) = what else { continue };
+        let main = world.fleet.mains.iter().find(|m| m.id.as_str() == name).expect("a main of the fleet");
+        let plant = world.fleet.plant_of(main.open.as_str()).expect("a main's flag is a tag of a plant");
+        let is_closed = |id: &str| closed(happened, id, *at);
+        if is_closed(name) || disturbed(happened, &plant.id, *at) {
+            continue;
         }
-        let lost = Loss::Source(trip.source.clone());
-        let rows = rows(world, happened, plant, &lost, at + late);
-        // Not one that came while the trip's delay ran: it is enough that there was one at the trip.
-        let had = rows.iter().any(|(came, _)| came <= at);
-        let stood = rows.iter().rev().take(2).any(|(_, row)| row == moves);
-        if had && *origin != Origin::Table || *origin == Origin::Table && !stood {
-            return Err(format!(
-                "{plant}: about {} it did {moves:?} ({origin:?}), where its table says {rows:?}",
-                trip.id
-            ));
-        }
+        let ours = |header: &HeaderId| plant.headers.iter().any(|h| h.id == *header);
+        let mut outward = world.fleet.mains.iter().filter(|m| ours(&m.from) != ours(&m.to)).peekable();
+        let island = outward.peek().is_some() && outward.all(|m| m.id == main.id || is_closed(m.id.as_str()));
+        let lost: Vec<Loss> =
+            island.then(|| Loss::Island(plant.id.clone())).into_iter().chain([Loss::Main(main.id.clone())]).collect();
+        acted(world, happened, &plant.id, *at, &format!("main {name} closed"), scan_ms(world), &lost)?;
+        judged += 1;
+    }
+    Ok(judged)
+}
+
+/// Had this main been closed before that time, and not been opened again?
+fn closed(happened: &[(i64, Happening)], main: &str, at: i64) -> bool {
+    let last = happened.iter().rev().find_map(|(t, what)| match what {
+        Happening::Plant(_, Fault::Close { name }) if name == main && *t < at => Some(true),
+        Happening::Plant(_, Fault::Restore { name }) if name == main && *t < at => Some(false),
+        _ => None,
+    });
+    last == Some(true)
+}
+
+fn scan_ms(world: &World) -> i64 {
+    world.fleet.limits.scan.iter().map(|s| s.period_ms).min().unwrap_or(0) as i64
+}
+
+/// Was this loss, which the edge calls `name`, acted on in time, and by the row of the first of `lost` that the table had?
+fn acted(
+    world: &World,
+    happened: &[(i64, Happening)],
+    plant: &PlantId,
+    at: i64,
+    name: &str,
+    within: i64,
+    lost: &[Loss],
+) -> Result<(), String> {
+    let found = world.events.iter().find_map(|(t, p, event)| match event {
+        Event::Acted { lost, origin, moves } if p == plant && lost == name && *t >= at => Some((t - at, origin, moves)),
+        _ => None,
+    });
+    let Some((late, origin, moves)) = found else {
+        return Err(format!("{plant}: nothing was done about {name}, which was at {at} ms"));
+    };
+    let within = within + 2 * STEP_MS;
+    if late > within {
+        return Err(format!("{plant}: {name} was acted on after {late} ms; {within} ms are allowed"));
+    }
+    // Not one that came while the trip's delay ran: it is enough that there was one at the loss.
+    let known = lost
+        .iter()
+        .map(|lost| rows(world, happened, plant, lost, at + late))
+        .find(|r| r.iter().any(|(came, _)| *came <= at));
+    let rows = known.clone().unwrap_or_else(|| rows(world, happened, plant, &lost[0], at + late));
+    let stood = rows.iter().rev().take(2).any(|(_, row)| row == moves);
+    if known.is_some() && *origin != Origin::Table || *origin == Origin::Table && !stood {
+        return Err(format!("{plant}: about {name} it did {moves:?} ({origin:?}), where its table says {rows:?}"));
     }
     Ok(())
 }
@@ -125,6 +177,18 @@ fn rows(world: &World, happened: &[(i64, Happening)], plant: &PlantId, lost: &Lo
         Some((*t, table.contingencies.into_iter().find(|c| c.lost == *lost)?.moves))
     })
     .collect()
+}
+
+/// No answer of a sub-agent was used after its deadline, by when the leader had it.
+pub fn advice(world: &World) -> Result<(), String> {
+    match world.advice.iter().find(|(_, (at, kept))| *at > kept.asked.deadline) {
+        Some((task, (at, kept))) => Err(format!(
+            "the answer to {task} about {} was used {} ms after its deadline",
+            kept.asked.subject,
+            at.since(kept.asked.deadline)
+        )),
+        None => Ok(()),
+    }
 }
 
 /// No leader stepped down: each had an epoch above all that any edge knew, and nobody else wrote to its journal.

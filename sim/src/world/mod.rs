@@ -5,6 +5,7 @@
 //! The world stands where the shells stand: it scans and writes, keeps the spool, opens sessions, stores the journal and
 //! the history. A crash takes everything of a program but what it had put on its disk.
 
+mod agents;
 mod bus;
 mod database;
 mod history;
@@ -24,6 +25,8 @@ pub use replica::{Actor, Leaderships, Trouble, Whom};
 use crate::fault::{Fault, inject};
 use crate::physics::Enterprise;
 use crate::plc::Plants;
+use agents::Agents;
+use hypocaust_central::domain::subagents::Kept;
 use hypocaust_central::domain::{Domain, Event, Judges, State};
 use hypocaust_central::journal::{Head, Memory as Journal};
 use hypocaust_edge::core::{Core, Memory, Now};
@@ -82,6 +85,8 @@ pub struct Makers {
     pub database: fn(&FleetId) -> Box<dyn Database>,
     /// Replicas of the centre.
     pub centres: usize,
+    /// Do the reference sub-agents run?
+    pub agents: bool,
 }
 
 impl Default for Makers {
@@ -96,6 +101,7 @@ impl Default for Makers {
             history: Box::<Ledgered>::default(),
             database: |fleet| Box::new(Journal::new(fleet)),
             centres: 1,
+            agents: false,
         }
     }
 }
@@ -146,6 +152,9 @@ pub struct World {
     solve_ms: i64,
     sites: Vec<Site>,
     replicas: Vec<replica::Node>,
+    agents: Option<Agents>,
+    /// Answers of sub-agents that a leader used, by their task, and when it was first seen to.
+    pub advice: BTreeMap<String, (Millis, Kept)>,
     /// Who led and acted.
     pub record: Leaderships,
     /// Signed messages of a lower epoch than their edge knew, and what it did with them.
@@ -177,6 +186,8 @@ impl World {
             make_centre: makers.centre,
             sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
             replicas: (0..makers.centres.max(1)).map(|index| replica::Node::new(index, &fleet)).collect(),
+            agents: makers.agents.then(|| Agents::new(seed)),
+            advice: BTreeMap::new(),
             record: Leaderships::default(),
             stale: Vec::new(),
             deaths: Vec::new(),
@@ -203,6 +214,22 @@ impl World {
     pub fn state(&self) -> Option<(&State, Head)> {
         let (_, centre) = self.replicas[self.leader()?].leading()?;
         Some((centre.state(), centre.head()))
+    }
+
+    /// How the tasks of the present leader ended, by outcome.
+    pub fn tasks(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        if let Some((_, centre)) = self.leader().and_then(|r| self.replicas[r].leading()) {
+            for ((_, outcome), count) in centre.subagents().counts() {
+                *counts.entry(*outcome).or_default() += count;
+            }
+        }
+        counts
+    }
+
+    /// Answers of sub-agents that came to the centre after their deadline.
+    pub fn late_answers(&self) -> usize {
+        self.agents.as_ref().map_or(0, |a| a.late)
     }
 
     /// State and head of every replica that is at work, whether it leads or follows.

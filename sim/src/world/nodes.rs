@@ -1,5 +1,6 @@
 //! The cores as the world sees them, so that a test can put another mechanism in their place.
 
+use hypocaust_central::domain::subagents::Registry;
 use hypocaust_central::domain::{Domain, Effect as CentreEffect, Image, Input as CentreInput, State};
 use hypocaust_central::journal::Head;
 use hypocaust_edge::core::{Birth, Core, Effect as EdgeEffect, Input as EdgeInput, Now};
@@ -25,6 +26,8 @@ pub trait Centre {
     fn handle(&mut self, now: Millis, input: CentreInput) -> Vec<CentreEffect>;
     fn state(&self) -> &State;
     fn head(&self) -> Head;
+    /// What it knows of the sub-agents.
+    fn subagents(&self) -> &Registry;
     /// What its replica heard of the plants before it led.
     fn inherit(&mut self, image: Image);
 }
@@ -38,6 +41,9 @@ impl Centre for Domain {
     }
     fn head(&self) -> Head {
         Domain::head(self)
+    }
+    fn subagents(&self) -> &Registry {
+        Domain::subagents(self)
     }
     fn inherit(&mut self, image: Image) {
         Domain::inherit(self, image);

@@ -7,6 +7,7 @@ use hypocaust_central::election::{Effect as Said, Election, Input as Heard, Repl
 use hypocaust_central::journal::{Entry as Record, Verifier};
 use hypocaust_edge::core::Input as EdgeInput;
 use hypocaust_protocols::wire::metric;
+use hypocaust_protocols::wire::subagent::Coordination;
 use std::collections::{BTreeSet, VecDeque};
 
 /// A broker that falls silent is missed after this time.
@@ -93,6 +94,8 @@ pub struct Leaderships {
     pub accepted: Vec<Record>,
     /// Leaderships in their order: when, which replica, which epoch.
     pub led: Vec<(i64, usize, u64)>,
+    /// When a process was stopped, which is later than it was asked for ([`Trouble::Pause`]), and which replica.
+    pub stopped: Vec<(i64, usize)>,
     /// The longest time for which nobody led although somebody could have, ms.
     pub longest_idle: i64,
     idle: i64,
@@ -226,6 +229,7 @@ impl World {
         for r in 0..self.replicas.len() {
             self.replica_step(r);
         }
+        self.agents_step();
         let leader = self.leader();
         let fit = self.replicas.iter().any(Node::fit);
         self.record.idle = if leader.is_none() && fit { self.record.idle + STEP_MS } else { 0 };
@@ -245,6 +249,19 @@ impl World {
         }
     }
 
+    /// Whoever leads, or believes that it does, hears the agents.
+    fn agents_step(&mut self) {
+        let wall = self.wall();
+        let Some(agents) = self.agents.as_mut().filter(|_| !self.bus.weather.down) else { return };
+        for message in agents.step(wall) {
+            for r in 0..self.replicas.len() {
+                if self.replicas[r].leading().is_some() {
+                    self.tell(r, Input::Subagent { message: message.clone() });
+                }
+            }
+        }
+    }
+
     fn replica_step(&mut self, r: usize) {
         self.mend(r);
         if self.replicas[r].starts_at.is_some_and(|at| at <= self.now) && self.replicas[r].no_database.is_none() {
@@ -260,6 +277,7 @@ impl World {
         {
             node.stalls = None;
             node.paused_until = Some(self.now + ms);
+            self.record.stopped.push((self.now, r));
             return;
         }
         let silent = node.no_broker.is_some_and(|(since, _)| self.now - since >= SILENCE_MS);
@@ -427,10 +445,17 @@ impl World {
             if self.replicas[r].leading().is_some() && self.replicas[r].election.leads(clock).is_none() {
                 self.stand(r, Heard::Tick);
             }
+            let answer = matches!(&input, Input::Subagent { message: Coordination::Report(_) });
             let effects = match &mut self.replicas[r].mind {
                 Mind::Down => return,
                 Mind::Following(domain) => domain.handle(wall, input),
-                Mind::Leading { centre, .. } => centre.handle(wall, input),
+                Mind::Leading { centre, .. } => {
+                    let effects = centre.handle(wall, input);
+                    for kept in centre.subagents().kept().filter(|_| answer) {
+                        self.advice.entry(kept.asked.id.clone()).or_insert_with(|| (wall, kept.clone()));
+                    }
+                    effects
+                }
             };
             for effect in effects {
                 self.carry_out(r, effect, &mut inputs);
@@ -480,8 +505,14 @@ impl World {
                 };
                 self.send_to_edge(r, plant, input);
             }
-            // No sub-agent registers here, so none is asked.
-            Effect::Reply { .. } | Effect::Task { .. } => {}
+            Effect::Task { task } => {
+                let wall = self.wall();
+                // A task that the bus does not take is not asked, and ends by its deadline.
+                if let Some(agents) = self.agents.as_mut().filter(|_| !self.bus.weather.down) {
+                    agents.ask(wall, *task);
+                }
+            }
+            Effect::Reply { .. } => {}
             Effect::StepDown { reason } => {
                 self.stepped_down.push(reason.clone());
                 self.stand(r, Heard::Deposed { reason });

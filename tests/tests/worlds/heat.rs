@@ -2,6 +2,7 @@
 //! dispatch that turns the classes round, somebody does.
 
 use crate::fleet;
+use hypocaust_central::domain::subagents::Registry;
 use hypocaust_central::domain::{Domain, Effect, Image, Input, Judges, State};
 use hypocaust_central::journal::Head;
 use hypocaust_edge::core::contingency::Origin;
@@ -12,7 +13,7 @@ use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Centre, EdgeNode, Happening, Makers, World};
 use hypocaust_tests::checks;
 use hypocaust_tests::heat::{Look, unforced, watched};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All that must hold of the heat in a world.
@@ -83,6 +84,9 @@ impl Centre for Inverted {
     fn head(&self) -> Head {
         self.0.head()
     }
+    fn subagents(&self) -> &Registry {
+        self.0.subagents()
+    }
     fn inherit(&mut self, image: Image) {
         self.0.inherit(image);
     }
@@ -130,6 +134,9 @@ impl Centre for Tableless {
     fn head(&self) -> Head {
         self.0.head()
     }
+    fn subagents(&self) -> &Registry {
+        self.0.subagents()
+    }
     fn inherit(&mut self, image: Image) {
         self.0.inherit(image);
     }
@@ -165,13 +172,15 @@ fn a_trip_is_met_from_the_table_within_a_scan_and_its_delay_even_early() {
     assert!(after <= 1_100, "{after} ms");
 }
 
-/// An edge that takes no notice of trips: their flags never read as set.
-struct Unmoved(Core, BTreeSet<TagId>);
+/// An edge that takes no notice of trips or of closed mains: their flags always read as when all is well.
+struct Unmoved(Core, BTreeMap<TagId, f64>);
 
 impl EdgeNode for Unmoved {
     fn handle(&mut self, now: Now, mut input: core::Input) -> Vec<core::Effect> {
         if let core::Input::Reads { values, .. } = &mut input {
-            values.iter_mut().filter(|(tag, _)| self.1.contains(tag)).for_each(|(_, read)| *read = Ok(0.0).into());
+            for (tag, read) in values {
+                self.1.get(tag).into_iter().for_each(|well| *read = Ok(*well).into());
+            }
         }
         self.0.handle(now, input)
     }
@@ -198,7 +207,8 @@ fn an_edge_that_does_nothing_about_a_trip_or_not_what_its_table_says_is_found() 
     let judged = |makers| checks::trips(&lost_boiler(makers).0, &happened);
     judged(Makers::default()).expect("the real edge does what its table says");
     let edge = |fleet: Arc<Fleet>, plant: &PlantId, key: VerifyingKey, boot: u64, memory: Memory, now: Now| {
-        let flags = fleet.plants.iter().flat_map(|p| &p.trips).flat_map(|t| t.tags.clone()).collect();
+        let flags =
+            fleet.plants.iter().flat_map(|p| &p.trips).flat_map(|t| t.tags.clone()).map(|tag| (tag, 0.0)).collect();
         let core = Core::new(fleet, plant, key, boot, memory, now)?;
         Some(Box::new(Unmoved(core, flags)) as Box<dyn EdgeNode>)
     };
@@ -207,6 +217,31 @@ fn an_edge_that_does_nothing_about_a_trip_or_not_what_its_table_says_is_found() 
         Some(Box::new(Forgot(Core::new(fleet, plant, key, boot, memory, now)?)) as Box<dyn EdgeNode>)
     };
     assert!(judged(Makers { edge, ..Makers::default() }).unwrap_err().contains("its table says"));
+}
+
+/// The main to the south closes while it carries heat.
+fn closed_main(makers: Makers) -> Result<usize, String> {
+    let mut world = World::new(fleet(), 3, 10.0, makers);
+    let north = PlantId::new("north").expect("an id");
+    let happened = [(60_000, Happening::Plant(north, Fault::Close { name: "n-s".into() }))];
+    let looks = watched(&mut world, &happened, 180_000, |_| ());
+    let judged = checks::mains(&world, &happened)?;
+    heat(&world, &looks).map(|()| judged)
+}
+
+#[test]
+fn an_edge_that_does_nothing_about_a_closed_main_or_not_what_its_table_says_is_found() {
+    assert_eq!(closed_main(Makers::default()), Ok(1), "the real edge does what its table says");
+    let edge = |fleet: Arc<Fleet>, plant: &PlantId, key: VerifyingKey, boot: u64, memory: Memory, now: Now| {
+        let flags = fleet.mains.iter().map(|m| (m.open.clone(), 1.0)).collect();
+        let core = Core::new(fleet, plant, key, boot, memory, now)?;
+        Some(Box::new(Unmoved(core, flags)) as Box<dyn EdgeNode>)
+    };
+    assert!(closed_main(Makers { edge, ..Makers::default() }).unwrap_err().contains("nothing was done"));
+    let edge = |fleet: Arc<Fleet>, plant: &PlantId, key: VerifyingKey, boot: u64, memory: Memory, now: Now| {
+        Some(Box::new(Forgot(Core::new(fleet, plant, key, boot, memory, now)?)) as Box<dyn EdgeNode>)
+    };
+    assert!(closed_main(Makers { edge, ..Makers::default() }).unwrap_err().contains("its table says"));
 }
 
 /// The north's boiler trips this long after its edge was killed (before: negative), and the edge is away for 5 s.

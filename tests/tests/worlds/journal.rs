@@ -1,9 +1,83 @@
-//! The journal verifies, and one leader leads; a rewritten journal and a leader of an old epoch are found.
+//! The journal verifies and leads to the leader's state, and one leader leads; a rewritten journal, a state that is not the
+//! journal's and a leader of an old epoch are found.
 
 use crate::fleet;
-use hypocaust_central::domain::{Domain, Judges};
-use hypocaust_sim::world::{Happening, Makers, World};
-use hypocaust_tests::checks;
+use hypocaust_central::domain::state::OrderState;
+use hypocaust_central::domain::subagents::Registry;
+use hypocaust_central::domain::{Domain, Effect, Image, Input, Judges, State};
+use hypocaust_central::journal::Head;
+use hypocaust_protocols::model::{Fleet, Millis, PlantId};
+use hypocaust_protocols::wire::{Action, SigningKey};
+use hypocaust_sim::fault::Fault;
+use hypocaust_sim::world::{Centre, Happening, Makers, World};
+use hypocaust_tests::{checks, leaders};
+use std::sync::Arc;
+
+/// A centre that holds an order for done as soon as it is sent: its state moves without an entry.
+struct Sanguine(Domain, State);
+
+impl Sanguine {
+    fn make(fleet: Arc<Fleet>, key: SigningKey, epoch: u64, state: State, head: Head) -> Box<dyn Centre> {
+        let domain = Domain::new(fleet, key, Judges::ours(), epoch, state, head);
+        let state = domain.state().clone();
+        Box::new(Sanguine(domain, state))
+    }
+}
+
+impl Centre for Sanguine {
+    fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
+        let effects = self.0.handle(now, input);
+        self.1 = self.0.state().clone();
+        for order in self.1.orders.values_mut() {
+            if let (OrderState::Issued, Action::Set { value, .. }) = (&order.state, &order.order.action) {
+                order.state = OrderState::Done { readback: *value };
+            }
+        }
+        effects
+    }
+    fn state(&self) -> &State {
+        &self.1
+    }
+    fn head(&self) -> Head {
+        self.0.head()
+    }
+    fn subagents(&self) -> &Registry {
+        self.0.subagents()
+    }
+    fn inherit(&mut self, image: Image) {
+        self.0.inherit(image);
+    }
+}
+
+/// Up to the moment at which orders are under way: a boiler has tripped, and the consumers are shed.
+fn ordering(makers: Makers) -> World {
+    let mut world = World::new(fleet(), 4, 10.0, makers);
+    world.run(60_000);
+    let south = PlantId::new("south").expect("an id");
+    world.happen(&Happening::Plant(south, Fault::Trip { name: "south.b1".into() }));
+    let under_way = |world: &World| {
+        let replayed = world.replayed().expect("a journal");
+        replayed.orders.values().any(|o| o.state == OrderState::Issued && matches!(o.order.action, Action::Set { .. }))
+    };
+    while !under_way(&world) {
+        assert!(world.now < 120_000, "nothing was ordered, so this shows nothing");
+        world.run(100);
+    }
+    world
+}
+
+#[test]
+fn a_state_to_which_the_journal_does_not_lead_is_found() {
+    for centres in [1, 2] {
+        let world = ordering(Makers { centres, ..Makers::default() });
+        checks::journal(&world).and_then(|()| leaders::agreed(&world)).expect("the state is the journal's fold");
+        let world = ordering(Makers { centres, centre: Sanguine::make, ..Makers::default() });
+        let wrong = checks::journal(&world).unwrap_err();
+        assert!(wrong.contains("a replay of the journal leads to another state"), "{wrong}");
+        let wrong = leaders::agreed(&world).unwrap_err();
+        assert!(wrong.contains("has another state than the journal leads to"), "{wrong}");
+    }
+}
 
 #[test]
 fn a_changed_journal_is_found() {

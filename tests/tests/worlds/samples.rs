@@ -1,4 +1,5 @@
-//! Every spooled sample arrives once and in order; with the ledger, the acknowledgement or the order gone it does not.
+//! Every spooled sample arrives once, as it was and in order, and nothing else does; with the ledger, the acknowledgement or the
+//! order gone, or a history that rounds or adds, it is not so.
 
 use crate::fleet;
 use hypocaust_edge::core::{Birth, Core, Effect, Input, Memory, Now};
@@ -71,6 +72,52 @@ fn without_ledger_or_acknowledgement_the_samples_are_not_whole() {
     assert!(checks::samples(&lost).unwrap_err().contains("never arrived"));
     let mixed = stormy(Makers { history: Box::<Overtaking>::default(), ..Makers::default() });
     assert!(checks::samples(&mixed).unwrap_err().contains("came after"));
+}
+
+#[test]
+fn an_entry_that_was_changed_or_that_no_edge_wrote_is_found() {
+    let coarse = stormy(Makers { history: Box::<Coarse>::default(), ..Makers::default() });
+    assert!(checks::samples(&coarse).unwrap_err().contains("was changed"));
+    let inventive = stormy(Makers { history: Box::<Inventive>::default(), ..Makers::default() });
+    assert!(checks::samples(&inventive).unwrap_err().contains("was never spooled"));
+}
+
+/// A history that keeps values in single precision.
+#[derive(Default)]
+struct Coarse(Ledgered);
+
+impl History for Coarse {
+    fn store(&mut self, plant: &PlantId, mut entry: Entry, round: u64) {
+        for sample in &mut entry.samples {
+            sample.value = sample.value.map(|v| f64::from(v as f32));
+        }
+        self.0.store(plant, entry, round);
+    }
+    fn ranges(&self, plant: &PlantId) -> Vec<Range> {
+        self.0.ranges(plant)
+    }
+    fn rows(&self) -> &[(PlantId, Entry, u64)] {
+        self.0.rows()
+    }
+}
+
+/// A history that begins each boot with a row of its own, of what the edge showed first.
+#[derive(Default)]
+struct Inventive(Ledgered);
+
+impl History for Inventive {
+    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) {
+        if entry.seq == 1 {
+            self.0.store(plant, Entry { seq: 0, ..entry.clone() }, round);
+        }
+        self.0.store(plant, entry, round);
+    }
+    fn ranges(&self, plant: &PlantId) -> Vec<Range> {
+        self.0.ranges(plant)
+    }
+    fn rows(&self) -> &[(PlantId, Entry, u64)] {
+        self.0.rows()
+    }
 }
 
 /// A history in which every second entry is overtaken by the one after it.

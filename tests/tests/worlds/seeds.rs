@@ -1,4 +1,5 @@
-//! Two hundred seeds of random misfortune, and two hundred more in which replicas and bus have theirs; every check on each.
+//! Two hundred seeds of random misfortune, and two hundred further ones in which replicas, bus and sub-agents have theirs; every
+//! check on each.
 
 use crate::fleet;
 use crate::worlds::commands::Attacker;
@@ -13,20 +14,22 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 const LENGTH_MS: i64 = 600_000;
-/// What the tests run; `HYPOCAUST_SEED=7` runs one, `HYPOCAUST_SEEDS=201..1200` more of them.
+/// What the tests run; `HYPOCAUST_SEED=7` runs one, `HYPOCAUST_SEEDS=401..1400` more of them.
 const SEEDS: RangeInclusive<u64> = 1..=200;
+/// The same of the worlds with replicas.
+const FURTHER: RangeInclusive<u64> = 201..=400;
 
-fn seeds() -> Vec<u64> {
+fn seeds(usual: RangeInclusive<u64>) -> Vec<u64> {
     let named = |name| std::env::var(name).ok();
     let whole =
         |text: &str| text.trim().parse().unwrap_or_else(|_| panic!("{text:?} is no seed: write a whole number"));
     match (named("HYPOCAUST_SEED"), named("HYPOCAUST_SEEDS")) {
         (Some(seed), _) => vec![whole(&seed)],
         (None, Some(range)) => {
-            let (first, last) = range.split_once("..").expect("HYPOCAUST_SEEDS is FIRST..LAST, such as 201..1200");
+            let (first, last) = range.split_once("..").expect("HYPOCAUST_SEEDS is FIRST..LAST, such as 401..1400");
             (whole(first)..=whole(last)).collect()
         }
-        (None, None) => SEEDS.collect(),
+        (None, None) => usual.collect(),
     }
 }
 
@@ -48,10 +51,10 @@ fn lived(seed: u64, length_ms: i64) -> Lived {
     Lived { world, happened, looks, attacker }
 }
 
-/// The same with two or three replicas of the centre.
+/// The same with two or three replicas of the centre, and with sub-agents.
 fn lived_replicated(seed: u64, length_ms: i64) -> Lived {
     let fleet = fleet();
-    let makers = Makers { centres: 2 + (seed % 2) as usize, ..Makers::default() };
+    let makers = Makers { centres: 2 + (seed % 2) as usize, agents: true, ..Makers::default() };
     let mut world = World::new(Arc::clone(&fleet), seed, (seed % 24) as f64, makers);
     let mut attacker = Attacker::new(seed);
     let happened = spine_schedule(&fleet, seed, length_ms);
@@ -68,25 +71,36 @@ fn judge(lived: &Lived) -> Result<(), String> {
         .and_then(|()| checks::commands(world, &attacker.forged))
         .and_then(|()| checks::repeats(world))
         .and_then(|()| checks::trips(world, happened))
+        .and_then(|()| checks::mains(world, happened).map(drop))
+        .and_then(|()| checks::advice(world))
         .and_then(|()| heat(world, looks))
 }
 
 /// How much there was to judge.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 struct Judged {
+    worlds: usize,
     trips: usize,
     forged: usize,
     repeated: usize,
     journaled: u64,
+    mains: usize,
+    /// Answers of sub-agents that were used, and that came too late.
+    used: usize,
+    late: usize,
 }
 
 impl Judged {
     fn add(&mut self, lived: &Lived) {
+        self.worlds += 1;
         let trip = |(_, what): &&(i64, Happening)| matches!(what, Happening::Plant(_, Fault::Trip { .. }));
         self.trips += lived.happened.iter().filter(trip).count();
         self.forged += lived.attacker.forged.len();
         self.repeated += lived.attacker.repeated;
         self.journaled += lived.world.journal.entries().len() as u64;
+        self.mains += checks::mains(&lived.world, &lived.happened).unwrap_or(0);
+        self.used += lived.world.advice.len();
+        self.late += lived.world.late_answers();
     }
 }
 
@@ -105,8 +119,8 @@ fn verdict(
     Some(format!("HYPOCAUST_SEED={seed}: {wrong}\n{}", story.join("\n")))
 }
 
-fn in_all(live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) {
-    let all = seeds();
+fn in_all(usual: RangeInclusive<u64>, live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) -> Judged {
+    let all = seeds(usual);
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(all.len());
     let judged = Mutex::new(Judged::default());
     let failed: Vec<String> = std::thread::scope(|scope| {
@@ -119,27 +133,32 @@ fn in_all(live: fn(u64, i64) -> Lived, also: fn(&World) -> Result<(), String>) {
             .collect();
         threads.into_iter().flat_map(|t| t.join().expect("a world panicked")).collect()
     });
-    let Judged { trips, forged, repeated, journaled } = judged.into_inner().expect("no world panicked");
+    let judged = judged.into_inner().expect("no world panicked");
+    let Judged { trips, mains, forged, repeated, journaled, used, late, .. } = judged;
     println!(
-        "{} worlds: {trips} trips, {forged} forged and {repeated} repeated commands, {journaled} entries",
+        "{} worlds: {trips} trips, {mains} closed mains, {forged} forged and {repeated} repeated commands, {journaled} entries, {used} answers of sub-agents used and {late} too late",
         all.len()
     );
     // A handful of seeds may happen to have no trip; many may not.
     let few = all.len() < 50;
     assert!(forged >= all.len() && journaled >= 100 * all.len() as u64, "{forged} forged, {journaled} entries");
     assert!(few || (trips >= all.len() / 4 && repeated > 0), "{trips} trips, {repeated} repeated: too little to judge");
+    assert!(few || mains >= all.len() / 20, "{mains} closed mains: too little to judge");
     assert!(failed.is_empty(), "{} of {} worlds:\n{}", failed.len(), all.len(), failed.join("\n"));
+    judged
 }
 
 #[test]
 fn in_every_world_heat_journal_samples_and_commands_are_right() {
     // With one replica there is nobody who could depose it.
-    in_all(lived, checks::leaders);
+    in_all(SEEDS, lived, checks::leaders);
 }
 
 #[test]
 fn in_every_replicated_world_all_of_it_and_one_leader_an_epoch() {
-    in_all(lived_replicated, |_| Ok(()));
+    let judged = in_all(FURTHER, lived_replicated, |_| Ok(()));
+    let Judged { worlds, used, late, .. } = judged;
+    assert!(used >= 10 * worlds && late >= worlds, "{used} answers used, {late} late: too little to judge");
 }
 
 #[test]
