@@ -10,5 +10,6 @@ pub mod election;
 pub mod journal;
 pub mod mimic;
 pub mod shell;
+pub mod solver;
 pub mod telemetry;
 pub mod users;

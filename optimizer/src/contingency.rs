@@ -34,6 +34,19 @@ impl Base {
         Ok(Self { case, options, basis, solution: walked.solution })
     }
 
+    /// The base of a later moment, solved from where this one stands. Its window begins `moved_h` hours after this one's.
+    ///
+    /// # Errors
+    /// Those of `solve`.
+    pub fn next(&self, case: Case, moved_h: f64) -> Result<Self, Error> {
+        case.validate()?;
+        let formulation = Formulation::new(&case);
+        let start = self.basis.start(&formulation, moved_h);
+        let walked = walk(&case, &formulation, &self.options, Some(&start))?;
+        let basis = Basis::of(&formulation, &walked.start);
+        Ok(Self { case, options: self.options.clone(), basis, solution: walked.solution })
+    }
+
     /// The case.
     #[must_use]
     pub fn case(&self) -> &Case {
@@ -51,9 +64,21 @@ impl Base {
     /// # Errors
     /// Those of `solve`.
     pub fn after(&self, loss: &Loss) -> Result<Solution, Error> {
-        let case = lose(&self.case, loss);
-        let formulation = Formulation::new(&case);
+        self.walk(&lose(&self.case, loss))
+    }
+
+    /// The schedule of this base's window with other figures: a loss that the caller has made itself.
+    ///
+    /// # Errors
+    /// Those of `solve`.
+    pub fn solve(&self, case: &Case) -> Result<Solution, Error> {
+        case.validate()?;
+        self.walk(case)
+    }
+
+    fn walk(&self, case: &Case) -> Result<Solution, Error> {
+        let formulation = Formulation::new(case);
         let start = self.basis.start(&formulation, 0.0);
-        Ok(walk(&case, &formulation, &self.options, Some(&start))?.solution)
+        Ok(walk(case, &formulation, &self.options, Some(&start))?.solution)
     }
 }

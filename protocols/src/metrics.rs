@@ -72,7 +72,7 @@ catalogue! {
     CYCLE Histogram "gl_001_dispatch_cycle_seconds" []
         "From the snapshot of a dispatch cycle to its setpoints on their way.";
     SOLVE Histogram "gl_001_solve_seconds" []
-        "From the order to solve to the answer, dispatch and contingencies; a late one counts when it is given up.";
+        "From the order to solve a dispatch cycle to the answer; a late one counts when it is given up.";
     DISPATCH Counter "gl_001_dispatch_total" ["source"] "Schedules journaled, by the rung of the ladder they stand on.";
     COMMANDS Counter "gl_001_commands_total" ["outcome"]
         "Commands that came to an end; one that was unknown or expired counts again when its answer comes late.";

@@ -72,11 +72,35 @@ fn starts_min(time: &Time) -> Vec<f64> {
         .collect()
 }
 
-/// What is to be decided with this case.
-#[derive(Debug, Clone, Copy, Default)]
+/// What is to be decided with a case.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// What everybody does now.
+    Dispatch,
+    /// What each edge would do alone while nothing is lost: from there the losses are solved.
+    Base,
+    /// What each edge does alone once this is lost. The case has the same things as its base; what is lost stands at zero.
+    Loss(&'a Loss),
+}
+
+/// What is asked of a case.
+#[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
+    pub purpose: Purpose<'a>,
     pub proven: bool,
-    pub loss: Option<&'a Loss>,
+}
+
+impl<'a> Asked<'a> {
+    fn loss(self) -> Option<&'a Loss> {
+        match self.purpose {
+            Purpose::Loss(loss) => Some(loss),
+            Purpose::Dispatch | Purpose::Base => None,
+        }
+    }
+    /// Only what an edge can do alone.
+    fn alone(self) -> bool {
+        !matches!(self.purpose, Purpose::Dispatch)
+    }
 }
 
 struct Builder<'a> {
@@ -90,10 +114,7 @@ struct Builder<'a> {
 
 /// Builds the case of this moment.
 pub fn build(fleet: &Fleet, image: &Image, state: &State, now: Millis, asked: Asked<'_>) -> Built {
-    let minutes = match asked.loss {
-        Some(_) => grid::coarse(fleet),
-        None => grid::dispatch(fleet, image, state, now),
-    };
+    let minutes = if asked.alone() { grid::coarse(fleet) } else { grid::dispatch(fleet, image, state, now) };
     let time = Time { start: now.rfc3339(), steps: minutes.len(), step_minutes: minutes.into() };
     let builder = Builder { fleet, image, state, now, asked, starts: starts_min(&time) };
     Built {
@@ -111,7 +132,7 @@ impl Builder<'_> {
     }
 
     fn lost_header(&self, header: &str) -> bool {
-        matches!(self.asked.loss, Some(Loss::Header(h)) if h.as_str() == header)
+        matches!(self.asked.loss(), Some(Loss::Header(h)) if h.as_str() == header)
     }
 
     fn case(&self, time: Time) -> Case {
@@ -154,7 +175,7 @@ impl Builder<'_> {
                 });
             }
             case.units.extend(plant.sources.iter().map(|s| self.unit(plant, s)));
-            case.demands.extend(plant.consumers.iter().filter_map(|c| self.demand(plant, c)));
+            case.demands.extend(plant.consumers.iter().map(|c| self.demand(plant, c)));
             case.storages.extend(plant.storages.iter().filter_map(|s| self.storage(plant, s)));
             plant.headers.iter().for_each(|h| self.inventory(&mut case, plant, h));
         }
@@ -196,7 +217,7 @@ impl Builder<'_> {
         }
         let top = unit.heat_max.at(0);
         let lost = self.lost_header(source.header.as_str())
-            || matches!(self.asked.loss, Some(Loss::Source(id)) if *id == source.id);
+            || matches!(self.asked.loss(), Some(Loss::Source(id)) if *id == source.id);
         let on = self.image.source_state(source) == Some(SourceState::On);
         if lost {
             unit.availability = 0.0.into();
@@ -240,12 +261,12 @@ impl Builder<'_> {
         self.starts.iter().map(|m| asked * profile(self.now.plus((m * 60_000.0) as i64)) / present).collect()
     }
 
-    fn demand(&self, plant: &Plant, consumer: &Consumer) -> Option<Demand> {
-        if self.lost_header(consumer.header.as_str()) {
-            return None;
-        }
+    fn demand(&self, plant: &Plant, consumer: &Consumer) -> Demand {
         let reachable = self.image.linked(&plant.id);
-        let heat: Vec<f64> = if reachable {
+        let heat: Vec<f64> = if self.lost_header(consumer.header.as_str()) {
+            // Nothing that is decided brings it heat, so nobody gives any up for it.
+            vec![0.0; self.starts.len()]
+        } else if reachable {
             self.forecast(consumer)
         } else {
             // Its cap cannot be moved, so it draws what it drew.
@@ -255,25 +276,26 @@ impl Builder<'_> {
             Some(shed) if reachable => heat.iter().map(|h| (h - shed.turndown_mw).max(0.0)).collect(),
             _ => vec![0.0; heat.len()],
         };
-        Some(Demand {
+        Demand {
             id: consumer.id.to_string(),
             header: consumer.header.to_string(),
             class: consumer.class.name().into(),
             heat: heat.into(),
             sheddable: Some(sheddable.into()),
-        })
+        }
     }
 
     fn storage(&self, plant: &Plant, s: &hypocaust_protocols::model::Storage) -> Option<case::Storage> {
         // A store whose content is unknown can promise nothing.
         let level = self.image.good(self.fleet, &s.level, self.now).filter(|_| self.image.linked(&plant.id))?;
-        let short = self.asked.loss.is_some() || !self.image.trips().is_empty() || !self.state.shortages.is_empty();
-        (!self.lost_header(s.header.as_str())).then(|| case::Storage {
+        let short = self.asked.alone() || !self.image.trips().is_empty() || !self.state.shortages.is_empty();
+        let left = if self.lost_header(s.header.as_str()) { 0.0 } else { 1.0 };
+        Some(case::Storage {
             id: s.id.to_string(),
             header: s.header.to_string(),
             capacity_mwh: s.capacity_mwh,
-            charge_max: s.charge_max_mw.into(),
-            discharge_max: s.discharge_max_mw.into(),
+            charge_max: (left * s.charge_max_mw).into(),
+            discharge_max: (left * s.discharge_max_mw).into(),
             charge_eff: s.charge_eff,
             discharge_eff: s.discharge_eff,
             loss_per_h: s.loss_per_h,
@@ -293,7 +315,7 @@ impl Builder<'_> {
             return None;
         }
         let owner = self.fleet.plant_of(main.setpoint.as_str())?;
-        let lost = match self.asked.loss {
+        let lost = match self.asked.loss() {
             Some(Loss::Main(id)) => *id == main.id,
             Some(Loss::Header(h)) => *h == main.from || *h == main.to,
             Some(Loss::Island(p)) => (a.id == *p) != (b.id == *p),
@@ -303,7 +325,7 @@ impl Builder<'_> {
         let flow = self.image.held(&main.flow).unwrap_or(0.0);
         let (cap, reverse) = if lost || closed {
             (0.0, 0.0)
-        } else if self.asked.loss.is_some() || !self.image.linked(&owner.id) {
+        } else if self.asked.alone() || !self.image.linked(&owner.id) {
             // An edge alone may only turn a main down, and one out of reach keeps its flow.
             (flow.clamp(0.0, main.cap_mw), (-flow).clamp(0.0, main.cap_reverse_mw))
         } else {
@@ -322,16 +344,17 @@ impl Builder<'_> {
     }
 
     fn inventory(&self, case: &mut Case, plant: &Plant, header: &Header) {
-        if !self.image.linked(&plant.id) || self.lost_header(header.id.as_str()) {
+        if !self.image.linked(&plant.id) {
             return;
         }
+        let left = if self.lost_header(header.id.as_str()) { 0.0 } else { 1.0 };
         let Some(value) = self.image.good(self.fleet, &header.process_value, self.now) else { return };
         let id = format!("{INVENTORY}{}", header.id);
         let mwh = |span: f64| (span * header.capacity_mwh).max(0.0);
         let middle = (header.low + header.nominal) / 2.0;
         let upper = header.nominal + (header.high - header.nominal) / 4.0;
         let soon = |mw: f64| {
-            let within = |start: &f64| if *start < INVENTORY_H * 60.0 { mw } else { 0.0 };
+            let within = |start: &f64| if *start < INVENTORY_H * 60.0 { left * mw } else { 0.0 };
             Series::Steps(self.starts.iter().map(within).collect())
         };
         let content = mwh(value.min(header.nominal) - header.low);
@@ -340,8 +363,8 @@ impl Builder<'_> {
                 id: id.clone(),
                 header: header.id.to_string(),
                 capacity_mwh: mwh(header.nominal - header.low).max(content),
-                charge_max: (content / INVENTORY_H).into(),
-                discharge_max: (content / INVENTORY_H).into(),
+                charge_max: (left * content / INVENTORY_H).into(),
+                discharge_max: (left * content / INVENTORY_H).into(),
                 charge_eff: 1.0,
                 discharge_eff: 1.0,
                 loss_per_h: 0.0,

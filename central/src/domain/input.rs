@@ -4,9 +4,9 @@ use super::image::Mode;
 use crate::election::Replica;
 use crate::journal::{Draft, Head};
 use hypocaust_optimizer::{Case, Solution};
-use hypocaust_protocols::model::{DeviceId, PlantId, SetpointId, Tick, TripId};
+use hypocaust_protocols::model::{DeviceId, Millis, PlantId, SetpointId, Tick, TripId};
 use hypocaust_protocols::wire::subagent::{Coordination, Task};
-use hypocaust_protocols::wire::{Entry, Loss, Outcome, Signed};
+use hypocaust_protocols::wire::{Entry, Outcome, Signed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -102,19 +102,14 @@ pub enum Input {
     },
 }
 
-/// What a solve is for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Purpose {
-    Dispatch,
-    Contingency(Loss),
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Append and come back with [`Input::Appended`]. There is never more than one outstanding.
     Append { expected: Head, epoch: u64, drafts: Vec<Draft> },
-    /// Solve and come back with [`Input::Solved`].
-    Solve { id: u64, purpose: Purpose, case: Box<Case> },
+    /// Solve the case of this moment and come back with [`Input::Solved`].
+    Solve { id: u64, at: Millis, case: Box<Case> },
+    /// Solve the base of this moment, then each loss from there, and come back with [`Input::Solved`] for each of them.
+    SolveLosses { at: Millis, base: Box<Case>, losses: Vec<(u64, Box<Case>)> },
     /// Publish to an edge as a node command of this metric.
     Send { plant: PlantId, metric: &'static str, signed: Signed },
     /// The answer to an operator, after the decision is stored: the id of the command or the name of the alarm.

@@ -35,14 +35,14 @@ mod words;
 pub use dispatch::Judges;
 pub use event::{Event, Recorded};
 pub use image::{Image, Mode};
-pub use input::{Answer, Effect, Input, Purpose, Rejection, Request, Spool, Status};
+pub use input::{Answer, Effect, Input, Rejection, Request, Spool, Status};
 pub use schedule::{Origin, Schedule};
 pub use state::State;
 pub use tally::Tally;
 
 use crate::election::Replica;
 use crate::journal::{Entry, Head};
-use case::{Asked, Built};
+use case::{Asked, Built, Purpose};
 use hypocaust_protocols::model::{Fleet, Millis, PlantId, RunbookId};
 use hypocaust_protocols::wire::subagent::Coordination;
 use hypocaust_protocols::wire::{Beat, Command, Loss, Outcome, Signed, SigningKey, Table, metric};
@@ -717,14 +717,7 @@ impl Domain {
             self.last_cycle = Some(now);
             self.ask(now, false, out);
         } else if !busy {
-            for (loss, proven) in std::mem::take(&mut self.losses_due) {
-                let asked = Asked { proven, loss: Some(&loss) };
-                let built = case::build(&self.fleet, &self.image, &self.state, now, asked);
-                let id = self.next_id();
-                let case = Box::new(built.case.clone());
-                self.losses.insert(id, (loss.clone(), built, now));
-                out.push(Effect::Solve { id, purpose: Purpose::Contingency(loss), case });
-            }
+            self.ask_losses(now, out);
         }
     }
 
@@ -734,9 +727,29 @@ impl Domain {
     }
 
     fn ask(&mut self, now: Millis, proven: bool, out: &mut Vec<Effect>) {
-        let built = case::build(&self.fleet, &self.image, &self.state, now, Asked { proven, loss: None });
+        let built = self.build(now, Purpose::Dispatch, proven);
         let id = self.next_id();
-        out.push(Effect::Solve { id, purpose: Purpose::Dispatch, case: Box::new(built.case.clone()) });
+        out.push(Effect::Solve { id, at: now, case: Box::new(built.case.clone()) });
         self.cycle = Some(Cycle { id, built, asked: now });
+    }
+
+    fn ask_losses(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        let due = std::mem::take(&mut self.losses_due);
+        if due.is_empty() {
+            return;
+        }
+        let base = Box::new(self.build(now, Purpose::Base, false).case);
+        let mut losses = Vec::with_capacity(due.len());
+        for (loss, proven) in due {
+            let built = self.build(now, Purpose::Loss(&loss), proven);
+            let id = self.next_id();
+            losses.push((id, Box::new(built.case.clone())));
+            self.losses.insert(id, (loss, built, now));
+        }
+        out.push(Effect::SolveLosses { at: now, base, losses });
+    }
+
+    fn build(&self, now: Millis, purpose: Purpose<'_>, proven: bool) -> Built {
+        case::build(&self.fleet, &self.image, &self.state, now, Asked { purpose, proven })
     }
 }

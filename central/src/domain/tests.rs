@@ -4,6 +4,7 @@ use super::event::Phase;
 use super::state::OrderState;
 use super::*;
 use crate::journal::Memory;
+use crate::solver::{Bases, Rolling};
 use hypocaust_protocols::model::{BadReason, Class, Direction, Quality, Sample, SourceState, TagId, Tick, TripId};
 use hypocaust_protocols::wire::{self, Action, Outcome, Refusal, Verdict, VerifyingKey, Writer};
 use std::path::Path;
@@ -29,6 +30,8 @@ struct Bench {
     /// Tags of which nothing is heard any more, though their edge is linked.
     unheard: Vec<TagId>,
     solver: Solver,
+    rolling: Rolling,
+    bases: Bases,
     /// While false, appends are laid by and nothing is stored.
     stores: bool,
     laid_by: Vec<Effect>,
@@ -89,6 +92,8 @@ fn bench(judges: Judges) -> Bench {
         trips: vec![],
         unheard: vec![],
         solver: Solver::Works,
+        rolling: Rolling::default(),
+        bases: Bases::default(),
         stores: true,
         laid_by: vec![],
         answers: true,
@@ -105,7 +110,13 @@ impl Bench {
     fn input(&mut self, input: Input) {
         let mut effects: VecDeque<Effect> = self.domain.handle(self.now, input).into();
         while let Some(effect) = effects.pop_front() {
-            if let Some(next) = self.carry_out(effect) {
+            if let Effect::SolveLosses { at, base, losses } = effect {
+                let base = self.bases.stand(at, *base).expect("a base");
+                for (id, case) in losses {
+                    let answer = base.solve(&case).into();
+                    effects.extend(self.domain.handle(self.now, Input::Solved { id, answer }));
+                }
+            } else if let Some(next) = self.carry_out(effect) {
                 effects.extend(self.domain.handle(self.now, next));
             }
         }
@@ -123,19 +134,15 @@ impl Bench {
                     Err(e) => Input::AppendFailed { reason: e.to_string() },
                 })
             }
-            Effect::Solve { id, case, .. } => {
+            Effect::Solve { id, at, case } => {
                 let answer = match self.solver {
                     Solver::Late => Answer::Late,
                     Solver::Fails => Answer::Failed("the bench says so".into()),
-                    Solver::Works => {
-                        match hypocaust_optimizer::solve(&case, &hypocaust_optimizer::Options::default()) {
-                            Ok(solution) => Answer::Solution(Box::new(solution)),
-                            Err(e) => panic!("no solution: {e}"),
-                        }
-                    }
+                    Solver::Works => self.rolling.solve(at, &case).into(),
                 };
                 Some(Input::Solved { id, answer })
             }
+            Effect::SolveLosses { .. } => unreachable!("they have many answers"),
             Effect::Send { plant, metric, signed } => self.received(plant, metric, &signed),
             Effect::Task { task } => {
                 self.tasks.push(*task);

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  MQTT, API, clock -> mpsc -> [ Domain::handle ] -> append  -> Appended, before anything else is handled
-//!                                                 -> solve   -> a thread of its own, Solved or Late by the wall clock
+//!                                                 -> solve   -> threads of their own ([`super::solving`])
 //!                                                 -> send    -> the session's task
 //!                                                 -> reply   -> whoever asked
 //!             clock -> [ Election::handle ] -> the lease; begins a leadership and ends it
@@ -15,12 +15,12 @@
 //! undone. A journal that does not take an entry ends the leadership: whoever cannot record may not command.
 
 use super::metrics::{Metrics, Stopwatch};
+use super::solving::{Answers, Solving};
 use super::term::{Held, Term};
 use crate::ambient::{monotonic, now};
-use crate::domain::{Answer, Domain, Effect, Input, Purpose, Rejection, Request};
+use crate::domain::{Domain, Effect, Input, Rejection, Request};
 use crate::election::{self, Election, Leases, Replica, Timing};
 use crate::journal::{Store, Verifier};
-use hypocaust_optimizer::{Case, Options, Solution};
 use hypocaust_protocols::model::{Millis, PlantId};
 use hypocaust_protocols::wire::Signed;
 use hypocaust_protocols::wire::subagent::Task;
@@ -136,7 +136,7 @@ pub struct Leader<S> {
     inbox: mpsc::Receiver<Message>,
     asked: BTreeMap<u64, Answered>,
     next_request: u64,
-    solve_limit: Duration,
+    solving: Solving,
     stopwatch: Stopwatch,
     metrics: Metrics,
 }
@@ -172,7 +172,7 @@ pub fn leader<S: Store + Leases>(
         inbox,
         asked: BTreeMap::new(),
         next_request: 1,
-        solve_limit,
+        solving: Solving::new(solve_limit),
         stopwatch: Stopwatch::new(metrics.clone()),
         metrics,
     };
@@ -324,7 +324,9 @@ impl<S: Store + Leases> Leader<S> {
             }
             for effect in self.domain.handle(now(), input) {
                 match effect {
-                    Effect::Append { .. } | Effect::Solve { .. } | Effect::Send { .. } if !self.may_act() => {
+                    Effect::Append { .. } | Effect::Solve { .. } | Effect::SolveLosses { .. } | Effect::Send { .. }
+                        if !self.may_act() =>
+                    {
                         // The next input finds that the leadership is over.
                     }
                     Effect::Append { expected, epoch, drafts } => {
@@ -341,9 +343,12 @@ impl<S: Store + Leases> Leader<S> {
                             Err(error) => Input::AppendFailed { reason: error.to_string() },
                         });
                     }
-                    Effect::Solve { id, purpose, case } => {
-                        self.stopwatch.ordered(id, purpose == Purpose::Dispatch);
-                        self.solve(id, case);
+                    Effect::Solve { id, at, case } => {
+                        self.stopwatch.ordered(id);
+                        self.solving.cycle(id, at, case, self.answers());
+                    }
+                    Effect::SolveLosses { at, base, losses } => {
+                        self.solving.losses(at, base, losses, self.answers());
                     }
                     Effect::Send { plant, metric, signed } => {
                         let _ = self.outgoing.send(Outgoing { plant, metric, signed }).await;
@@ -370,22 +375,15 @@ impl<S: Store + Leases> Leader<S> {
         Ok(())
     }
 
-    /// Solves on a thread of its own. A solve that passes its limit is reported late; its thread ends by itself, because
-    /// the solver's own iteration limit bounds it.
-    fn solve(&self, id: u64, case: Box<Case>) {
-        let (own, limit) = (self.own.clone(), self.solve_limit);
-        tokio::spawn(async move {
-            let work = tokio::task::spawn_blocking(move || timed_solve(&case));
-            let answer = match tokio::time::timeout(limit, work).await {
-                Err(_) => Answer::Late,
-                Ok(Err(error)) => Answer::Failed(format!("the solver's thread ended: {error}")),
-                Ok(Ok(Err(error))) => Answer::Failed(error.to_string()),
-                Ok(Ok(Ok(solution))) => Answer::Solution(Box::new(solution)),
-            };
+    /// Where solves bring their answers.
+    fn answers(&self) -> Answers {
+        let own = self.own.clone();
+        Answers::new(move |id, answer| {
+            // A full queue holds up the solver's thread, never an answer; without a domain nobody wants one.
             if let Some(own) = own.upgrade() {
-                let _ = own.send(Message::Input(Input::Solved { id, answer })).await;
+                let _ = own.blocking_send(Message::Input(Input::Solved { id, answer }));
             }
-        });
+        })
     }
 }
 
@@ -400,15 +398,6 @@ fn answered<T>(
         Ok(Err(error)) => election::Input::NoAnswer(error.to_string()),
         Err(_) => election::Input::NoAnswer("the lease's store did not answer in time".into()),
     }
-}
-
-/// Solves, and says in the solution how long that took; a solver that reads no clock cannot.
-fn timed_solve(case: &Case) -> Result<Solution, hypocaust_optimizer::Error> {
-    #[expect(clippy::disallowed_methods, reason = "the shell measures what it has done; nothing is decided by it")]
-    let begun = std::time::Instant::now();
-    let mut solution = hypocaust_optimizer::solve(case, &Options::default())?;
-    solution.solver.ms = Some(begun.elapsed().as_secs_f64() * 1000.0);
-    Ok(solution)
 }
 
 #[cfg(test)]

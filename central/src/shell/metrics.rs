@@ -246,13 +246,11 @@ impl Stopwatch {
     pub fn new(metrics: Metrics) -> Stopwatch {
         Stopwatch { metrics, solves: BTreeMap::new(), cycle: None }
     }
-    /// A solve is ordered. `dispatch`: it belongs to a dispatch cycle, which may take two of them.
-    pub fn ordered(&mut self, solve: u64, dispatch: bool) {
+    /// A solve of a dispatch cycle is ordered; a cycle may take two of them.
+    pub fn ordered(&mut self, solve: u64) {
         let now = monotonic();
         self.solves.insert(solve, now);
-        if dispatch {
-            self.cycle.get_or_insert(now);
-        }
+        self.cycle.get_or_insert(now);
     }
     /// Its answer is there.
     pub fn answered(&mut self, solve: u64) {

@@ -6,6 +6,7 @@
 //! * [`metrics`]: what it shows to Prometheus.
 //! * [`replay`]: the journal verified and folded into the state.
 //! * [`run`]: all of it put together.
+//! * [`solving`]: the threads that solve.
 //! * [`speaker`]: the connection that only the leader has.
 //! * [`subagents`]: their side of the bus.
 //! * [`term`]: the right to act, shared by the tasks.
@@ -17,6 +18,7 @@ pub mod leader;
 pub mod metrics;
 pub mod replay;
 pub mod run;
+pub mod solving;
 pub mod speaker;
 pub mod subagents;
 pub mod term;

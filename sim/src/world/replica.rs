@@ -5,7 +5,9 @@ use super::*;
 use hypocaust_central::domain::{Answer, Effect, Input};
 use hypocaust_central::election::{Effect as Said, Election, Input as Heard, Replica, Timing};
 use hypocaust_central::journal::{Entry as Record, Verifier};
+use hypocaust_central::solver::{Bases, Rolling};
 use hypocaust_edge::core::Input as EdgeInput;
+use hypocaust_optimizer::Case;
 use hypocaust_protocols::wire::metric;
 use hypocaust_protocols::wire::subagent::Coordination;
 use std::collections::{BTreeSet, VecDeque};
@@ -68,8 +70,10 @@ pub(super) struct Node {
     election: Election,
     tail: Verifier,
     pub starts_at: Option<i64>,
-    /// When each solve is done, its id and case; no case: it was late.
-    solves: Vec<(i64, u64, Option<Box<hypocaust_optimizer::Case>>)>,
+    /// When each is done.
+    solves: Vec<(i64, Solve)>,
+    rolling: Rolling,
+    bases: Bases,
     paused_until: Option<i64>,
     /// Will be stopped as soon as it sends a command, and at that time at the latest, for so long.
     stalls: Option<(i64, i64)>,
@@ -80,6 +84,24 @@ pub(super) struct Node {
     answers_lost: bool,
     no_broker: Option<(i64, i64)>,
     no_plant: BTreeMap<PlantId, i64>,
+}
+
+/// What a replica was asked to solve.
+enum Solve {
+    Cycle(u64, Millis, Box<Case>),
+    /// The base, and the losses from there.
+    Losses(Millis, Box<Case>, Vec<(u64, Box<Case>)>),
+    Late(Vec<u64>),
+}
+
+impl Solve {
+    fn ids(&self) -> Vec<u64> {
+        match self {
+            Solve::Cycle(id, ..) => vec![*id],
+            Solve::Losses(_, _, losses) => losses.iter().map(|(id, _)| *id).collect(),
+            Solve::Late(ids) => ids.clone(),
+        }
+    }
 }
 
 /// A process that acted as leader: its replica and which of its lives.
@@ -102,6 +124,18 @@ pub struct Leaderships {
 }
 
 impl Node {
+    /// The answers of a solve that is done now.
+    fn solved(&mut self, solve: Solve) -> Vec<(u64, Answer)> {
+        match solve {
+            Solve::Cycle(id, at, case) => vec![(id, self.rolling.solve(at, &case).into())],
+            Solve::Losses(at, base, losses) => {
+                let base = self.bases.stand(at, *base).ok();
+                losses.into_iter().map(|(id, case)| (id, Bases::loss(base.as_deref(), &case).into())).collect()
+            }
+            Solve::Late(ids) => ids.into_iter().map(|id| (id, Answer::Late)).collect(),
+        }
+    }
+
     pub fn new(index: usize, fleet: &Fleet) -> Self {
         let id = format!("c{}", index + 1);
         let me = Replica { address: format!("http://{id}"), id };
@@ -116,6 +150,8 @@ impl Node {
             tail: Verifier::new(&fleet.id, []),
             starts_at: Some(0),
             solves: Vec::new(),
+            rolling: Rolling::default(),
+            bases: Bases::default(),
             paused_until: None,
             stalls: None,
             outbox: Vec::new(),
@@ -183,6 +219,7 @@ impl World {
             Trouble::Crash { down_ms } => {
                 node.mind = Mind::Down;
                 node.solves.clear();
+                (node.rolling, node.bases) = Default::default();
                 node.inbox.clear();
                 node.outbox.clear();
                 (node.paused_until, node.stalls) = (None, None);
@@ -286,14 +323,10 @@ impl World {
         self.follow(r);
         let (done, waiting) = std::mem::take(&mut self.replicas[r].solves).into_iter().partition(|s| s.0 <= self.now);
         self.replicas[r].solves = waiting;
-        for (_, id, case) in done {
-            let options = hypocaust_optimizer::Options::default();
-            let answer = match case.map(|case| hypocaust_optimizer::solve(&case, &options)) {
-                Some(Ok(solution)) => Answer::Solution(Box::new(solution)),
-                Some(Err(error)) => Answer::Failed(error.to_string()),
-                None => Answer::Late,
-            };
-            self.tell(r, Input::Solved { id, answer });
+        for (_, solve) in done {
+            for (id, answer) in self.replicas[r].solved(solve) {
+                self.tell(r, Input::Solved { id, answer });
+            }
         }
         self.tell(r, Input::Clock);
     }
@@ -486,11 +519,8 @@ impl World {
                     Err(error) => Input::AppendFailed { reason: error.to_string() },
                 });
             }
-            Effect::Solve { id, case, .. } => {
-                let limit_ms = (self.fleet.limits.solve_limit_s * 1e3) as i64;
-                let in_time = (self.solve_ms <= limit_ms).then_some(case);
-                self.replicas[r].solves.push((self.now + self.solve_ms.min(limit_ms), id, in_time));
-            }
+            Effect::Solve { id, at, case } => self.solve(r, Solve::Cycle(id, at, case)),
+            Effect::SolveLosses { at, base, losses } => self.solve(r, Solve::Losses(at, base, losses)),
             Effect::Send { plant, metric: name, signed } => {
                 let input = match name {
                     metric::COMMAND => {
@@ -518,6 +548,13 @@ impl World {
                 self.stand(r, Heard::Deposed { reason });
             }
         }
+    }
+
+    /// As long as the world says it takes; one that takes too long is late.
+    fn solve(&mut self, r: usize, solve: Solve) {
+        let limit_ms = (self.fleet.limits.solve_limit_s * 1e3) as i64;
+        let solve = if self.solve_ms <= limit_ms { solve } else { Solve::Late(solve.ids()) };
+        self.replicas[r].solves.push((self.now + self.solve_ms.min(limit_ms), solve));
     }
 
     fn send_to_edge(&mut self, r: usize, plant: PlantId, input: EdgeInput) {
