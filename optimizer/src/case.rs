@@ -87,6 +87,21 @@ impl Time {
     pub fn hours(&self, t: usize) -> f64 {
         self.step_minutes.at(t) / 60.0
     }
+
+    /// The step that lies so many hours after the beginning, and which share of it has passed by then; none beyond the
+    /// horizon. A boundary is the end of the step before it.
+    #[must_use]
+    pub fn step_at(&self, hours: f64) -> Option<(usize, f64)> {
+        let mut begins = 0.0;
+        for t in 0..self.steps {
+            let length = self.hours(t);
+            if hours <= begins + length + 1e-9 {
+                return Some((t, ((hours - begins) / length).clamp(0.0, 1.0)));
+            }
+            begins += length;
+        }
+        None
+    }
 }
 
 /// A fuel or electricity: `price`, or `buy` and `sell`.

@@ -43,7 +43,7 @@ pub use commit::{commit, hand_over, schedule_states};
 pub use contingency::Base;
 pub use error::Error;
 pub use explain::{Explanation, explain};
-pub use greedy::{greedy, repair};
+pub use greedy::{Earlier, greedy, repair, repair_later};
 pub use loss::{Loss, lose, losses};
 pub use series::Series;
 pub use session::Session;

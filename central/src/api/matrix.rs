@@ -115,6 +115,10 @@ rules! {
     TAGS: Get "/api/v1/tags", At(Viewer), Own, [404];
     HISTORY: Get "/api/v1/history", At(Viewer), Named, [404];
     DISPATCH_LATEST: Get "/api/v1/dispatch/latest", At(Viewer), Own, [404];
+    /// The horizon behind the schedule in force.
+    DISPATCH_PLAN: Get "/api/v1/dispatch/plan", At(Viewer), Own, [404, 421];
+    /// Why it is as it is.
+    DISPATCH_EXPLANATION: Get "/api/v1/dispatch/explanation", At(Viewer), All, [404, 421];
     DISPATCH: Get "/api/v1/dispatch/{seq}", At(Viewer), Own, [404];
     /// What was ordered last.
     ORDERS: Get "/api/v1/commands", At(Viewer), Own, [];

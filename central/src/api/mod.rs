@@ -2,7 +2,7 @@
 //!
 //! * [`matrix`]: who may ask what; **a new route begins there**, and its essay says how one is added.
 //! * [`guard`]: the middleware that holds every request against its row.
-//! * `session`, `health`, [`fleet`], `stores`, `live`: the routes by what they ask.
+//! * `session`, `health`, [`fleet`], `plan`, `stores`, `live`: the routes by what they ask.
 //! * `request`, [`Problem`]: what may come in, and what is said where it is refused.
 //! * `openapi`: the document, made from rows, handlers and types.
 //!
@@ -17,6 +17,7 @@ mod live;
 pub mod matrix;
 mod mimic;
 mod openapi;
+mod plan;
 mod problem;
 mod request;
 mod routes;
@@ -54,6 +55,7 @@ where
         .merge(mimic::routes(&fleet))
         .merge(stores::routes(fleet, history, journal))
         .merge(fleet::routes(leader.clone()))
+        .merge(plan::routes(leader.clone()))
         .merge(subagents::routes(leader))
         .fallback(async |method: Method, uri: Uri| elsewhere(&method, &uri))
         .layer(from_fn_with_state(gate, guard::guard))

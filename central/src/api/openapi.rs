@@ -5,7 +5,7 @@ use super::guard::COOKIE;
 use super::matrix::{self, Plants, Rule, Verb, Who};
 use super::problem::{PROBLEM, ProblemView};
 use super::routes::Routes;
-use super::{fleet, health, mimic, request, session, stores, subagents};
+use super::{fleet, health, mimic, plan, request, session, stores, subagents};
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use std::collections::BTreeSet;
@@ -41,6 +41,8 @@ pub fn routes() -> Router {
         fleet::command,
         fleet::orders,
         fleet::outcome,
+        plan::plan,
+        plan::explanation,
         subagents::subagents,
         stores::read_history,
         stores::read_journal,

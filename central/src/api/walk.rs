@@ -70,8 +70,21 @@ impl Walk<'_> {
             },
             "COMMAND_STATE" => Probe::at("/api/v1/commands/1-1-9").or(&format!("/api/v1/commands/{}", self.command)),
             "DISPATCH" => Probe::at("/api/v1/dispatch/1"),
-            "SIGN_OUT" | "HEALTH_LIVE" | "HEALTH_READY" | "ROOT_LIVE" | "ROOT_READY" | "METRICS" | "OPENAPI"
-            | "FLEET" | "DISPATCH_LATEST" | "JOURNAL" | "JOURNAL_HEAD" | "SUBAGENTS" | "LIVE" => Probe::at(rule.path),
+            "SIGN_OUT"
+            | "HEALTH_LIVE"
+            | "HEALTH_READY"
+            | "ROOT_LIVE"
+            | "ROOT_READY"
+            | "METRICS"
+            | "OPENAPI"
+            | "FLEET"
+            | "DISPATCH_LATEST"
+            | "DISPATCH_PLAN"
+            | "DISPATCH_EXPLANATION"
+            | "JOURNAL"
+            | "JOURNAL_HEAD"
+            | "SUBAGENTS"
+            | "LIVE" => Probe::at(rule.path),
             name => panic!("give the walk a probe for {name}: a request that is as it should be"),
         }
     }

@@ -35,10 +35,17 @@ pub fn is_inventory(id: &str) -> bool {
     id.starts_with(INVENTORY)
 }
 
+/// A sentence about a case for people, who know of no such store.
+pub fn inventory_in_words(sentence: &str) -> String {
+    sentence.replace(INVENTORY, "the content of ")
+}
+
 /// A case and what it rests on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Built {
     pub case: Case,
+    /// Its moment: the first step begins here.
+    pub at: Millis,
     /// Units may go to their proven rating.
     pub proven: bool,
     share: f64,
@@ -119,6 +126,7 @@ pub fn build(fleet: &Fleet, image: &Image, state: &State, now: Millis, asked: As
     let builder = Builder { fleet, image, state, now, asked, starts: starts_min(&time) };
     Built {
         case: builder.case(time),
+        at: now,
         proven: asked.proven,
         share: fleet.limits.unit_load_max,
         trips: image.trips(),

@@ -1,7 +1,7 @@
 //! From a schedule to orders, and the ladder when there is no fresh one.
 //!
-//! optimal -> last good -> greedy -> hold. A rung is left only with its reason in the journal, and nothing leaves that
-//! the independent check refuses. Orders are few: what moves less than a share of its span is not sent, a setpoint is
+//! optimal -> last good, fitted to what is now -> greedy -> hold. A rung is left only with its reason in the journal, and
+//! nothing leaves that the independent check refuses. Orders are few: what moves less than a share of its span is not sent, a setpoint is
 //! not written oftener than the edge's rate limit lets through, and one that was refused rests for a while.
 
 use super::case::Built;
@@ -10,7 +10,7 @@ use super::image::{Image, Mode};
 use super::schedule::{NOTHING_MW, Origin, Schedule, Target, from_solution};
 use super::state::{OrderState, State};
 use super::subagents::{self, Asked, Refused};
-use hypocaust_optimizer::{Case, Solution};
+use hypocaust_optimizer::{Case, Earlier, Solution};
 use hypocaust_protocols::model::{Direction, Fleet, Millis, PerClass};
 use hypocaust_protocols::wire::subagent::Report;
 use hypocaust_protocols::wire::{Action, Writer};
@@ -30,8 +30,9 @@ const REENTRY_STEP: f64 = 0.1;
 pub struct Judges {
     /// Why this solution must not be used.
     pub check: fn(&Case, &Solution) -> Result<(), String>,
-    /// By priority and marginal cost.
-    pub greedy: fn(&Case) -> Option<Solution>,
+    /// Without the solver: the last good plan fitted to this case where there is one, otherwise by priority and marginal
+    /// cost.
+    pub plain: fn(&Case, Option<Earlier<'_>>) -> Option<Solution>,
     /// Why this answer of a sub-agent does not count.
     pub admit: fn(&Asked, &Report, Millis) -> Result<(), Refused>,
 }
@@ -44,7 +45,10 @@ impl Judges {
                 let verdict = hypocaust_optimizer::check(case, solution);
                 if verdict.passed { Ok(()) } else { Err(verdict.faults.join("; ")) }
             },
-            greedy: |case| hypocaust_optimizer::greedy(case).ok(),
+            plain: |case, earlier| match earlier {
+                Some(earlier) => hypocaust_optimizer::repair_later(case, earlier).ok(),
+                None => hypocaust_optimizer::greedy(case).ok(),
+            },
             admit: subagents::admit,
         }
     }
@@ -62,22 +66,25 @@ pub fn upper_classes_short(fleet: &Fleet, solution: &Solution) -> bool {
     })
 }
 
-/// The next rung below a fresh optimum.
-pub fn fallback(fleet: &Fleet, image: &Image, state: &State, built: &Built, judges: &Judges, now: Millis) -> Schedule {
-    let young = |s: &Schedule| now.since(s.time) < (fleet.limits.table_ttl_s * 1000.0) as i64;
-    if let Some((_, last)) = &state.last_good
-        && young(last)
-        && last.trips == built.trips
-        && !sources_changed_since(fleet, image, last)
-    {
-        return Schedule { origin: Origin::LastGood, ..last.clone() };
+/// The next rung below a fresh optimum. `good`: the last good plan, where there is one that may still be used.
+pub fn fallback(
+    fleet: &Fleet,
+    image: &Image,
+    state: &State,
+    built: &Built,
+    (judges, good): (&Judges, Option<Earlier<'_>>),
+    now: Millis,
+) -> (Schedule, Option<Solution>) {
+    let rungs = [good.map(|good| (Origin::LastGood, Some(good))), Some((Origin::Greedy, None))];
+    for (origin, earlier) in rungs.into_iter().flatten() {
+        if let Some(solution) = (judges.plain)(&built.case, earlier)
+            && (judges.check)(&built.case, &solution).is_ok()
+        {
+            let schedule = Schedule { origin, ..from_solution(fleet, image, built, &solution, now) };
+            return (schedule, Some(solution));
+        }
     }
-    if let Some(solution) = (judges.greedy)(&built.case)
-        && (judges.check)(&built.case, &solution).is_ok()
-    {
-        return Schedule { origin: Origin::Greedy, ..from_solution(fleet, image, built, &solution, now) };
-    }
-    Schedule {
+    let hold = Schedule {
         time: now,
         origin: Origin::Hold,
         setpoints: Vec::new(),
@@ -93,11 +100,8 @@ pub fn fallback(fleet: &Fleet, image: &Image, state: &State, built: &Built, judg
         trips: built.trips.clone(),
         window: built.window,
         why: Vec::new(),
-    }
-}
-
-fn sources_changed_since(fleet: &Fleet, image: &Image, schedule: &Schedule) -> bool {
-    fleet.sources().any(|(_, s)| image.states.get(&s.id).is_some_and(|(_, since)| *since > schedule.time))
+    };
+    (hold, None)
 }
 
 /// The orders that bring the plants from where they are to the schedule.

@@ -1,20 +1,18 @@
 //! Why the schedule is what it is, in sentences for an operator.
 
 use super::schedule::{NOTHING_MW, Origin, Schedule};
-use hypocaust_protocols::model::{ConsumerId, Fleet, Millis};
+use hypocaust_protocols::model::{ConsumerId, Fleet};
 
 /// How many limits and changes are named; more would not be read.
 const MOST: usize = 3;
 
 /// `before`: the schedule that it follows. `reason`: why it is not a fresh optimum, where it is none.
-pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Option<&str>, now: Millis) -> Vec<String> {
+pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Option<&str>) -> Vec<String> {
     let mut say = Vec::new();
     let reason = reason.unwrap_or("no result");
     match new.origin {
         Origin::Optimal => {}
-        Origin::LastGood => {
-            say.push(format!("{reason}; the last good schedule, {} s old, stays in force.", now.since(new.time) / 1000))
-        }
+        Origin::LastGood => say.push(format!("{reason}; the last good schedule was fitted to what is now.")),
         Origin::Greedy => say.push(format!("{reason}; scheduled by priority and marginal cost instead.")),
         Origin::Hold => say.push(format!("{reason}, and no fallback is sound; every setpoint stays as it is.")),
     }

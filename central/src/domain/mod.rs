@@ -22,6 +22,7 @@ pub mod explain;
 pub mod grid;
 pub mod image;
 pub mod input;
+pub mod plan;
 pub mod restoration;
 pub mod schedule;
 pub mod state;
@@ -36,6 +37,7 @@ pub use dispatch::Judges;
 pub use event::{Event, Recorded};
 pub use image::{Image, Mode};
 pub use input::{Answer, Effect, Input, Rejection, Request, Spool, Status};
+pub use plan::Plan;
 pub use schedule::{Origin, Schedule};
 pub use state::State;
 pub use tally::Tally;
@@ -106,6 +108,7 @@ pub struct Domain {
     cycle: Option<Cycle>,
     last_cycle: Option<Millis>,
     urgent: bool,
+    plans: plan::Plans,
     ahead: contingency::Ahead,
     /// Losses that are being solved, and since when.
     losses: BTreeMap<u64, (Loss, Built, Millis)>,
@@ -143,6 +146,7 @@ impl Domain {
             cycle: None,
             last_cycle: None,
             urgent: false,
+            plans: plan::Plans::default(),
             ahead: contingency::Ahead::default(),
             losses: BTreeMap::new(),
             losses_due: Vec::new(),
@@ -236,6 +240,10 @@ impl Domain {
     }
     pub fn subagents(&self) -> &subagents::Registry {
         &self.subagents
+    }
+    /// The horizon behind the schedule in force, and the one before it, as long as this replica leads.
+    pub fn plan(&self) -> Option<(Arc<Plan>, Option<Arc<Plan>>)> {
+        self.plans.latest()
     }
     pub fn tally(&self) -> &Tally {
         &self.tally
@@ -507,7 +515,7 @@ impl Domain {
                     if !built.proven && dispatch::upper_classes_short(&fleet, &solution) {
                         return self.ask(now, true, out);
                     }
-                    Ok(schedule::from_solution(&fleet, &self.image, built, &solution, now))
+                    Ok((schedule::from_solution(&fleet, &self.image, built, &solution, now), Some(*solution)))
                 }
                 Err(why) => {
                     let reason = format!("The check refused the solver's schedule ({why})");
@@ -518,15 +526,18 @@ impl Domain {
             Answer::Failed(why) => Err(format!("The solve failed ({why})")),
             Answer::Late => Err(format!("The solve was not done within {} s", fleet.limits.solve_limit_s)),
         };
-        let (mut schedule, reason) = match fresh {
-            Ok(schedule) => (schedule, None),
+        let ((mut schedule, solution), reason) = match fresh {
+            Ok(fresh) => (fresh, None),
             Err(reason) => {
-                let fallback = dispatch::fallback(&fleet, &self.image, &self.state, built, &self.judges, now);
-                (fallback, Some(reason))
+                let good = self.plans.good(now, (fleet.limits.table_ttl_s * 1000.0) as i64);
+                let judges = (&self.judges, good);
+                (dispatch::fallback(&fleet, &self.image, &self.state, built, judges, now), Some(reason))
             }
         };
+        let planned = |solution| Plan { seq: 0, at: built.at, case: built.case.clone(), solution };
+        self.plans.made(solution.map(planned));
         let before = self.state.schedule.as_ref().map(|(_, s)| s);
-        schedule.why = explain::why(&fleet, before, &schedule, reason.as_deref(), now);
+        schedule.why = explain::why(&fleet, before, &schedule, reason.as_deref());
         match (&reason, schedule.origin) {
             (Some(reason), _) => {
                 events.extend(self.raise("dispatch-failing", 1, format!("{reason}; see the schedule")))
@@ -588,6 +599,9 @@ impl Domain {
         }
         self.head = head;
         for recorded in &in_flight.events {
+            if let Event::Scheduled { .. } = recorded.event {
+                self.plans.journaled(recorded.seq);
+            }
             self.state.apply(recorded);
             self.tally.count(&self.state, recorded);
         }

@@ -111,8 +111,6 @@ pub struct State {
     pub sources: BTreeMap<SourceId, SourceState>,
     /// The latest schedule and its place in the journal.
     pub schedule: Option<(u64, Schedule)>,
-    /// The latest one that was solved to optimality.
-    pub last_good: Option<(u64, Schedule)>,
     pub orders: BTreeMap<String, Tracked>,
     pub wanted: BTreeMap<SetpointId, Wanted>,
     /// Idempotency key (with its user) -> order.
@@ -287,9 +285,6 @@ impl State {
             for short in &schedule.short {
                 self.shortages.entry(short.consumer.clone()).or_insert(Shortage { since: time, escalated: false });
             }
-        }
-        if schedule.origin == Origin::Optimal {
-            self.last_good = Some((seq, schedule.clone()));
         }
         self.schedule = Some((seq, schedule.clone()));
     }

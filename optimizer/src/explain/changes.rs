@@ -12,6 +12,7 @@ const NOTICED: f64 = 1e-3;
 
 /// One figure that is different in the step that is dispatched; both are of the first step of their case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// Whether it is a cause (data of the case) or an effect (of the schedule).

@@ -48,6 +48,7 @@ impl Default for Extent {
 
 /// Why a schedule is as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Explanation {
     /// By header and step.
@@ -66,6 +67,7 @@ pub struct Explanation {
 
 /// What heat costs at a header, from both sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// Where.
@@ -82,6 +84,7 @@ pub struct Price {
 
 /// A consumer that goes short, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Short {
     /// Its id.
@@ -104,6 +107,7 @@ pub struct Short {
 
 /// A limit, and what one MW more of it would give.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Relief {
     /// Whose limit.
@@ -118,6 +122,7 @@ pub struct Relief {
 
 /// What one MW more of a limit is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Worth {
     /// A class, or `cost`.

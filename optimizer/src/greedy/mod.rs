@@ -10,7 +10,7 @@ mod step;
 
 use step::Step;
 
-use crate::case::Case;
+use crate::case::{Case, Time};
 use crate::error::Error;
 use crate::extract;
 use crate::solution::{
@@ -28,18 +28,51 @@ struct Plan {
     content: Vec<Option<f64>>,
 }
 
+/// An earlier schedule, on the grid that it was made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Earlier<'a> {
+    /// What it has units do and stores hold.
+    pub schedule: &'a Solution,
+    /// The grid of its case.
+    pub time: &'a Time,
+    /// Hours from the beginning of its first step to that of the new case's.
+    pub age_h: f64,
+}
+
 impl Plan {
     fn of(case: &Case, schedule: &Solution, t: usize) -> Self {
-        let at = |series: Option<&Vec<f64>>| series.and_then(|s| s.get(t)).copied().filter(|value| value.is_finite());
+        Self::made(case, schedule, |heat| heat.get(t).copied(), |energy| energy.get(t).copied())
+    }
+
+    /// What it has the time from `begins` to `ends` be, hours of the new case.
+    fn later(case: &Case, earlier: &Earlier<'_>, begins: f64, ends: f64) -> Self {
+        let Earlier { schedule, time, age_h } = earlier;
+        let middle = time.step_at(age_h + (begins + ends) / 2.0);
+        let end = time.step_at(age_h + ends);
+        let content = |energy: &[f64]| {
+            let (t, share) = end?;
+            let after = *energy.get(t)?;
+            // The content before the first step is not written down.
+            let before = t.checked_sub(1).and_then(|t| energy.get(t)).copied().unwrap_or(after);
+            Some(before + share * (after - before))
+        };
+        Self::made(case, schedule, |heat| heat.get(middle?.0).copied(), content)
+    }
+
+    fn made(
+        case: &Case,
+        schedule: &Solution,
+        heat: impl Fn(&[f64]) -> Option<f64>,
+        content: impl Fn(&[f64]) -> Option<f64>,
+    ) -> Self {
+        let heat = |id| heat(&schedule.units.get(id)?.heat).filter(|mw| mw.is_finite());
+        let content = |id| content(&schedule.storages.get(id)?.energy).filter(|mwh| mwh.is_finite());
         Self {
-            heat: case.units.iter().map(|unit| at(schedule.units.get(&unit.id).map(|s| &s.heat))).collect(),
+            heat: case.units.iter().map(|unit| heat(&unit.id)).collect(),
             content: case
                 .storages
                 .iter()
-                .map(|storage| {
-                    at(schedule.storages.get(&storage.id).map(|s| &s.energy))
-                        .map(|mwh| mwh.clamp(0.0, storage.capacity_mwh))
-                })
+                .map(|storage| content(&storage.id).map(|mwh| mwh.clamp(0.0, storage.capacity_mwh)))
                 .collect(),
         }
     }
@@ -66,9 +99,31 @@ pub fn greedy(case: &Case) -> Result<Solution, Error> {
 /// `Error::Invalid` where the case makes no sense.
 pub fn repair(case: &Case, schedule: &Solution) -> Result<Solution, Error> {
     case.validate()?;
-    let followed = made(case, "repair", |t| Some(Plan::of(case, schedule, t)));
+    Ok(repaired(case, |t| Plan::of(case, schedule, t)))
+}
+
+/// The same with a schedule whose window began earlier, on whatever grid: what lies before the case's first step is cut
+/// off, and each step follows what was planned for its time.
+///
+/// # Errors
+/// `Error::Invalid` where the case makes no sense.
+pub fn repair_later(case: &Case, earlier: Earlier<'_>) -> Result<Solution, Error> {
+    case.validate()?;
+    let mut ends = 0.0;
+    let spans: Vec<(f64, f64)> = (0..case.time.steps)
+        .map(|t| {
+            let begins = ends;
+            ends += case.time.hours(t);
+            (begins, ends)
+        })
+        .collect();
+    Ok(repaired(case, |t| Plan::later(case, &earlier, spans[t].0, spans[t].1)))
+}
+
+fn repaired(case: &Case, plan: impl Fn(usize) -> Plan) -> Solution {
+    let followed = made(case, "repair", |t| Some(plan(t)));
     let anew = made(case, "repair", |_| None);
-    Ok(if worse(&merits(case, &followed), &merits(case, &anew)) { anew } else { followed })
+    if worse(&merits(case, &followed), &merits(case, &anew)) { anew } else { followed }
 }
 
 /// What one schedule is better than another by, the weightiest first: physical limits that gave, classes, cost.

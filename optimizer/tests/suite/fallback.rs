@@ -3,7 +3,7 @@
 
 use hypocaust_optimizer::case::Initial;
 use hypocaust_optimizer::generate::{Recipe, generate};
-use hypocaust_optimizer::{Case, Solution, check, greedy, repair};
+use hypocaust_optimizer::{Case, Earlier, Solution, check, greedy, repair, repair_later};
 use proptest::prelude::*;
 
 use crate::{bench, random, solved, trap};
@@ -81,11 +81,14 @@ proptest! {
 
     /// What was best in another state is made feasible in this one.
     #[test]
-    fn any_schedule_is_repaired_to_one_that_holds(disturbance in disturbance(), undisturbed in any::<bool>()) {
+    fn any_schedule_is_repaired_to_one_that_holds(disturbance in disturbance(), undisturbed in any::<bool>(), age in 0.0..30.0) {
         let before = generate(disturbance.recipe()).unwrap();
         let schedule = if undisturbed { greedy(&before).unwrap() } else { solved(&before) };
         let case = disturbance.state();
         holds("repaired", &case, &repair(&case, &schedule).unwrap())?;
+        // Later, on a grid of its own: what has passed is cut off, what lies beyond the plan is made anew.
+        let later = Earlier { schedule: &schedule, time: &before.time, age_h: age };
+        holds("repaired later", &case, &repair_later(&case, later).unwrap())?;
         // And back again, from a schedule that was made for a worse state.
         holds("repaired back", &before, &repair(&before, &greedy(&case).unwrap()).unwrap())?;
     }
@@ -117,6 +120,8 @@ fn a_schedule_that_fits_is_followed() {
         let case = generate(Recipe { summer: seed % 2 == 1, ..Recipe::new(3, 24, seed) }).unwrap();
         let best = solved(&case);
         let again = repair(&case, &best).unwrap();
+        let now = Earlier { schedule: &best, time: &case.time, age_h: 0.0 };
+        assert_eq!(repair_later(&case, now).unwrap(), again, "a plan of this moment is no older one");
         assert!(again.unserved_mwh.values().sum::<f64>() < 1e-3, "{}: {:?}", case.name, again.unserved_mwh);
         for (id, unit) in &best.units {
             for (mw, followed) in unit.heat.iter().zip(&again.units[id].heat) {

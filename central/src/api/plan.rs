@@ -1,0 +1,175 @@
+//! `GET /api/v1/dispatch/plan` and `/explanation`: the horizon behind the schedule in force, and why it is so.
+//!
+//! Both are kept by the replica that leads and by no other; one that follows names it. An explanation is a number of
+//! warm solves, so it is made when somebody asks, once for each schedule, on a thread that may take its time.
+
+use super::request::NoQuery;
+use super::{Problem, matrix, plain, routes::Routes};
+use crate::domain::{Domain, Plan, case};
+use crate::shell::leader::Handle;
+use crate::users::{Scope, Session};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json, Router};
+use hypocaust_optimizer::explain::Extent;
+use hypocaust_optimizer::{Explanation, explain};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use utoipa::ToSchema;
+
+/// The explanation that was made last, by its schedule's entry. Whoever asks while one is made waits for it.
+type Last = Arc<Mutex<Option<(u64, Arc<Explanation>)>>>;
+
+/// The routes below `/api/v1`.
+pub fn routes(leader: Handle) -> Router {
+    let explained = (leader.clone(), Last::default());
+    Routes::new()
+        .on(&matrix::DISPATCH_PLAN, plan)
+        .with_state(leader)
+        .merge(Routes::new().on(&matrix::DISPATCH_EXPLANATION, explanation).with_state(explained))
+}
+
+/// The horizon behind the schedule in force. Every list has one value a step, MW unless it says otherwise.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlanView {
+    /// The journal's entry of the schedule.
+    seq: u64,
+    /// When the first step begins.
+    time: String,
+    /// Length of each step, minutes.
+    step_minutes: Vec<f64>,
+    /// Heat of each source.
+    sources: BTreeMap<String, Vec<f64>>,
+    stores: BTreeMap<String, StoreView>,
+    /// From the beginning of each main to its end; negative the other way.
+    mains: BTreeMap<String, Vec<f64>>,
+    consumers: BTreeMap<String, ConsumerView>,
+    /// Of one MWh more at each header; empty where the schedule was made without the solver. One of the prices between
+    /// the two sides that the explanation has.
+    prices: BTreeMap<String, Vec<f64>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StoreView {
+    /// Heat that it gives; negative where it is filled.
+    heat: Vec<f64>,
+    /// MWh at the end of each step.
+    content: Vec<f64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConsumerView {
+    asked: Vec<f64>,
+    served: Vec<f64>,
+}
+
+fn difference(of: &[f64], less: &[f64]) -> Vec<f64> {
+    of.iter().zip(less).map(|(a, b)| a - b).collect()
+}
+
+/// The part of these plants. Headers' own content, a small store in the case, is left out. Pure.
+fn view(plan: &Plan, plants: &Scope) -> PlanView {
+    let seen = |id: &str| !case::is_inventory(id) && plants.covers_thing(id);
+    let Plan { seq, at, case, solution } = plan;
+    let of = |id: &String| id.clone();
+    PlanView {
+        seq: *seq,
+        time: at.rfc3339(),
+        step_minutes: (0..case.time.steps).map(|t| case.time.step_minutes.at(t)).collect(),
+        sources: solution.units.iter().filter(|(id, _)| seen(id)).map(|(id, s)| (of(id), s.heat.clone())).collect(),
+        stores: solution
+            .storages
+            .iter()
+            .filter(|(id, _)| seen(id))
+            .map(|(id, s)| (of(id), StoreView { heat: difference(&s.discharge, &s.charge), content: s.energy.clone() }))
+            .collect(),
+        mains: case
+            .links
+            .iter()
+            .filter(|link| plants.covers_thing(&link.from) || plants.covers_thing(&link.to))
+            .filter_map(|link| {
+                let series = solution.links.get(&link.id)?;
+                Some((link.id.clone(), difference(&series.forward, &series.reverse)))
+            })
+            .collect(),
+        consumers: solution
+            .demands
+            .iter()
+            .filter(|(id, _)| seen(id))
+            .map(|(id, s)| {
+                let asked = s.served.iter().zip(&s.unserved).map(|(served, lacks)| served + lacks).collect();
+                (of(id), ConsumerView { asked, served: s.served.clone() })
+            })
+            .collect(),
+        prices: solution.prices.iter().filter(|(id, _)| seen(id)).map(|(id, p)| (of(id), p.clone())).collect(),
+    }
+}
+
+type Plans = (Arc<Plan>, Option<Arc<Plan>>);
+
+/// The plans of this replica, if it leads.
+fn kept(domain: &Domain) -> Result<Plans, Problem> {
+    if let Some(plans) = domain.plan() {
+        return Ok(plans);
+    }
+    Err(match domain.leader().filter(|_| !domain.leads()) {
+        Some(leader) => Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "GL-E-NOT-LEADING",
+            "Another replica leads",
+            format!("Replica '{}' leads and keeps the plan; ask {}.", leader.id, leader.address),
+        )
+        .led_by(&leader.address),
+        None => Problem::not_found("Nothing has been planned yet; the first cycle of a leader makes a plan."),
+    })
+}
+
+#[utoipa::path(get, path = "/api/v1/dispatch/plan", responses((status = 200, body = PlanView)))]
+pub async fn plan(
+    State(leader): State<Handle>,
+    Extension(session): Extension<Session>,
+    _: NoQuery,
+) -> Result<Json<Value>, Problem> {
+    let (plan, _) = leader.ask(|domain, _| kept(domain)).await??;
+    Ok(Json(plain(view(&plan, &session.plants))))
+}
+
+/// Why the schedule in force is as it is. In `owner`, `inventory:` before a header's id is the header's own content.
+#[derive(Serialize, ToSchema)]
+pub struct ExplanationView {
+    /// The journal's entry of the schedule.
+    seq: u64,
+    #[serde(flatten)]
+    explanation: Explanation,
+}
+
+#[utoipa::path(get, path = "/api/v1/dispatch/explanation", responses((status = 200, body = ExplanationView)))]
+pub async fn explanation(State((leader, last)): State<(Handle, Last)>, _: NoQuery) -> Result<Json<Value>, Problem> {
+    let (plan, before) = leader.ask(|domain, _| kept(domain)).await??;
+    let mut last = last.lock().await;
+    let known = last.as_ref().filter(|(seq, _)| *seq == plan.seq).map(|(_, explanation)| Arc::clone(explanation));
+    let seq = plan.seq;
+    let explanation = match known {
+        Some(explanation) => explanation,
+        None => {
+            let made = tokio::task::spawn_blocking(move || explained(&plan, before.as_deref())).await;
+            let made = made.map_err(|error| Problem::unavailable(&error))?;
+            let explanation = Arc::new(made.map_err(|error| Problem::unavailable(&error))?);
+            *last = Some((seq, Arc::clone(&explanation)));
+            explanation
+        }
+    };
+    Ok(Json(plain(ExplanationView { seq, explanation: Explanation::clone(&explanation) })))
+}
+
+fn explained(plan: &Plan, before: Option<&Plan>) -> Result<Explanation, hypocaust_optimizer::Error> {
+    let before = before.map(|b| (&b.case, &b.solution));
+    let mut all = explain(&plan.case, &plan.solution, before, Extent::default())?;
+    for sentence in &mut all.sentences {
+        *sentence = case::inventory_in_words(sentence);
+    }
+    Ok(all)
+}
