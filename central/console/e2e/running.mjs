@@ -219,6 +219,44 @@ export const running = {
     run(env("CLEAR_CMD"));
     await until("the source is no alarm any more", 120_000, async () => (await page.locator("[data-faceplate] .big [data-alarm]").count()) === 0);
     await until("an order for the source that was restarted", 60_000, async () => (await page.locator("#orders tbody tr").count()) > 0);
+    // It went by itself, and nobody has taken note of it: that is still asked for. One click does.
+    await visit(page, PAGES.alarms);
+    const waits = page.locator('[data-raised^="trip:"][data-alarm-state="returned-to-normal-unacknowledged"]');
+    await until("the trip waits on the list", 10_000, async () => (await waits.count()) > 0);
+    if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarms-returned.png"), fullPage: true });
+    const id = await waits.first().getAttribute("data-raised");
+    await waits.first().locator("[data-acknowledge]").click();
+    await until("it is gone", COMMAND_ANSWERED_WITHIN_MS, async () => (await page.locator(`[data-raised=${JSON.stringify(id)}]`).count()) === 0);
+  },
+
+  async "an alarm is acknowledged without a mouse, and leaves the list when it is normal again"({ page }) {
+    await visit(page, PAGES.fleet);
+    run(env("ALARM_CMD"));
+    const open = () => page.locator('[data-raised^="trip:"][data-alarm-state="unacknowledged"]');
+    await until("the strip counts what nobody has taken note of", ALARM_SEEN_WITHIN_MS, async () => (await page.locator("#open-alarms[data-alarm]").count()) > 0);
+    await page.evaluate(() => document.activeElement?.blur());
+    await page.keyboard.press("k");
+    await until("the trip is on the list", ALARM_SEEN_WITHIN_MS, async () => (await open().count()) > 0);
+    const trip = await open().first().getAttribute("data-raised");
+    const row = page.locator(`[data-raised=${JSON.stringify(trip)}]`);
+    // What asks for a person stands before what somebody has taken note of.
+    const states = await page.locator("[data-alarm-state]").evaluateAll((all) => all.map((e) => e.dataset.alarmState));
+    const rank = (state) => ["unacknowledged", "returned-to-normal-unacknowledged", "acknowledged"].indexOf(state);
+    must(states.every((s, i) => i === 0 || rank(states[i - 1]) <= rank(s)), `the list is in the order ${states.join(", ")}`);
+    must(/runbooks\/\S+\.md/.test(await row.innerText()), "no page says what to do");
+    if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarms-raised.png"), fullPage: true });
+    must(await page.evaluate(() => document.activeElement?.matches("[data-acknowledge]") ?? false), "the key does not lead to the first button");
+    for (let i = 0; i < 20 && (await page.evaluate(() => document.activeElement?.dataset.acknowledge)) !== trip; i++) await page.keyboard.press("Tab");
+    must((await page.evaluate(() => document.activeElement?.dataset.acknowledge)) === trip, "Tab never reaches the trip's button");
+    await page.keyboard.press("Enter");
+    await until("it is acknowledged, with who", COMMAND_ANSWERED_WITHIN_MS, async () =>
+      (await row.getAttribute("data-alarm-state")) === "acknowledged" && (await row.innerText()).includes(env("USER")));
+    await until("the focus is on the page still", 5000, () => page.evaluate(() => document.activeElement !== document.body));
+    if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarms-acknowledged.png"), fullPage: true });
+    run(env("CLEAR_CMD"));
+    await until("what is normal again and acknowledged is gone", 120_000, async () => (await row.count()) === 0);
+    await visit(page, "#/journal?kind=alarm-acknowledged");
+    await until("the journal says who", 5000, async () => (await page.locator('[data-entry][data-kind="alarm-acknowledged"]', { hasText: env("USER") }).count()) > 0);
   },
 
   async "a command out of all bounds is refused, and the page says why"({ page }) {

@@ -20,6 +20,7 @@ export const PAGES = {
   plant: `#/plants/${PLANT}`,
   tag: `#/tags/${env("CHANGE_TAG")}`,
   trends: `#/trends?tags=${env("CHANGE_TAG")}`,
+  alarms: "#/alarms",
   journal: "#/journal",
   subagents: "#/sub-agents",
 };

@@ -1,10 +1,10 @@
 // What on this page asks a person to act, derived from what the plants report. One list feeds both the strip at the top and
-// the marks at the equipment, so that the two can never disagree. The centre's alarm system with its states
-// (acknowledged, shelved, …) is not on this page.
+// the marks at the equipment, so that the two can never disagree. What the centre has raised, and who has taken note of it,
+// is a list of its own (views/Alarms.tsx): it keeps what went by itself before anybody looked.
 
 import { digits, unitText, words } from "./format";
 import type { Route } from "./route";
-import type { Consumer, Dispatch, Fleet, Header, Kind, Main, Plant, Source, Storage } from "./types";
+import type { Consumer, Dispatch, Fleet, Header, Kind, Main, Plant, RaisedAlarm, Source, Storage } from "./types";
 
 export interface Alarm {
   /** The page on which the equipment stands, and the elements that may stand for it there, the best first. */
@@ -70,6 +70,19 @@ export function headerAlarm(h: Header): string | null {
 export const consumerShort = (c: Consumer): boolean => (c.unserved_mw ?? 0) > UNSERVED_MIN_MW;
 export const dispatchNormal = (d: Dispatch): boolean => d.source === "optimal";
 export const hasLeader = (f: Fleet): boolean => f.leader !== null && f.leader !== false && f.leader !== "";
+
+/** Has nobody taken note of it yet? */
+export const unacknowledged = (a: RaisedAlarm): boolean => a.state !== "acknowledged";
+
+/** The page on which there is more about it. */
+export function placeOf(a: RaisedAlarm): Route {
+  const [kind = "", thing = ""] = a.id.split(":", 2);
+  if (a.plant !== null && kind === "trip") return { page: "piece", plant: a.plant, kind: "source", id: thing };
+  if (a.plant !== null && kind === "deadline") return { page: "piece", plant: a.plant, kind: "consumer", id: thing };
+  if (kind.startsWith("subagents-down")) return { page: "subagents" };
+  if (kind === "journal-fork") return { page: "journal", seq: null, kind: "forked" };
+  return { page: "fleet" };
+}
 
 export const anchorOf = (plant: string, kind: string, id: string): string => `${plant}/${kind}/${id}`;
 

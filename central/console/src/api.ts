@@ -85,6 +85,9 @@ export async function sendCommand(plant: string, setpoint: string, value: number
   return answer.id;
 }
 
+/** Takes note of an alarm as it was seen; one that was raised anew since is refused. */
+export const acknowledge = (id: string, raised: string): Promise<unknown> => call("POST", `/alarms/${encodeURIComponent(id)}/acknowledge`, { raised });
+
 export async function commandResult(id: string): Promise<CommandResult> {
   return (await call("GET", `/commands/${encodeURIComponent(id)}`)) as CommandResult;
 }

@@ -8,6 +8,7 @@ import { hurry, live, start } from "./live";
 import { follow, href, type Route, route } from "./route";
 import { fleet, plant } from "./store";
 import "./theme";
+import { AlarmsPage } from "./views/Alarms";
 import { AlarmStrip } from "./views/AlarmStrip";
 import { Faceplate, TagPlate } from "./views/Faceplate";
 import { FleetView } from "./views/FleetView";
@@ -43,6 +44,8 @@ function Routed({ at }: { at: Route }) {
       return <TrendsPage route={at} />;
     case "journal":
       return <JournalPage route={at} />;
+    case "alarms":
+      return <AlarmsPage />;
     case "subagents":
       return <SubAgentsPage />;
     case "lost":
@@ -64,6 +67,8 @@ function title(at: Route): string {
       return "Trends";
     case "journal":
       return "Journal";
+    case "alarms":
+      return "Alarms";
     case "subagents":
       return "Sub-agents";
     case "lost":

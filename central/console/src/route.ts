@@ -11,6 +11,7 @@ export type Route =
   | { page: "tag"; tag: string }
   | { page: "trends"; tags: string[]; window: View }
   | { page: "journal"; seq: number | null; kind: string }
+  | { page: "alarms" }
   | { page: "subagents" }
   | { page: "lost"; hash: string };
 
@@ -45,6 +46,8 @@ export function href(route: Route): string {
       const query = [route.seq === null ? "" : `seq=${route.seq}`, route.kind ? `kind=${part(route.kind)}` : ""].filter(Boolean);
       return `#/journal${query.length > 0 ? `?${query.join("&")}` : ""}`;
     }
+    case "alarms":
+      return "#/alarms";
     case "subagents":
       return "#/sub-agents";
     case "lost":
@@ -97,6 +100,8 @@ export function parse(hash: string): Route {
       if (second !== undefined || (seq !== null && !/^[1-9]\d{0,14}$/.test(seq))) return lost;
       return { page: "journal", seq: seq === null ? null : Number(seq), kind: query.get("kind") ?? "" };
     }
+    case "alarms":
+      return second === undefined ? { page: "alarms" } : lost;
     case "sub-agents":
       return second === undefined ? { page: "subagents" } : lost;
     default:

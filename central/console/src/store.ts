@@ -3,7 +3,7 @@
 // times in between only the last value is drawn. The gathering is by id, so a hidden tab (no animation frames) does not grow.
 
 import { batch, signal, type Signal } from "@preact/signals";
-import type { Dispatch, Fleet, Plant, State, Tag } from "./types";
+import type { Dispatch, Fleet, Plant, RaisedAlarm, State, Tag } from "./types";
 
 /** A tag with the moment (by the page's steady clock) at which its age was true. */
 export interface LiveTag extends Tag {
@@ -12,6 +12,8 @@ export interface LiveTag extends Tag {
 
 export const fleet = signal<Fleet | null>(null);
 export const dispatch = signal<Dispatch | null>(null);
+/** The centre's alarms, in its order: what asks for a person first. */
+export const raised = signal<RaisedAlarm[]>([]);
 export const plantIds = signal<string[]>([]);
 /** Tag ids of each plant, in the order in which the server lists them. */
 export const tagIds = signal<Record<string, string[]>>({});
@@ -27,11 +29,12 @@ interface Pending {
   replace: boolean;
   fleet: Partial<Fleet> | null;
   dispatch: Partial<Dispatch> | null;
+  alarms: RaisedAlarm[] | null;
   plants: Map<string, Partial<Plant>>;
   tags: Map<string, LiveTag>;
 }
 
-const nothing = (): Pending => ({ replace: false, fleet: null, dispatch: null, plants: new Map(), tags: new Map() });
+const nothing = (): Pending => ({ replace: false, fleet: null, dispatch: null, alarms: null, plants: new Map(), tags: new Map() });
 let pending = nothing();
 let scheduled = false;
 
@@ -43,6 +46,7 @@ export function receive(frame: State, now: number, schedule: (flush: () => void)
   }
   if (frame.fleet) pending.fleet = { ...pending.fleet, ...frame.fleet };
   if (frame.dispatch) pending.dispatch = { ...pending.dispatch, ...frame.dispatch };
+  if (frame.alarms) pending.alarms = frame.alarms;
   for (const [id, part] of Object.entries(frame.plants ?? {})) {
     pending.plants.set(id, { ...pending.plants.get(id), ...part });
   }
@@ -63,9 +67,11 @@ export function flush(): void {
       for (const id of [...plants.keys()]) if (!p.plants.has(id)) plants.delete(id);
       for (const id of [...tags.keys()]) if (!p.tags.has(id)) tags.delete(id);
       if (!p.dispatch) dispatch.value = null;
+      if (!p.alarms) raised.value = [];
     }
     if (p.fleet) fleet.value = { ...(fleet.value ?? { leader: null, epoch: null, plants: [] }), ...p.fleet };
     if (p.dispatch) dispatch.value = { ...(dispatch.value ?? {}), ...p.dispatch } as Dispatch;
+    if (p.alarms) raised.value = p.alarms;
     for (const [id, part] of p.plants) {
       const known = plants.get(id);
       if (known) known.value = { ...known.value, ...part };
@@ -100,6 +106,7 @@ export function forget(): void {
   batch(() => {
     fleet.value = null;
     dispatch.value = null;
+    raised.value = [];
     plantIds.value = [];
     tagIds.value = {};
   });

@@ -150,12 +150,29 @@ export interface Dispatch {
   why?: string[];
 }
 
+/** An alarm of the centre, which stands or was not taken note of. */
+export interface RaisedAlarm {
+  id: string;
+  /** `null`: it is about the whole. */
+  plant: string | null;
+  priority: number;
+  state: "unacknowledged" | "returned-to-normal-unacknowledged" | "acknowledged";
+  text: string;
+  runbook: string | null;
+  raised: string;
+  cleared: string | null;
+  acknowledged_by: string | null;
+  acknowledged_at: string | null;
+}
+
 export interface State {
   type: "snapshot" | "update";
   fleet?: Partial<Fleet>;
   plants?: Record<string, Partial<Plant>>;
   tags?: Tag[];
   dispatch?: Partial<Dispatch> | null;
+  /** The whole list, in its order, whenever something in it changed. */
+  alarms?: RaisedAlarm[];
 }
 
 export interface Beat {

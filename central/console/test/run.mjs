@@ -17,7 +17,7 @@ const { outputFiles } = await build({
   jsx: "automatic",
   jsxImportSource: "preact",
 });
-const { Heartbeat, backOff, digits, span, store, alarms, href, parse, Series, SILENCE_MS, axes, silenceOf, elsewhere, broken, gist, neighbour, ordered } = await import(
+const { Heartbeat, backOff, digits, span, store, alarms, placeOf, unacknowledged, href, parse, Series, SILENCE_MS, axes, silenceOf, elsewhere, broken, gist, neighbour, ordered } = await import(
   `data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString("base64")}`
 );
 
@@ -136,6 +136,29 @@ test("alarms: each names the page and the elements of its equipment", () => {
   assert.deepEqual([href(alarm.route), alarm.anchors], ["#/plants/p", ["mimic/p/source/p.b", "p/source/p.b", "p"]]);
 });
 
+test("raised alarms: the list is the last one that came, and each leads to what it is about", () => {
+  const raised = (id, state = "unacknowledged", plant = null) => ({ id, plant, state });
+  const now = (f) => f();
+  store.receive({ type: "snapshot", alarms: [raised("dispatch-failing"), raised("trip:p.b", "acknowledged", "p")] }, 0, now);
+  assert.deepEqual(store.raised.value.map(unacknowledged), [true, false]);
+  store.receive({ type: "update", tags: [] }, 10, now);
+  assert.equal(store.raised.value.length, 2, "an update without them changes nothing");
+  store.receive({ type: "update", alarms: [] }, 20, now);
+  assert.deepEqual(store.raised.value, []);
+  store.receive({ type: "update", alarms: [raised("journal-fork")] }, 30, now);
+  store.forget();
+  assert.deepEqual(store.raised.value, [], "after the session nothing is known");
+  for (const [id, plant, wanted] of [
+    ["trip:p.b", "p", "#/plants/p/source/p.b"],
+    ["deadline:p.hall", "p", "#/plants/p/consumer/p.hall"],
+    ["subagents-down.flue", null, "#/sub-agents"],
+    ["journal-fork", null, "#/journal?kind=forked"],
+    ["dispatch-failing", null, "#/"],
+  ]) {
+    assert.equal(href(placeOf(raised(id, "unacknowledged", plant))), wanted);
+  }
+});
+
 test("routes: what is written is read again, and what is no page is lost", () => {
   const routes = [
     { page: "fleet" },
@@ -146,10 +169,11 @@ test("routes: what is written is read again, and what is no page is lost", () =>
     { page: "trends", tags: [], window: { from: 1_700_000_000_000, to: 1_700_000_600_000 } },
     { page: "journal", seq: 12, kind: "scheduled" },
     { page: "journal", seq: null, kind: "" },
+    { page: "alarms" },
     { page: "subagents" },
   ];
   for (const route of routes) assert.deepEqual(parse(href(route)), route);
-  for (const wrong of ["#/plants", "#/plants/n/pump/x", "#/nowhere", "#/journal?seq=-1", "#/journal?seq=x", "#/trends?last=-5", "#/trends?from=2&to=x", "#/plants/a/source/b/c", "#/%zz"]) {
+  for (const wrong of ["#/plants", "#/plants/n/pump/x", "#/nowhere", "#/journal?seq=-1", "#/journal?seq=x", "#/trends?last=-5", "#/trends?from=2&to=x", "#/plants/a/source/b/c", "#/alarms/x", "#/%zz"]) {
     assert.equal(parse(wrong).page, "lost", wrong);
   }
   assert.equal(parse("").page, "fleet");

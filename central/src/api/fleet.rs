@@ -232,11 +232,11 @@ fn blank(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
 }
 
-fn refused(rejection: &Rejection) -> Problem {
+pub(super) fn refused(rejection: &Rejection) -> Problem {
     let status = match rejection {
         Rejection::NoPlant(_) | Rejection::NoSetpoint { .. } | Rejection::NoAlarm(_) => StatusCode::NOT_FOUND,
         Rejection::OutOfBounds { .. } | Rejection::Watchdog(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Rejection::KeyReused => StatusCode::CONFLICT,
+        Rejection::KeyReused | Rejection::RaisedAnew { .. } => StatusCode::CONFLICT,
         Rejection::NotLinked(_) | Rejection::NotLeading(_) => StatusCode::SERVICE_UNAVAILABLE,
         // RFC 9110, 15.5.20: not from here, but over another connection.
         Rejection::Elsewhere(leader) => {
@@ -249,7 +249,7 @@ fn refused(rejection: &Rejection) -> Problem {
             return problem.led_by(&leader.address);
         }
     };
-    Problem::new(status, rejection.code(), "The command is refused", rejection.to_string())
+    Problem::new(status, rejection.code(), "The request is refused", rejection.to_string())
 }
 
 #[utoipa::path(get, path = "/api/v1/commands/{id}", params(("id" = String, Path)), responses((status = 200, body = CommandView)))]

@@ -9,6 +9,7 @@ use super::guard::{Admitted, OVER, Still};
 use super::request::NoQuery;
 use super::{plain, scope};
 use crate::domain::Domain;
+use crate::domain::alarms::AlarmView;
 use crate::domain::view::{DispatchView, FleetView, TagView};
 use crate::shell::leader::Handle;
 use crate::users::{Scope, Session};
@@ -154,6 +155,7 @@ pub(super) struct Look {
     /// In the order of their ids.
     pub tags: BTreeMap<String, TagView>,
     pub dispatch: Option<DispatchView>,
+    pub alarms: Vec<AlarmView>,
 }
 
 impl Look {
@@ -165,6 +167,7 @@ impl Look {
             plants: plants.map(|p| (p.id.to_string(), plain(domain.plant_view(p.id.as_str(), now)))).collect(),
             tags: domain.tag_views(None, "", now).into_iter().map(|tag| (tag.id.clone(), tag)).collect(),
             dispatch: domain.dispatch_view(),
+            alarms: domain.alarm_views(),
         }
     }
 
@@ -177,6 +180,7 @@ impl Look {
         part.fleet = part.fleet.map(|fleet| scope::fleet(fleet, plants));
         part.plants.retain(|id, _| plants.covers(id));
         part.tags.retain(|_, tag| plants.covers(&tag.plant));
+        part.alarms = scope::alarms(part.alarms, plants);
         part.dispatch = part.dispatch.map(|dispatch| scope::dispatch(dispatch, plants));
         Cow::Owned(part)
     }
@@ -201,6 +205,9 @@ impl Look {
         }
         if before.is_none_or(|b| b.dispatch != self.dispatch) {
             frame.insert("dispatch".into(), plain(&self.dispatch));
+        }
+        if before.is_none_or(|b| b.alarms != self.alarms) {
+            frame.insert("alarms".into(), plain(&self.alarms));
         }
         if frame.is_empty() && before.is_some() {
             return None;

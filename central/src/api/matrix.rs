@@ -126,6 +126,9 @@ rules! {
     COMMAND_STATE: Get "/api/v1/commands/{id}", At(Viewer), Named, [404];
     JOURNAL: Get "/api/v1/journal", At(Viewer), All, [];
     JOURNAL_HEAD: Get "/api/v1/journal/head", At(Viewer), None, [];
+    /// What asks for a person, and that somebody has taken note.
+    ALARMS: Get "/api/v1/alarms", At(Viewer), Own, [];
+    ACKNOWLEDGE: Post "/api/v1/alarms/{id}/acknowledge", At(Operator), Named, [404, 409, 421];
     SUBAGENTS: Get "/api/v1/subagents", At(Viewer), Own, [];
     LIVE: Get "/api/v1/live", At(Viewer), Own, [426];
 }

@@ -9,6 +9,7 @@
 //! Everything under `/api/v1` needs a session, except signing in and health: a route that is added is closed until its
 //! row opens it. Handlers find the `Session` in the request's extensions.
 
+mod alarms;
 mod console;
 pub mod fleet;
 pub mod guard;
@@ -56,6 +57,7 @@ where
         .merge(stores::routes(fleet, history, journal))
         .merge(fleet::routes(leader.clone()))
         .merge(plan::routes(leader.clone()))
+        .merge(alarms::routes(leader.clone()))
         .merge(subagents::routes(leader))
         .fallback(async |method: Method, uri: Uri| elsewhere(&method, &uri))
         .layer(from_fn_with_state(gate, guard::guard))

@@ -1,6 +1,7 @@
 //! What somebody sees who is limited to some plants.
 
 use super::Problem;
+use crate::domain::alarms::{AlarmView, plant_of};
 use crate::domain::view::{DispatchView, FleetView};
 use crate::users::{Scope, Session};
 
@@ -19,6 +20,21 @@ pub fn holds(session: &Session, id: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::isolated(session, id.split('.').next().unwrap_or(id)))
+}
+
+/// Refuses an alarm of a plant that is not the caller's, and one of the whole to whoever does not see all of it.
+pub fn noted(session: &Session, alarm: &str) -> Result<(), Problem> {
+    match plant_of(alarm) {
+        Some(plant) => within(session, plant),
+        None if session.plants == Scope::Every => Ok(()),
+        None => Err(Problem::of_all_plants(session)),
+    }
+}
+
+/// The alarms of the plants; those of the whole are for those who see all of it.
+pub fn alarms(mut views: Vec<AlarmView>, plants: &Scope) -> Vec<AlarmView> {
+    views.retain(|a| *plants == Scope::Every || a.plant.as_ref().is_some_and(|plant| plants.covers(plant)));
+    views
 }
 
 /// The fleet as its plants.

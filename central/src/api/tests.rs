@@ -475,3 +475,76 @@ async fn the_console_is_read_and_nothing_else() {
         assert!(status == 405 && answer.contains("allow: GET, HEAD"), "{method}: {answer}");
     }
 }
+
+/// An edge that knows more of the journal than this centre: a fork, and an alarm of the whole. Returns when it stands.
+async fn forked(centre: &Centre) -> String {
+    let theirs = Head { seq: 5000, hash: Head::genesis(&centre.fleet.id).hash };
+    let anchor = Some((1, Some(theirs)));
+    let status = Status { boot: 1, tick: Tick(1), mode: None, trips: None, devices: None, spool: None, anchor };
+    centre.handle.give(Input::EdgeStatus { plant: PlantId::new("north").unwrap(), status }).await.unwrap();
+    loop {
+        let alarms = centre.handle.ask(|domain, _| domain.alarm_views()).await.unwrap();
+        if let Some(alarm) = alarms.iter().find(|a| a.id == "journal-fork") {
+            break alarm.raised.clone();
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_alarm_is_listed_taken_note_of_once_and_gone() {
+    let centre = centre().await;
+    let raised = forked(&centre).await;
+    let ada = format!("Authorization: Bearer {}\r\n", centre.token().await);
+    let only = Scope::Only([PlantId::new("north").unwrap()].into());
+    let vic = centre.user("vic", Role::Viewer, Scope::Every, centre.time()).await;
+    let nora = centre.user("nora", Role::Operator, only, centre.time()).await;
+    let list = async |who: &str| {
+        let (status, answer) = centre.call("GET", "/api/v1/alarms", who, "").await;
+        assert_eq!(status, 200, "{answer}");
+        let body: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        body["alarms"].as_array().unwrap().clone()
+    };
+    let note = async |who: &str, alarm: &str, raised: &str| {
+        let path = format!("/api/v1/alarms/{alarm}/acknowledge");
+        let (status, answer) = centre.call("POST", &path, who, &format!(r#"{{"raised":"{raised}"}}"#)).await;
+        let body: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        (status, body["id"].as_str().or(body["code"].as_str()).unwrap().to_owned())
+    };
+    let seen = list(&vic).await;
+    assert_eq!(
+        (seen.len(), &seen[0]["state"], &seen[0]["runbook"]),
+        (1, &"unacknowledged".into(), &None::<&str>.into())
+    );
+    assert_eq!(seen[0]["raised"], raised.as_str());
+    assert!(list(&nora).await.is_empty(), "an alarm of the whole is for those who see all of it");
+    for (who, alarm, at, wanted) in [
+        (&vic, "journal-fork", raised.as_str(), (403, "GL-E-RBAC-DENIED")),
+        (&nora, "journal-fork", &raised, (403, "GL-E-TENANT-ISOLATION")),
+        (&nora, "trip:south.b1", &raised, (403, "GL-E-TENANT-ISOLATION")),
+        (&nora, "trip:north.b1", &raised, (404, "GL-E-NO-ALARM")),
+        (&ada, "nothing", &raised, (404, "GL-E-NO-ALARM")),
+        (&ada, "journal-fork", "2026-01-01T00:00:00Z", (409, "GL-E-ALARM-ANEW")),
+        (&ada, "journal-fork", "yesterday", (400, "GL-E-API-INVALID")),
+    ] {
+        assert_eq!(note(who, alarm, at).await, (wanted.0, wanted.1.to_owned()), "{alarm} {at}");
+    }
+    assert_eq!(list(&vic).await.len(), 1, "what is refused takes note of nothing");
+    assert_eq!(note(&ada, "journal-fork", &raised).await, (200, "journal-fork".into()));
+    assert!(list(&vic).await.is_empty());
+    let (_, journal) = centre.call("GET", "/api/v1/journal?limit=100", &ada, "").await;
+    assert!(journal.contains(r#""kind":"alarm-acknowledged""#) && journal.contains(r#""user":"ada""#), "{journal}");
+}
+
+#[tokio::test]
+async fn a_replica_that_follows_shows_the_alarms_and_takes_note_of_none() {
+    let centre = centre().await;
+    let raised = forked(&centre).await;
+    let ada = format!("Authorization: Bearer {}\r\n", centre.token().await);
+    centre.handle.leave().await.unwrap();
+    let body = format!(r#"{{"raised":"{raised}"}}"#);
+    let (status, answer) = centre.call("POST", "/api/v1/alarms/journal-fork/acknowledge", &ada, &body).await;
+    assert!(status == 503 && answer.contains("GL-E-NOT-LEADING"), "{answer}");
+    let (status, answer) = centre.call("GET", "/api/v1/alarms", &ada, "").await;
+    assert!(status == 200 && answer.contains("journal-fork"), "{answer}");
+}

@@ -70,6 +70,11 @@ impl Walk<'_> {
             },
             "COMMAND_STATE" => Probe::at("/api/v1/commands/1-1-9").or(&format!("/api/v1/commands/{}", self.command)),
             "DISPATCH" => Probe::at("/api/v1/dispatch/1"),
+            "ACKNOWLEDGE" => Probe {
+                body: Some(json!({ "raised": "2026-01-01T00:00:00.000Z" })),
+                other_body: Some(json!({ "raised": "2026-01-01T00:00:00.000Z" })),
+                ..Probe::at("/api/v1/alarms/trip:north.b1/acknowledge").or("/api/v1/alarms/trip:south.b1/acknowledge")
+            },
             "SIGN_OUT"
             | "HEALTH_LIVE"
             | "HEALTH_READY"
@@ -83,6 +88,7 @@ impl Walk<'_> {
             | "DISPATCH_EXPLANATION"
             | "JOURNAL"
             | "JOURNAL_HEAD"
+            | "ALARMS"
             | "SUBAGENTS"
             | "LIVE" => Probe::at(rule.path),
             name => panic!("give the walk a probe for {name}: a request that is as it should be"),
@@ -222,10 +228,12 @@ impl Walk<'_> {
         }
         let values = ["", "%FF", "%00", "-1", "1.5", "99999999999999999999", "NaN", "..%2F..", "%F0%9F%94%A5", "a%20b"];
         for value in values.map(str::to_owned).into_iter().chain(["a".repeat(3000)]) {
-            if let Some((before, _)) = rule.path.split_once('{') {
-                let (status, _) = self.send(Some(rule), verb, &format!("{before}{value}"), &headers, "").await;
+            if let Some((before, rest)) = rule.path.split_once('{') {
+                let after = rest.split_once('}').map_or("", |(_, after)| after);
+                let path = format!("{before}{value}{after}");
+                let (status, _) = self.send(Some(rule), verb, &path, &headers, &probe.body()).await;
                 if status < 400 && !value.is_empty() {
-                    self.finding(format!("{verb} {before}{value}: {status}"));
+                    self.finding(format!("{verb} {path}: {status}"));
                 }
             }
             let operation = &self.document["paths"][rule.path][verb.to_lowercase()];
@@ -247,11 +255,11 @@ impl Walk<'_> {
             }
         }
         if let Some(body) = &probe.body {
-            self.bodies(rule, body, &headers).await;
+            self.bodies(rule, &probe.path, body, &headers).await;
         }
     }
 
-    async fn bodies(&mut self, rule: &Rule, body: &Value, headers: &str) {
+    async fn bodies(&mut self, rule: &Rule, path: &str, body: &Value, headers: &str) {
         let verb = rule.verb.name();
         let fields: Vec<String> = body.as_object().unwrap().keys().cloned().collect();
         let mut wrong: Vec<String> =
@@ -274,9 +282,9 @@ impl Walk<'_> {
         wrong.push(body.to_string().replacen('{', &format!("{{\"{0}\":{1},", fields[0], body[&fields[0]]), 1));
         for text in wrong {
             let json = format!("{headers}Content-Type: application/json\r\n");
-            let (status, _) = self.send(Some(rule), verb, rule.path, &json, &text).await;
+            let (status, _) = self.send(Some(rule), verb, path, &json, &text).await;
             if status != 400 {
-                self.finding(format!("{verb} {} takes {:.60}: {status}", rule.path, text));
+                self.finding(format!("{verb} {path} takes {text:.60}: {status}"));
             }
         }
         for (more, text, wanted) in [
@@ -284,9 +292,9 @@ impl Walk<'_> {
             ("Content-Type: application/x-www-form-urlencoded\r\n", "a=b".into(), 415),
             ("Content-Type: application/json\r\n", "x".repeat(70_000), 413),
         ] {
-            let (status, _) = self.send(Some(rule), verb, rule.path, &format!("{headers}{more}"), &text).await;
+            let (status, _) = self.send(Some(rule), verb, path, &format!("{headers}{more}"), &text).await;
             if status != wanted {
-                self.finding(format!("{verb} {} with {more:?}: {status}, not {wanted}", rule.path));
+                self.finding(format!("{verb} {path} with {more:?}: {status}, not {wanted}"));
             }
         }
     }

@@ -157,7 +157,7 @@ pub enum Event {
     AlarmRaised {
         alarm: String,
         priority: u8,
-        runbook: RunbookId,
+        runbook: Option<RunbookId>,
         text: String,
     },
     AlarmCleared {

@@ -1,5 +1,6 @@
 //! What goes into the domain and what comes out.
 
+use super::alarms::Acknowledgement;
 use super::image::Mode;
 use crate::election::Replica;
 use crate::journal::{Draft, Head};
@@ -93,8 +94,7 @@ pub enum Input {
     },
     Acknowledge {
         request: u64,
-        user: String,
-        alarm: String,
+        what: Acknowledgement,
     },
     /// A sub-agent registers, beats or answers.
     Subagent {
@@ -137,6 +137,8 @@ pub enum Rejection {
     KeyReused,
     #[error("there is no alarm '{0}' to acknowledge")]
     NoAlarm(String),
+    #[error("the alarm '{alarm}' was raised anew at {}; look at that one and acknowledge it", .raised.rfc3339())]
+    RaisedAnew { alarm: String, raised: Millis },
     #[error("this centre does not lead: {0}")]
     NotLeading(String),
     #[error("replica '{}' of the centre leads; send it to {}", .0.id, .0.address)]
@@ -154,6 +156,7 @@ impl Rejection {
             Rejection::NotLinked(_) => "GL-E-NOT-LINKED",
             Rejection::KeyReused => "GL-E-KEY-REUSED",
             Rejection::NoAlarm(_) => "GL-E-NO-ALARM",
+            Rejection::RaisedAnew { .. } => "GL-E-ALARM-ANEW",
             Rejection::NotLeading(_) | Rejection::Elsewhere(_) => "GL-E-NOT-LEADING",
         }
     }

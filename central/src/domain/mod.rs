@@ -13,6 +13,7 @@
 //! unless another replica leads before. A replica that *follows* decides nothing: it hears the plants into its image and
 //! reads the journal into its state ([`Domain::follow`]), so that it can show both, and lead at once ([`Domain::lead`]).
 
+pub mod alarms;
 pub mod case;
 pub mod commands;
 pub mod contingency;
@@ -44,8 +45,9 @@ pub use tally::Tally;
 
 use crate::election::Replica;
 use crate::journal::{Entry, Head};
+use alarms::Acknowledgement;
 use case::{Asked, Built, Purpose};
-use hypocaust_protocols::model::{Fleet, Millis, PlantId, RunbookId};
+use hypocaust_protocols::model::{Fleet, Millis, PlantId};
 use hypocaust_protocols::wire::subagent::Coordination;
 use hypocaust_protocols::wire::{Beat, Command, Loss, Outcome, Signed, SigningKey, Table, metric};
 use serde::Serialize;
@@ -81,7 +83,7 @@ enum Waiting {
     Outcome(PlantId, Outcome),
     Solved(Answer, Box<Built>),
     Operator(u64, Request),
-    Acknowledge(u64, String, String),
+    Acknowledge(u64, Acknowledgement),
     Forked(PlantId, Head),
 }
 
@@ -311,9 +313,7 @@ impl Domain {
             Input::Appended { head } => self.appended(now, head, out),
             Input::AppendFailed { reason } => self.stop(reason, out),
             Input::Operator { request, what } => self.waiting.push_back(Waiting::Operator(request, what)),
-            Input::Acknowledge { request, user, alarm } => {
-                self.waiting.push_back(Waiting::Acknowledge(request, user, alarm));
-            }
+            Input::Acknowledge { request, what } => self.waiting.push_back(Waiting::Acknowledge(request, what)),
             // A follower knows who lives; what was answered is the leader's.
             Input::Subagent { message: Coordination::Report(_) } if !self.leads() => {}
             Input::Subagent { message } => {
@@ -460,13 +460,13 @@ impl Domain {
                     Err(rejection) => out.push(Effect::Reply { request, result: Err(rejection) }),
                 }
             }
-            Waiting::Acknowledge(request, user, alarm) => match self.state.alarms.get(&alarm) {
-                Some(a) if a.acknowledged.is_none() => {
-                    events.push(Event::AlarmAcknowledged { alarm: alarm.clone(), user });
-                    replies.push((request, Ok(alarm)));
+            Waiting::Acknowledge(request, what) => match alarms::acknowledge(&self.state, &what) {
+                Ok(noted) if noted.is_empty() => out.push(Effect::Reply { request, result: Ok(what.alarm) }),
+                Ok(noted) => {
+                    events.extend(noted);
+                    replies.push((request, Ok(what.alarm)));
                 }
-                Some(_) => out.push(Effect::Reply { request, result: Ok(alarm) }),
-                None => out.push(Effect::Reply { request, result: Err(Rejection::NoAlarm(alarm)) }),
+                Err(rejection) => out.push(Effect::Reply { request, result: Err(rejection) }),
             },
             Waiting::Forked(plant, theirs) => {
                 events.push(Event::Forked { plant: plant.clone(), ours: self.head, theirs });
@@ -474,7 +474,7 @@ impl Domain {
                     "the edge of {plant} knows entry {} of the journal, which ends at {}: decisions were lost",
                     theirs.seq, self.head.seq
                 );
-                events.extend(self.raise("journal-fork", 1, text));
+                events.extend(alarms::raise(&self.state, alarms::JOURNAL_FORK, 1, None, text));
             }
         }
     }
@@ -487,16 +487,6 @@ impl Domain {
         }
         count.1 += 1;
         count.1 <= STRANGERS_PER_MINUTE
-    }
-
-    /// An alarm, unless it stands already.
-    fn raise(&self, alarm: &str, priority: u8, text: String) -> Option<Event> {
-        let runbook: RunbookId = self.fleet.plants.iter().flat_map(|p| &p.trips).map(|t| t.runbook.clone()).next()?;
-        (!self.state.alarm_stands(alarm)).then(|| Event::AlarmRaised { alarm: alarm.into(), priority, runbook, text })
-    }
-
-    fn clear(&self, alarm: &str) -> Option<Event> {
-        self.state.alarm_stands(alarm).then(|| Event::AlarmCleared { alarm: alarm.into() })
     }
 
     /// A dispatch solve has ended: its schedule, or the next rung of the ladder.
@@ -540,15 +530,16 @@ impl Domain {
         schedule.why = explain::why(&fleet, before, &schedule, reason.as_deref());
         match (&reason, schedule.origin) {
             (Some(reason), _) => {
-                events.extend(self.raise("dispatch-failing", 1, format!("{reason}; see the schedule")))
+                let text = format!("{reason}; see the schedule");
+                events.extend(alarms::raise(&self.state, alarms::DISPATCH_FAILING, 1, None, text));
             }
-            (None, _) => events.extend(self.clear("dispatch-failing")),
+            (None, _) => events.extend(alarms::clear(&self.state, alarms::DISPATCH_FAILING)),
         }
         if schedule.proven {
             let text = "units are asked for their proven rating, because classes 1 to 3 are short otherwise".into();
-            events.extend(self.raise("proven-rating", 2, text));
+            events.extend(alarms::raise(&self.state, alarms::PROVEN_RATING, 2, None, text));
         } else if schedule.origin == Origin::Optimal {
-            events.extend(self.clear("proven-rating"));
+            events.extend(alarms::clear(&self.state, alarms::PROVEN_RATING));
         }
         let orders = dispatch::orders(&fleet, &self.image, &self.state, &schedule, now);
         events.push(Event::Scheduled { schedule: Box::new(schedule) });

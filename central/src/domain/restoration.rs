@@ -11,6 +11,7 @@
 //! to reset, and a source that only operators start is waited for. Everything here looks at what *is* (the state word,
 //! the trips latched at the edge), so a restoration goes on by itself after a change of leader.
 
+use super::alarms;
 use super::event::{Cause, Ending, Event, Order, Phase};
 use super::image::Image;
 use super::state::{Restoration, State};
@@ -95,10 +96,6 @@ pub fn decide(fleet: &Fleet, image: &Image, state: &State, now: Millis) -> Vec<E
     events
 }
 
-fn trip_alarm(source: &Source) -> String {
-    format!("trip:{}", source.id)
-}
-
 fn open(plant: &Plant, source: &Source, at: SourceState, trip: Option<&Trip>, state: &State) -> Vec<Event> {
     let down = matches!(at, SourceState::Tripped | SourceState::Lockout);
     let cause = if down || trip.is_some() {
@@ -110,14 +107,10 @@ fn open(plant: &Plant, source: &Source, at: SourceState, trip: Option<&Trip>, st
     };
     let phase = Phase::Waiting { locked_out: at == SourceState::Lockout };
     let mut events = vec![Event::RestorationOpened { source: source.id.clone(), cause, phase, heat_at: None }];
-    let runbook = plant.trips.iter().find(|t| t.source == source.id).map(|t| t.runbook.clone());
-    if let (Cause::Trip, Some(runbook)) = (cause, runbook) {
-        events.push(Event::AlarmRaised {
-            alarm: trip_alarm(source),
-            priority: 1,
-            runbook,
-            text: format!("{} has tripped: {:.1} MW of heat are lost", source.id, source.heat_max_mw),
-        });
+    if cause == Cause::Trip {
+        let text = format!("{} has tripped: {:.1} MW of heat are lost", source.id, source.heat_max_mw);
+        let page = alarms::page_of_trip(plant, &source.id);
+        events.extend(alarms::raise(state, &alarms::trip(&source.id), 1, page, text));
     }
     events
 }
@@ -167,9 +160,7 @@ fn advance(
         On => {
             let took_s = now.since(r.opened) as f64 / 1000.0;
             events.push(Event::RestorationClosed { source: source.id.clone(), ending: Ending::Restored, took_s });
-            if state.alarm_stands(&trip_alarm(source)) {
-                events.push(Event::AlarmCleared { alarm: trip_alarm(source) });
-            }
+            events.extend(alarms::clear(state, &alarms::trip(&source.id)));
             return;
         }
         Purge | LightOff | WarmUp => Phase::Starting { state: at },
@@ -266,26 +257,21 @@ pub fn escalate(fleet: &Fleet, state: &State, now: Millis) -> Vec<Event> {
             deadline,
             heat_at: short.heat_at,
         });
+        // The page of a tripped source says what to do about a consumer that waits too long.
         let runbook = fleet.plants.iter().flat_map(|p| &p.trips).map(|t| t.runbook.clone()).next();
-        let alarm = format!("deadline:{}", short.consumer);
-        if let (Some(runbook), false) = (runbook, state.alarm_stands(&alarm)) {
-            let when = short.heat_at.map_or("not within the horizon".to_owned(), |at| format!("at {}", at.rfc3339()));
-            let text = format!(
-                "{} ({}) misses {:.2} MW; due by {}, expected {when}",
-                short.consumer,
-                short.class,
-                short.asked_mw - short.served_mw,
-                deadline.rfc3339(),
-            );
-            events.push(Event::AlarmRaised { alarm, priority: 1, runbook, text });
-        }
+        let when = short.heat_at.map_or("not within the horizon".to_owned(), |at| format!("at {}", at.rfc3339()));
+        let text = format!(
+            "{} ({}) misses {:.2} MW; due by {}, expected {when}",
+            short.consumer,
+            short.class,
+            short.asked_mw - short.served_mw,
+            deadline.rfc3339(),
+        );
+        events.extend(alarms::raise(state, &alarms::deadline(&short.consumer), 1, runbook, text));
     }
-    for (id, alarm) in &state.alarms {
-        if let Some(consumer) = id.strip_prefix("deadline:")
-            && alarm.cleared.is_none()
-            && !state.shortages.contains_key(consumer)
-        {
-            events.push(Event::AlarmCleared { alarm: id.clone() });
+    for id in state.alarms.keys() {
+        if alarms::late_consumer(id).is_some_and(|consumer| !state.shortages.contains_key(consumer)) {
+            events.extend(alarms::clear(state, id));
         }
     }
     events

@@ -3,11 +3,12 @@
 //! [`State::apply`] cannot fail and looks at nothing but the event, so that a replay of the journal gives the same state
 //! to the last bit. Finished orders are kept up to a number, for the API; what is older stands in the journal.
 
+use super::alarms::{self, Alarm};
 use super::event::{Cause, Event, Order, Phase, Recorded};
 use super::image::Mode;
 use super::schedule::{Origin, Schedule};
 use super::subagents::{Member, Standing};
-use hypocaust_protocols::model::{ConsumerId, Millis, PlantId, RunbookId, SetpointId, SourceId, SourceState};
+use hypocaust_protocols::model::{ConsumerId, Millis, PlantId, SetpointId, SourceId, SourceState};
 use hypocaust_protocols::wire::subagent::AgentId;
 use hypocaust_protocols::wire::{Action, Contingency, Refusal, Verdict};
 use serde::{Deserialize, Serialize};
@@ -60,32 +61,6 @@ pub struct Restoration {
     pub since: Millis,
     /// When the source can give heat, as far as that is known.
     pub heat_at: Option<Millis>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Alarm {
-    pub priority: u8,
-    pub runbook: RunbookId,
-    pub text: String,
-    pub raised: Millis,
-    pub cleared: Option<Millis>,
-    pub acknowledged: Option<String>,
-}
-
-impl Alarm {
-    /// The states of ISA-18.2 that an alarm here can have; one that is normal and acknowledged is kept no longer.
-    pub const STATES: [&str; 3] = ["unacknowledged", "acknowledged", "returned-to-normal-unacknowledged"];
-    /// 1: act at once; 2: soon.
-    pub const PRIORITIES: [u8; 2] = [1, 2];
-
-    pub fn state(&self) -> &'static str {
-        let [unacknowledged, acknowledged, returned] = Self::STATES;
-        match (self.cleared.is_some(), self.acknowledged.is_some()) {
-            (false, false) => unacknowledged,
-            (false, true) => acknowledged,
-            (true, _) => returned,
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -223,32 +198,8 @@ impl State {
                     shortage.escalated = true;
                 }
             }
-            Event::AlarmRaised { alarm, priority, runbook, text } => {
-                let raised = Alarm {
-                    priority: *priority,
-                    runbook: runbook.clone(),
-                    text: text.clone(),
-                    raised: *time,
-                    cleared: None,
-                    acknowledged: None,
-                };
-                self.alarms.insert(alarm.clone(), raised);
-            }
-            Event::AlarmCleared { alarm } => {
-                if let Some(a) = self.alarms.get_mut(alarm) {
-                    a.cleared = Some(*time);
-                    if a.acknowledged.is_some() {
-                        self.alarms.remove(alarm);
-                    }
-                }
-            }
-            Event::AlarmAcknowledged { alarm, user } => {
-                if let Some(a) = self.alarms.get_mut(alarm) {
-                    a.acknowledged = Some(user.clone());
-                    if a.cleared.is_some() {
-                        self.alarms.remove(alarm);
-                    }
-                }
+            Event::AlarmRaised { .. } | Event::AlarmCleared { .. } | Event::AlarmAcknowledged { .. } => {
+                alarms::apply(&mut self.alarms, event, *time);
             }
             Event::SubagentRegistered { agent, version, capabilities } => {
                 let member = Member {

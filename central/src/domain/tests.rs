@@ -1,5 +1,7 @@
 //! Scripts of inputs against the small fleet, with a bench that plays journal, solver and edges.
 
+mod alarms;
+
 use super::event::Phase;
 use super::state::OrderState;
 use super::*;
@@ -713,10 +715,6 @@ fn upper_classes_get_the_proven_rating_and_an_alarm_says_so() {
     let told =
         |r: &Recorded| matches!(&r.event, Event::Escalated { consumer, .. } if consumer.as_str() == "north.tracing");
     assert_eq!(b.recorded().iter().filter(|r| told(r)).count(), 1, "no heat within the horizon: people are told, once");
-    b.input(Input::Acknowledge { request: 5, user: "ada".into(), alarm: "proven-rating".into() });
-    assert_eq!(b.replies.last().unwrap().1, Ok("proven-rating".into()));
-    b.input(Input::Acknowledge { request: 6, user: "ada".into(), alarm: "none".into() });
-    assert_eq!(b.replies.last().unwrap().1, Err(Rejection::NoAlarm("none".into())));
     assert_eq!(&State::fold(&b.recorded()), b.domain.state());
 }
 

@@ -239,17 +239,6 @@ pub struct OrderView {
     pub readback: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct AlarmView {
-    pub id: String,
-    pub priority: u8,
-    pub state: &'static str,
-    pub text: String,
-    pub runbook: String,
-    pub raised: String,
-    pub acknowledged_by: Option<String>,
-}
-
 fn by_class(values: &PerClass<f64>) -> ByClass {
     values.iter().map(|(class, v)| (class.name(), *v)).collect()
 }
@@ -573,22 +562,6 @@ impl Domain {
         let mut found: Vec<&Tracked> = self.state.orders.values().filter(fits).collect();
         found.sort_by_key(|tracked| std::cmp::Reverse((tracked.issued, tracked.seq)));
         found.into_iter().take(most).map(order).collect()
-    }
-
-    pub fn alarm_views(&self) -> Vec<AlarmView> {
-        self.state
-            .alarms
-            .iter()
-            .map(|(id, a)| AlarmView {
-                id: id.clone(),
-                priority: a.priority,
-                state: a.state(),
-                text: a.text.clone(),
-                runbook: a.runbook.to_string(),
-                raised: a.raised.rfc3339(),
-                acknowledged_by: a.acknowledged.clone(),
-            })
-            .collect()
     }
 
     /// The restorations that are under way.

@@ -18,6 +18,7 @@ use super::metrics::{Metrics, Stopwatch};
 use super::solving::{Answers, Solving};
 use super::term::{Held, Term};
 use crate::ambient::{monotonic, now};
+use crate::domain::alarms::Acknowledgement;
 use crate::domain::{Domain, Effect, Input, Rejection, Request};
 use crate::election::{self, Election, Leases, Replica, Timing};
 use crate::journal::{Store, Verifier};
@@ -53,6 +54,7 @@ type Answered = oneshot::Sender<Result<String, Rejection>>;
 enum Message {
     Input(Input),
     Operator(Request, Answered),
+    Acknowledge(Acknowledgement, Answered),
     Ask(Question),
     Reach(bool),
     Leave(oneshot::Sender<()>),
@@ -115,6 +117,13 @@ impl Handle {
     pub async fn operate(&self, request: Request) -> Result<Result<String, Rejection>, Gone> {
         let (tell, told) = oneshot::channel();
         self.messages.send(Message::Operator(request, tell)).await.map_err(|_| Gone)?;
+        told.await.map_err(|_| Gone)
+    }
+
+    /// A person has taken note of an alarm: its id when that is in the journal, or why it is refused.
+    pub async fn acknowledge(&self, what: Acknowledgement) -> Result<Result<String, Rejection>, Gone> {
+        let (tell, told) = oneshot::channel();
+        self.messages.send(Message::Acknowledge(what, tell)).await.map_err(|_| Gone)?;
         told.await.map_err(|_| Gone)
     }
 }
@@ -202,10 +211,12 @@ impl<S: Store + Leases> Leader<S> {
                         Ok(())
                     }
                     Some(Message::Operator(what, tell)) => {
-                        let request = self.next_request;
-                        self.next_request += 1;
-                        self.asked.insert(request, tell);
+                        let request = self.owes(tell);
                         self.handle(Input::Operator { request, what }).await
+                    }
+                    Some(Message::Acknowledge(what, tell)) => {
+                        let request = self.owes(tell);
+                        self.handle(Input::Acknowledge { request, what }).await
                     }
                     Some(Message::Reach(reaches)) => self.stand(election::Input::Reach(reaches)).await,
                     Some(Message::Leave(tell)) => {
@@ -219,6 +230,14 @@ impl<S: Store + Leases> Leader<S> {
                 return Ended::Journal(why);
             }
         }
+    }
+
+    /// The number under which an answer is owed to somebody.
+    fn owes(&mut self, tell: Answered) -> u64 {
+        let request = self.next_request;
+        self.next_request += 1;
+        self.asked.insert(request, tell);
+        request
     }
 
     /// The election's clock, in milliseconds since this task was made.
@@ -461,6 +480,10 @@ mod tests {
             };
             self.handle.operate(request).await.expect("an answer").expect_err("no edge is linked")
         }
+        async fn acknowledge(&self) -> Rejection {
+            let what = Acknowledgement { user: "ann".into(), alarm: "trip:north.b2".into(), raised: Millis(1) };
+            self.handle.acknowledge(what).await.expect("an answer").expect_err("there is no alarm")
+        }
     }
 
     fn journal() -> Arc<Memory> {
@@ -493,9 +516,11 @@ mod tests {
         let (leader, epoch, head) = second.shows().await;
         assert_eq!((leader.as_deref(), epoch, head.seq), (Some("first"), 1, journal.entries().len() as u64));
         assert_eq!((first.term.epoch(), second.term.epoch()), (Some(1), None));
-        let refused = second.operate().await;
-        assert_eq!(refused.code(), "GL-E-NOT-LEADING");
-        assert!(refused.to_string().contains("http://first:8080"), "{refused}");
+        for refused in [second.operate().await, second.acknowledge().await] {
+            assert_eq!(refused.code(), "GL-E-NOT-LEADING");
+            assert!(refused.to_string().contains("http://first:8080"), "{refused}");
+        }
+        assert_eq!(first.acknowledge().await.code(), "GL-E-NO-ALARM");
         first.handle.leave().await.expect("it runs");
         assert_eq!(first.term.epoch(), None);
         second.leads().await;

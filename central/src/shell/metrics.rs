@@ -7,7 +7,7 @@
 
 use super::leader::Handle;
 use crate::ambient::monotonic;
-use crate::domain::state::Alarm;
+use crate::domain::alarms::Alarm;
 use crate::domain::subagents::Standing;
 use crate::domain::{Domain, Origin};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Name, type and labels of what the centre serves.
-const CENTRE: [(&str, &str, &[&str]); 22] = [
+const CENTRE: [(&str, &str, &[&str]); 23] = [
     ("gl_001_build_info", "gauge", &["version"]),
     ("gl_001_leader", "gauge", &[]),
     ("gl_001_epoch", "gauge", &[]),
@@ -34,6 +34,7 @@ const CENTRE: [(&str, &str, &[&str]); 22] = [
     ("gl_001_write_refusals_total", "counter", &["plant", "gate"]),
     ("gl_001_journal_entries_total", "counter", &[]),
     ("gl_audit_chain_valid", "gauge", &[]),
+    ("gl_001_alarms", "gauge", &["priority", "state"]),
 ];
 /// An edge serves its own part of them.
 const EDGE: [&str; 11] = [
@@ -160,7 +161,17 @@ fn is_time(text: &str) -> bool {
 
 /// Everything that is named like a time is written like one.
 fn times(value: &Value, place: &str, seen: &mut usize) {
-    const NAMES: [&str; 6] = ["time", "expires", "source_time", "received_time", "heat_at", "predicted_restore"];
+    const NAMES: [&str; 9] = [
+        "time",
+        "expires",
+        "source_time",
+        "received_time",
+        "heat_at",
+        "predicted_restore",
+        "raised",
+        "cleared",
+        "acknowledged_at",
+    ];
     for (name, inner) in value.as_object().into_iter().flatten() {
         let place = format!("{place}/{name}");
         // The body of an entry is what was hashed, its numbers are milliseconds; a schema speaks of types.
@@ -286,6 +297,25 @@ fn every_call_answers_in_the_shape_of_the_contract_and_of_its_document() {
     j.get("/api/v1/commands", "/api/v1/commands?plant=north", &["commands"]);
     j.get("/api/v1/plants/{id}/mimic", "/api/v1/plants/north/mimic", &[]);
     j.get("/api/v1/subagents", "/api/v1/subagents", &["subagents"]);
+    // A source that trips raises an alarm; whoever takes note of it says which raising was seen.
+    j.demo.inject("north", &["trip", "chp1"]);
+    let (raised, _) = wait_until("the trip's alarm is raised", Duration::from_secs(20), || {
+        let list = j.demo.try_get("/api/v1/alarms")?;
+        let trip = list["alarms"].as_array().and_then(|all| all.iter().find(|a| a["id"] == "trip:north.chp1")).cloned();
+        trip.filter(|a| a["state"] == "unacknowledged").ok_or_else(|| list.to_string())
+    });
+    for field in ["id", "plant", "priority", "state", "text", "runbook", "raised", "acknowledged_by"] {
+        assert!(raised.get(field).is_some(), "{field} in {raised}");
+    }
+    let route = "/api/v1/alarms/{id}/acknowledge";
+    let path = route.replace("{id}", "trip:north.chp1");
+    let seen = json!({ "raised": raised["raised"] });
+    j.call("post", route, &path, Some(&seen), "", &["id"]);
+    let list = j.get("/api/v1/alarms", "/api/v1/alarms", &["alarms"]);
+    let noted =
+        |a: &Value| a["id"] == "trip:north.chp1" && a["state"] == "acknowledged" && a["acknowledged_by"].is_string();
+    assert!(list["alarms"].as_array().unwrap().iter().any(noted), "{list}");
+    j.demo.inject("north", &["restore", "chp1"]);
     for path in ["/api/v1/health/live", "/api/v1/health/ready"] {
         let health = j.get(path, path, &["status", "checks"]);
         let root = &path["/api/v1".len()..];

@@ -2,10 +2,11 @@
 // next one's). Empty in normal running.
 
 import { useEffect, useRef } from "preact/hooks";
-import { type Alarm, alarms } from "../alarms";
+import { type Alarm, alarms, unacknowledged } from "../alarms";
 import { live } from "../live";
 import { go, href, route } from "../route";
-import { allPlants, dispatch, fleet } from "../store";
+import { allPlants, dispatch, fleet, raised } from "../store";
+import { focusFirst } from "./Alarms";
 
 /** Long enough for a page to be drawn and its mimic to be fetched. */
 const LOOK_FOR_MS = 3000;
@@ -27,6 +28,24 @@ function show(alarm: Alarm): void {
   requestAnimationFrame(look);
 }
 
+/** To the list of what nobody has taken note of. */
+function toList(): void {
+  if (route.peek().page !== "alarms") go({ page: "alarms" });
+  requestAnimationFrame(() => requestAnimationFrame(focusFirst));
+}
+
+/** How much of it there is; an alarm only where something of it stands. */
+function Open() {
+  const open = raised.value.filter(unacknowledged);
+  if (open.length === 0) return null;
+  const stands = open.some((a) => a.state === "unacknowledged");
+  return (
+    <a id="open-alarms" href={href({ page: "alarms" })} {...(stands ? { class: "alarm", "data-alarm": "" } : {})}>
+      {stands ? "▲" : "◇"} {open.length} not acknowledged <kbd>k</kbd>
+    </a>
+  );
+}
+
 export function AlarmStrip() {
   const list = alarms(fleet.value, dispatch.value, allPlants());
   const listed = list.map((alarm) => `${alarm.anchors[0]}`).join(" ");
@@ -40,7 +59,9 @@ export function AlarmStrip() {
     const key = (event: KeyboardEvent) => {
       const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
       const all = current.current;
-      if (event.key === "a" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && all.length > 0) {
+      if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "k") toList();
+      if (event.key === "a" && all.length > 0) {
         const alarm = all[next.current++ % all.length];
         if (alarm) show(alarm);
       }
@@ -52,14 +73,14 @@ export function AlarmStrip() {
   if (list.length === 0) {
     return (
       <p id="alarms" class="alarm-none">
-        {live.value ? "No alarms" : "No alarms when the page was last live"}
+        {live.value ? "No alarms" : "No alarms when the page was last live"} <Open />
       </p>
     );
   }
   return (
     <nav id="alarms" class="alarm-strip" aria-label="Alarms" aria-live="polite">
       <span>
-        {list.length} {list.length === 1 ? "alarm" : "alarms"} <kbd>a</kbd>
+        {list.length} {list.length === 1 ? "alarm" : "alarms"} <kbd>a</kbd> <Open />
       </span>
       <ul>
         {list.map((alarm) => (

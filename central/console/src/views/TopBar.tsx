@@ -3,12 +3,13 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { unacknowledged } from "../alarms";
 import { signOut } from "../api";
 import { clock } from "../format";
 import { leadsElsewhere } from "../leader";
 import { lastBeat, lastEnd, live, silentForS } from "../live";
 import { DEFAULT_VIEW, href, type Route, route } from "../route";
-import { plant, plantIds } from "../store";
+import { plant, plantIds, raised } from "../store";
 import { nextTheme, theme } from "../theme";
 import { Elsewhere } from "./Elsewhere";
 
@@ -24,6 +25,7 @@ function Way({ to, here, children }: { to: Route; here: boolean; children: preac
 
 function Ways() {
   const at = route.value;
+  const open = raised.value.filter(unacknowledged).length;
   return (
     <nav aria-label="Pages">
       <ul class="ways">
@@ -35,6 +37,9 @@ function Ways() {
             {plant(id)?.value.name ?? id}
           </Way>
         ))}
+        <Way to={{ page: "alarms" }} here={at.page === "alarms"}>
+          Alarms{open > 0 ? ` ${open}` : ""}
+        </Way>
         <Way to={{ page: "trends", tags: [], window: DEFAULT_VIEW }} here={at.page === "trends" || at.page === "tag"}>
           Trends
         </Way>

@@ -504,7 +504,7 @@ fn cascades(fleet: &Fleet, state: &State, now: Millis) -> Vec<Event> {
                 "{gone} sub-agents of the group {group} are gone, {many} of them within {} s of each other",
                 limits.cascade_within_s
             );
-            events.push(Event::AlarmRaised { alarm, priority: 2, runbook, text });
+            events.push(Event::AlarmRaised { alarm, priority: 2, runbook: Some(runbook), text });
         } else if stands && gone < limits.cascade_agents {
             events.push(Event::AlarmCleared { alarm });
         }

@@ -440,7 +440,7 @@ fn several_of_one_group_gone_together_are_one_alarm() {
     assert_eq!(alarms(&r), ["alarm-raised"]);
     assert!(r.domain.state().alarm_stands("subagents-down.boiler_steam"));
     // Heat is not touched by it: the page of a lost boiler would send a tired person to the wrong place.
-    let page = r.domain.state().alarms["subagents-down.boiler_steam"].runbook.to_string();
+    let page = r.domain.state().alarms["subagents-down.boiler_steam"].runbook.clone().expect("a page").to_string();
     let text = std::fs::read_to_string(format!("{}/../runbooks/{page}.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
     assert!(text.contains("Heat does not depend on them"), "{page}");
     r.comes(2, 2);
