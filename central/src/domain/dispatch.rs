@@ -54,6 +54,16 @@ impl Judges {
     }
 }
 
+/// Is enough known for a schedule? The first one of a leadership waits for every plant, for one period at the most, since
+/// mains from plants that are about to be heard of would be missed. `begun` is when the first plant was known.
+pub fn ready(fleet: &Fleet, image: &Image, first: bool, begun: &mut Option<Millis>, now: Millis) -> bool {
+    if !fleet.plants.iter().any(|p| image.known(p) && image.linked(&p.id)) {
+        return false;
+    }
+    let waited = now.since(*begun.get_or_insert(now)) as f64 / 1000.0;
+    !first || waited >= fleet.limits.dispatch_period_s || fleet.plants.iter().all(|p| image.known(p))
+}
+
 /// Are classes 1 to 3 short in the first step, so that units may be asked for their proven rating?
 pub fn upper_classes_short(fleet: &Fleet, solution: &Solution) -> bool {
     fleet.consumers().any(|(_, c)| {

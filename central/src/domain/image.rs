@@ -162,11 +162,15 @@ impl Image {
         self.states.get(&source.id).map(|s| s.0)
     }
 
-    /// Has this plant been seen whole at least once, so that it can be planned for?
+    /// Has this plant been seen whole at least once, so that it can be planned for? A birth names every tag before one is
+    /// read; planned for by that, nothing would burn and everybody would be short. What its edge tried to read and could
+    /// not has been looked at: that plant is planned for with what there is.
     pub fn known(&self, plant: &Plant) -> bool {
+        let waits = |seen: &Seen| seen.last_good.is_none() && seen.quality.reason() == Some(&BadReason::NotRead);
+        let looked = |tag: &TagId| self.tags.get(tag).is_some_and(|seen| !waits(seen));
         self.edges.contains_key(&plant.id)
-            && plant.sources.iter().all(|s| self.tags.contains_key(&s.state) && self.tags.contains_key(&s.heat))
-            && plant.consumers.iter().all(|c| self.tags.contains_key(&c.asked))
+            && plant.sources.iter().all(|s| looked(&s.state) && looked(&s.heat))
+            && plant.consumers.iter().all(|c| looked(&c.asked))
     }
 
     /// Every trip that is latched at an edge.

@@ -109,6 +109,8 @@ pub struct Domain {
     waiting: VecDeque<Waiting>,
     cycle: Option<Cycle>,
     last_cycle: Option<Millis>,
+    /// Since when a plant can be planned for.
+    plants_known: Option<Millis>,
     urgent: bool,
     plans: plan::Plans,
     ahead: contingency::Ahead,
@@ -147,6 +149,7 @@ impl Domain {
             waiting: VecDeque::new(),
             cycle: None,
             last_cycle: None,
+            plants_known: None,
             urgent: false,
             plans: plan::Plans::default(),
             ahead: contingency::Ahead::default(),
@@ -713,7 +716,8 @@ impl Domain {
             self.waiting.push_back(Waiting::Solved(Answer::Late, Box::new(cycle.built)));
         }
         self.losses.retain(|_, (_, _, asked)| now.since(*asked) <= lost_ms);
-        let ready = self.fleet.plants.iter().any(|p| self.image.known(p) && self.image.linked(&p.id));
+        let first = self.last_cycle.is_none();
+        let ready = dispatch::ready(&self.fleet, &self.image, first, &mut self.plants_known, now);
         let age = self.last_cycle.map_or(i64::MAX, |last| now.since(last));
         let due = age >= period || self.urgent && age >= URGENT_SPACING_MS;
         let busy = self.cycle.is_some() || self.waiting.iter().any(|w| matches!(w, Waiting::Solved(..)));

@@ -718,6 +718,61 @@ fn upper_classes_get_the_proven_rating_and_an_alarm_says_so() {
     assert_eq!(&State::fold(&b.recorded()), b.domain.state());
 }
 
+/// A birth names every tag before one is read: no schedule may come of that, for in it nothing burns and all are short.
+#[test]
+fn before_a_plant_was_read_nothing_is_planned_for_it() {
+    let mut b = bench(Judges::ours());
+    let fleet = b.fleet.clone();
+    let born = |b: &mut Bench, plant: &str| {
+        let plant = fleet.plant(plant).unwrap();
+        for device in &plant.devices {
+            let unread = |t: &hypocaust_protocols::model::Tag| Sample {
+                tag: t.id.clone(),
+                time: b.now,
+                value: None,
+                quality: Quality::Bad(BadReason::NotRead),
+            };
+            let samples = plant.tags.iter().filter(|t| t.device == device.id).map(unread).collect();
+            let entry = wire::Entry { boot: 11, seq: 0, device: device.id.clone(), samples };
+            b.input(Input::Samples { plant: plant.id.clone(), entry });
+        }
+    };
+    let status = |mode| Status {
+        boot: 11,
+        tick: Tick(0),
+        mode: Some(mode),
+        trips: None,
+        devices: None,
+        spool: None,
+        anchor: None,
+    };
+    for plant in ["north", "south"] {
+        b.input(Input::EdgeBirth { plant: PlantId::new(plant).unwrap(), status: status(Mode::Holding) });
+        born(&mut b, plant);
+    }
+    b.now = b.now.plus(900);
+    b.input(Input::Clock);
+    assert!(b.domain.state().schedule.is_none());
+    b.seconds(2);
+    assert_eq!(b.schedule().origin, Origin::Optimal);
+    b.seconds(20);
+    let kinds: Vec<&str> = b.domain.state().alarms.keys().map(String::as_str).collect();
+    assert!(kinds.is_empty(), "alarms of a plant that lacks nothing: {kinds:?}");
+    let began = |r: &Recorded| matches!(r.event, Event::RestorationOpened { .. });
+    assert!(!b.recorded().iter().any(began), "standby was started for a shortage that never was");
+}
+
+#[test]
+fn the_first_schedule_waits_for_a_plant_that_is_late_and_not_for_one_that_does_not_come() {
+    let mut b = bench(Judges::ours());
+    let south = b.fleet.plant("south").unwrap().clone();
+    b.unheard = south.tags.iter().map(|t| t.id.clone()).collect();
+    b.seconds(4);
+    assert!(b.domain.state().schedule.is_none(), "south is on its way");
+    b.seconds(4);
+    assert!(b.domain.state().schedule.is_some(), "north cannot wait for ever");
+}
+
 #[test]
 fn every_kind_of_event_comes_back_from_the_journal() {
     let plant = PlantId::new("north").unwrap();
