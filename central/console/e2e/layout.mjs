@@ -29,3 +29,21 @@ export function layoutFaults(page) {
     return faults;
   });
 }
+
+/** Texts of the mimic that do not lie within their box, and words of an alarm beyond their field. */
+export function overflowing(page) {
+  return page.evaluate(() => {
+    const found = [];
+    const beyond = (text, field) => {
+      const [t, f] = [text.getBoundingClientRect(), field.getBoundingClientRect()];
+      return t.left < f.left - 1 || t.right > f.right + 1;
+    };
+    for (const piece of document.querySelectorAll("[data-piece]")) {
+      for (const text of piece.querySelectorAll("text")) {
+        const field = text.parentElement.matches(".m-alarm") ? text.parentElement.querySelector("rect") : piece.querySelector("rect.m-box");
+        if (beyond(text, field)) found.push(`"${text.textContent}" is wider than its field in ${piece.dataset.piece}`);
+      }
+    }
+    return found;
+  });
+}

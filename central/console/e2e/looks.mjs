@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { layoutFaults } from "./layout.mjs";
+import { layoutFaults, overflowing } from "./layout.mjs";
 import { saturatedOutsideAlarms } from "./pixels.mjs";
 import { env, must, PAGES, PLANT, sleep, until, visit } from "./tools.mjs";
 
@@ -157,6 +157,13 @@ export const looks = {
       });
       return { boxes: mimic.boxes.length, off: off.filter(Boolean), lines: document.querySelectorAll("[data-flow]").length, edges: mimic.edges.length };
     }, PLANT);
+    const beyond = await overflowing(page);
+    must(beyond.length === 0, beyond.join("; "));
+    // The instrument itself: a name that is longer than its box must be found.
+    await page.evaluate(() => document.querySelector("[data-piece] .m-name").append(" that is far too long for any box"));
+    must((await overflowing(page)).length > 0, "a name beyond its box was not seen: the measurement is blind");
+    await page.reload();
+    await page.locator("[data-mimic]").waitFor();
     must(drawn.boxes > 5, `only ${drawn.boxes} pieces`);
     must(drawn.off.length === 0, drawn.off.join("; "));
     must(drawn.lines === drawn.edges, `${drawn.lines} lines of ${drawn.edges}`);

@@ -4,6 +4,8 @@
 //   HYPOCAUST_CHANGE_CMD    shell command that changes one signal at the plant
 //   HYPOCAUST_CHANGE_TAG    the tag that must be seen to change
 //   HYPOCAUST_CHANGE_EXPECT (optional) the value it must come to; without it the cell must be quiet before the change
+//   HYPOCAUST_REGISTER_CMD  shell command that writes a register as a Modbus client does, HYPOCAUST_REGISTER_TAG the tag that
+//                           lies there, in the same plant, and HYPOCAUST_REGISTER_EXPECT what it must read then
 //   HYPOCAUST_ALARM_CMD     shell command that trips a source of that plant, and
 //   HYPOCAUST_CLEAR_CMD     the one that clears its fault
 //   HYPOCAUST_CENTRAL_PID   process to freeze and thaw
@@ -14,7 +16,7 @@
 import { join } from "node:path";
 import { browser as launch, env, must } from "./tools.mjs";
 
-const needed = ["CONSOLE", "USER", "PASSWORD", "CHANGE_CMD", "CHANGE_TAG", "ALARM_CMD", "CLEAR_CMD", "CENTRAL_PID"].map((n) => `HYPOCAUST_${n}`);
+const needed = ["CONSOLE", "USER", "PASSWORD", "CHANGE_CMD", "CHANGE_TAG", "REGISTER_CMD", "REGISTER_TAG", "REGISTER_EXPECT", "ALARM_CMD", "CLEAR_CMD", "CENTRAL_PID"].map((n) => `HYPOCAUST_${n}`);
 const missing = needed.filter((name) => !process.env[name]);
 if (missing.length > 0) {
   console.error(`Not set: ${missing.join(", ")}. The head of e2e/run.mjs says what each is.`);

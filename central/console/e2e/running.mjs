@@ -4,6 +4,7 @@ import {
   ALARM_SEEN_WITHIN_MS, buttons, cellOf, CHANGE_SEEN_WITHIN_MS, COMMAND_ANSWERED_WITHIN_MS, env, FLAGGED_WITHIN_MS, live, must,
   onlySignIn, PAGES, PLANT, RECOVERED_WITHIN_MS, signIn, signInAgain, sleep, until, url, visit, visitSource,
 } from "./tools.mjs";
+import { overflowing } from "./layout.mjs";
 import { join } from "node:path";
 
 const pid = Number(env("CENTRAL_PID"));
@@ -149,6 +150,41 @@ export const running = {
     });
   },
 
+  async "a register that a Modbus client writes reaches its cell"({ page }) {
+    await visit(page, PAGES.plant);
+    const cell = page.locator(`[data-tag=${JSON.stringify(env("REGISTER_TAG"))}]`).first();
+    const expected = Number(env("REGISTER_EXPECT"));
+    const read = async () => Number((await cell.getAttribute("data-value")) || NaN);
+    const before = await read();
+    must(Math.abs(before - expected) > 1e-3, `the cell reads ${before} before the register is written: the test would prove nothing`);
+    run(env("REGISTER_CMD"));
+    const took = await until("the register is on the page", CHANGE_SEEN_WITHIN_MS, async () => Math.abs((await read()) - expected) <= 1e-3);
+    console.log(`  ${env("REGISTER_TAG")}: ${before} -> ${expected} after ${took.toFixed(0)} ms`);
+  },
+
+  async "the last dispatch and why: the page says what the centre says, in its words"({ page }) {
+    await visit(page, PAGES.fleet);
+    const shown = () =>
+      page.evaluate(() => ({
+        seq: Number(document.querySelector("[data-dispatch-seq]")?.dataset.dispatchSeq),
+        facts: document.querySelector("#dispatch")?.innerText ?? "",
+        why: [...document.querySelectorAll("#why li")].map((e) => e.innerText),
+      }));
+    const asked = (seq) => page.evaluate(async (of) => (await fetch(`/api/v1/dispatch/${of}`)).json(), seq);
+    const agrees = async () => {
+      const { seq, facts, why } = await shown();
+      const told = await asked(seq);
+      must(told.why.length > 0, `dispatch ${seq} has no reason`);
+      must(facts.includes(told.source.replaceAll("-", " ")) && facts.includes(told.status), `dispatch ${seq} is ${told.source}, ${told.status}; the page shows ${facts}`);
+      must(JSON.stringify(why) === JSON.stringify(told.why), `dispatch ${seq} says ${JSON.stringify(told.why)}, the page ${JSON.stringify(why)}`);
+      return { seq, why };
+    };
+    const first = await agrees();
+    await until("the next dispatch", 20_000, async () => (await shown()).seq > first.seq);
+    const next = await agrees();
+    console.log(`  #${next.seq}: ${next.why[0]}`);
+  },
+
   async "a trend: a tag is found and added by keyboard, zoomed, moved, and kept in the address"({ page }) {
     await visit(page, "#/trends");
     await page.locator("[name=tag]").fill(`${PLANT} heat`);
@@ -212,6 +248,8 @@ export const running = {
     }
     must(reached === "source", `the key never leads to the source: it ends at ${reached}`);
     must((await page.evaluate(() => document.activeElement.querySelector("[data-alarm]") !== null)), "the source in the mimic bears no alarm");
+    const beyond = await overflowing(page);
+    must(beyond.length === 0, `in the mimic: ${beyond.join("; ")}`);
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarm-plant.png"), fullPage: true });
     await page.keyboard.press("Enter");
     await page.locator("[data-faceplate] .big [data-alarm]").waitFor();
@@ -222,7 +260,7 @@ export const running = {
     // It went by itself, and nobody has taken note of it: that is still asked for. One click does.
     await visit(page, PAGES.alarms);
     const waits = page.locator('[data-raised^="trip:"][data-alarm-state="returned-to-normal-unacknowledged"]');
-    await until("the trip waits on the list", 10_000, async () => (await waits.count()) > 0);
+    await until("the trip waits on the list", 120_000, async () => (await waits.count()) > 0);
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarms-returned.png"), fullPage: true });
     const id = await waits.first().getAttribute("data-raised");
     await waits.first().locator("[data-acknowledge]").click();
@@ -236,7 +274,9 @@ export const running = {
     await until("the strip counts what nobody has taken note of", ALARM_SEEN_WITHIN_MS, async () => (await page.locator("#open-alarms[data-alarm]").count()) > 0);
     await page.evaluate(() => document.activeElement?.blur());
     await page.keyboard.press("k");
+    await page.locator('[data-page="alarms"]').waitFor();
     await until("the trip is on the list", ALARM_SEEN_WITHIN_MS, async () => (await open().count()) > 0);
+    await page.keyboard.press("k");
     const trip = await open().first().getAttribute("data-raised");
     const row = page.locator(`[data-raised=${JSON.stringify(trip)}]`);
     // What asks for a person stands before what somebody has taken note of.
@@ -245,7 +285,7 @@ export const running = {
     must(states.every((s, i) => i === 0 || rank(states[i - 1]) <= rank(s)), `the list is in the order ${states.join(", ")}`);
     must(/runbooks\/\S+\.md/.test(await row.innerText()), "no page says what to do");
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarms-raised.png"), fullPage: true });
-    must(await page.evaluate(() => document.activeElement?.matches("[data-acknowledge]") ?? false), "the key does not lead to the first button");
+    await until("the key leads to the first button", 3000, () => page.evaluate(() => document.activeElement?.matches("[data-acknowledge]") ?? false));
     for (let i = 0; i < 20 && (await page.evaluate(() => document.activeElement?.dataset.acknowledge)) !== trip; i++) await page.keyboard.press("Tab");
     must((await page.evaluate(() => document.activeElement?.dataset.acknowledge)) === trip, "Tab never reaches the trip's button");
     await page.keyboard.press("Enter");

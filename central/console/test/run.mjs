@@ -6,7 +6,7 @@ import { build } from "esbuild";
 process.chdir(new URL("..", import.meta.url).pathname);
 const { outputFiles } = await build({
   stdin: {
-    contents: `export * from "./src/heartbeat"; export * from "./src/format"; export * as store from "./src/store"; export * from "./src/alarms"; export * from "./src/route"; export * from "./src/series"; export * from "./src/leader"; export { broken, gist } from "./src/views/Journal"; export { neighbour } from "./src/views/Mimic"; export { ordered } from "./src/views/SubAgents";`,
+    contents: `export * from "./src/heartbeat"; export * from "./src/format"; export * as store from "./src/store"; export * from "./src/alarms"; export * from "./src/route"; export * from "./src/series"; export * from "./src/leader"; export { fitted } from "./src/measure"; export { broken, gist } from "./src/views/Journal"; export { neighbour } from "./src/views/Mimic"; export { ordered } from "./src/views/SubAgents";`,
     resolveDir: ".",
   },
   bundle: true,
@@ -17,7 +17,7 @@ const { outputFiles } = await build({
   jsx: "automatic",
   jsxImportSource: "preact",
 });
-const { Heartbeat, backOff, digits, span, store, alarms, placeOf, unacknowledged, href, parse, Series, SILENCE_MS, axes, silenceOf, elsewhere, broken, gist, neighbour, ordered } = await import(
+const { Heartbeat, backOff, digits, span, store, alarms, placeOf, unacknowledged, href, parse, Series, SILENCE_MS, axes, silenceOf, elsewhere, fitted, broken, gist, neighbour, ordered } = await import(
   `data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString("base64")}`
 );
 
@@ -134,6 +134,14 @@ test("alarms: each names the page and the elements of its equipment", () => {
   const plant = { id: "p", name: "P", mode: "remote", link: "up", sources: [{ id: "p.b", state: "tripped", tripped: true }] };
   const [alarm] = alarms(null, null, [plant]);
   assert.deepEqual([href(alarm.route), alarm.anchors], ["#/plants/p", ["mimic/p/source/p.b", "p/source/p.b", "p"]]);
+});
+
+test("a name that has no room ends before its box does, and says so", () => {
+  const wide = (text) => text.length * 8;
+  assert.equal(fitted("Pre-dryers", 80, wide), "Pre-dryers");
+  assert.equal(fitted("Pre-dryers", 79, wide), "Pre-drye…");
+  assert.equal(fitted("Gland steam and air", 100, wide), "Gland steam…");
+  assert.equal(fitted("Gland", 3, wide), "…");
 });
 
 test("raised alarms: the list is the last one that came, and each leads to what it is about", () => {

@@ -14,6 +14,10 @@ fn every_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
     let inject = format!("{} inject --control {control} --plant north", sim.get_program().to_str().unwrap());
     // A sensor that sticks at a value of its own: the cell must show just that.
     let change = format!("{inject} stick water.temperature 88.25");
+    // A register as any Modbus client writes it: the cap of a consumer, 16 bit twice, high word first.
+    let plc1 = demo.devices()["north.plc1"].clone();
+    let (host, port) = plc1.rsplit_once(':').unwrap();
+    let register = format!("mbpoll -m tcp -p {port} -a 1 -0 -1 -q -r 110 -t 4:float -B {host} 1.875");
     let mut command = Command::new("node");
     command
         .arg(root().join("central/console/e2e/run.mjs"))
@@ -23,6 +27,9 @@ fn every_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
         .env("HYPOCAUST_CHANGE_CMD", change)
         .env("HYPOCAUST_CHANGE_TAG", "north.water.temperature")
         .env("HYPOCAUST_CHANGE_EXPECT", "88.25")
+        .env("HYPOCAUST_REGISTER_CMD", register)
+        .env("HYPOCAUST_REGISTER_TAG", "north.tracing.cap-sp")
+        .env("HYPOCAUST_REGISTER_EXPECT", "1.875")
         .env("HYPOCAUST_ALARM_CMD", format!("{inject} trip b2"))
         .env("HYPOCAUST_CLEAR_CMD", format!("{inject} restore b2"))
         .env("HYPOCAUST_CENTRAL_PID", demo.pid_of("hypocaust-central").to_string());

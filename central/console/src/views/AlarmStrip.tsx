@@ -30,8 +30,15 @@ function show(alarm: Alarm): void {
 
 /** To the list of what nobody has taken note of. */
 function toList(): void {
-  if (route.peek().page !== "alarms") go({ page: "alarms" });
-  requestAnimationFrame(() => requestAnimationFrame(focusFirst));
+  if (route.peek().page === "alarms") return focusFirst();
+  go({ page: "alarms" });
+  const began = performance.now();
+  // A new page takes the focus to its name once it is drawn; from there it goes on.
+  const look = () => {
+    if (document.querySelector('[data-page="alarms"]') && document.activeElement?.matches("main h2")) focusFirst();
+    else if (performance.now() - began < LOOK_FOR_MS) requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
 }
 
 /** How much of it there is; an alarm only where something of it stands. */
@@ -40,9 +47,12 @@ function Open() {
   if (open.length === 0) return null;
   const stands = open.some((a) => a.state === "unacknowledged");
   return (
-    <a id="open-alarms" href={href({ page: "alarms" })} {...(stands ? { class: "alarm", "data-alarm": "" } : {})}>
-      {stands ? "▲" : "◇"} {open.length} not acknowledged <kbd>k</kbd>
-    </a>
+    <>
+      <a id="open-alarms" href={href({ page: "alarms" })} {...(stands ? { class: "alarm", "data-alarm": "" } : {})}>
+        {stands ? "▲" : "◇"} {open.length} not acknowledged
+      </a>{" "}
+      <kbd>k</kbd>
+    </>
   );
 }
 

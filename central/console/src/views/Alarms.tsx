@@ -12,7 +12,6 @@ import { live, serverNow } from "../live";
 import { href } from "../route";
 import { raised } from "../store";
 import type { RaisedAlarm } from "../types";
-import { Elsewhere } from "./Elsewhere";
 import { Framed, Mark } from "./parts";
 
 /** The first button of the list, or its name where there is none to press. */
@@ -26,13 +25,13 @@ function StateOf({ a }: { a: RaisedAlarm }) {
     case "unacknowledged":
       return <Mark alarm>not acknowledged</Mark>;
     case "returned-to-normal-unacknowledged":
-      return <>◇ normal again, not acknowledged</>;
+      return <>◇ gone, not acknowledged</>;
     case "acknowledged":
-      return <>✓ acknowledged, stands</>;
+      return <>✓ acknowledged</>;
   }
 }
 
-function Ago({ time }: { time: string }) {
+function Since({ time }: { time: string }) {
   const now = serverNow();
   return (
     <span title={time}>
@@ -91,11 +90,6 @@ export function AlarmsPage() {
           {said.value}
         </output>
       </div>
-      {elsewhere !== null && open.length > 0 && (
-        <p class="command-why">
-          <Elsewhere leader={elsewhere} />
-        </p>
-      )}
       {list.length === 0 ? (
         <p class="quiet">{live.value ? "Nothing stands, and everything that stood was taken note of." : "Nothing stood when the page was last live."}</p>
       ) : (
@@ -103,30 +97,17 @@ export function AlarmsPage() {
           <table id="alarm-list">
             <thead>
               <tr>
-                <th class="number">Priority</th>
-                <th>State</th>
+                <th>Taken note</th>
+                <th>Priority</th>
                 <th>Alarm</th>
+                <th>State</th>
                 <th>Raised</th>
                 <th>Normal again</th>
-                <th>Runbook</th>
-                <th>Taken note</th>
               </tr>
             </thead>
             <tbody>
               {list.map((a) => (
                 <tr key={a.id} data-raised={a.id} data-alarm-state={a.state}>
-                  <td class="number figure">{a.priority}</td>
-                  <td>
-                    <StateOf a={a} />
-                  </td>
-                  <th scope="row" class="gist">
-                    <a href={href(placeOf(a))}>{a.text}</a>
-                  </th>
-                  <td class="figure">
-                    <Ago time={a.raised} />
-                  </td>
-                  <td class="figure">{a.cleared === null ? "stands" : <Ago time={a.cleared} />}</td>
-                  <td>{a.runbook === null ? "none yet" : `runbooks/${a.runbook}.md`}</td>
                   <td>
                     {unacknowledged(a) ? (
                       <button
@@ -141,10 +122,23 @@ export function AlarmsPage() {
                       </button>
                     ) : (
                       <>
-                        {a.acknowledged_by} {a.acknowledged_at !== null && <Ago time={a.acknowledged_at} />}
+                        {a.acknowledged_by} {a.acknowledged_at !== null && <small title={a.acknowledged_at}>{clock(a.acknowledged_at)}</small>}
                       </>
                     )}
                   </td>
+                  <td class="figure">{a.priority}</td>
+                  <th scope="row" class="gist">
+                    <a href={href(placeOf(a))}>{a.text}</a>
+                    <br />
+                    <small>{a.runbook === null ? "no runbook yet" : `runbooks/${a.runbook}.md`}</small>
+                  </th>
+                  <td>
+                    <StateOf a={a} />
+                  </td>
+                  <td class="figure">
+                    <Since time={a.raised} />
+                  </td>
+                  <td class="figure">{a.cleared === null ? "stands" : <Since time={a.cleared} />}</td>
                 </tr>
               ))}
             </tbody>

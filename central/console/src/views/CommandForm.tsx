@@ -102,7 +102,7 @@ export function CommandForm({ plant, connected, setpoint: spec, what }: Props) {
   return (
     <form class="command" onSubmit={submit} data-setpoint={setpoint}>
       <span class="command-what">
-        {what} <small>{`${digits(spec.min)} to ${digits(spec.max)} ${unit}, now ${digits(spec.value)}`}</small>
+        {what} <small>{`${digits(spec.min)} to ${digits(spec.max)}${unit && ` ${unit}`}, now ${digits(spec.value)}`}</small>
       </span>
       <input name="value" type="number" step="any" inputMode="decimal" placeholder={unit || "value"} aria-label={label} title={label} required />
       <input name="reason" placeholder="reason" aria-label={`Reason for ${setpoint}`} maxLength={200} required />

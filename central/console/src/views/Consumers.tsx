@@ -25,7 +25,7 @@ export function Consumers({ plant, connected, consumers }: { plant: string; conn
   const ordered = [...consumers].sort((a, b) => a.class_rank - b.class_rank || a.id.localeCompare(b.id));
   return (
     <Framed name="Consumers">
-      <table>
+      <table class="names">
         <caption>Consumers</caption>
         <thead>
           <tr>

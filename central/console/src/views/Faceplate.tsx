@@ -52,7 +52,7 @@ function TagLine({ id, what }: { id: string; what: string }) {
 function TagLines({ lines }: { lines: { role: string; tag: string }[] }) {
   return (
     <Framed name="What it reads">
-      <table>
+      <table class="names">
         <caption>What it reads</caption>
         <thead>
           <tr>

@@ -133,7 +133,7 @@ function Plants({ f, d }: { f: Fleet; d: Dispatch | null }) {
   const wrong = alarms(null, null, plants);
   return (
     <Framed name="Plants">
-      <table id="plants">
+      <table id="plants" class="names">
         <caption>Plants</caption>
         <thead>
           <tr>
@@ -150,7 +150,7 @@ function Plants({ f, d }: { f: Fleet; d: Dispatch | null }) {
                 {i + 1} {words(name)} MW
               </th>
             ))}
-            <th class="number">Last dispatch</th>
+            <th class="number" title="Setpoints of this plant in the last dispatch">Setpoints</th>
           </tr>
         </thead>
         <tbody>
@@ -183,15 +183,7 @@ function Plants({ f, d }: { f: Fleet; d: Dispatch | null }) {
                   const mw = line.unserved_mw?.[name] ?? null;
                   return <Num key={name} value={mw} alarm={(mw ?? 0) > UNSERVED_MIN_MW} />;
                 })}
-                <td class="number figure">
-                  {d === null ? (
-                    "none yet"
-                  ) : (
-                    <>
-                      <Age time={d.time} /> ago, {orders} setpoints
-                    </>
-                  )}
-                </td>
+                <td class="number figure">{d === null ? "none yet" : orders}</td>
               </tr>
             );
           })}

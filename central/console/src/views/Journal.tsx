@@ -4,7 +4,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { CallError, journalFrom, journalHead, readiness } from "../api";
-import { clock, words } from "../format";
+import { digits, clock, words } from "../format";
 import { live, tick } from "../live";
 import { href, restate, type Route } from "../route";
 import type { Entry } from "../types";
@@ -38,7 +38,7 @@ export function gist(entry: Entry): string {
       return (b["orders"] ?? []).map((o: any) => (o.action?.set ? `${o.action.set.setpoint} = ${o.action.set.value}` : `reset ${o.action?.["reset-trip"]?.trip ?? ""}`) + ` (${o.by?.user ?? words(String(o.writer ?? ""))})`).join("; ");
     case "answered": {
       const v = b["verdict"] ?? {};
-      if (v === "done" || v.done) return `${b["id"]} done, read back ${v.done?.readback ?? ""}`;
+      if (v === "done" || v.done) return `${b["id"]} done, read back ${digits(v.done?.readback)}`;
       return `${b["id"]} refused by ${v.refused?.gate ?? "?"}: ${v.refused?.reason ?? ""}`;
     }
     case "source-changed":

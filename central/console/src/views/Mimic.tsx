@@ -10,6 +10,7 @@ import { CallError, mimicOf } from "../api";
 import { consumerShort, headerAlarm, linkUp, pieceOf, sourceAlarm } from "../alarms";
 import { digits, percent, unitText, words } from "../format";
 import { live } from "../live";
+import { BOLD, fitted, PLAIN, widthOf } from "../measure";
 import { href } from "../route";
 import { plant, tag } from "../store";
 import type { Boxed, Consumer, Edge, Header, Main, Mimic, Plant, Quality, Source, Storage } from "../types";
@@ -21,12 +22,28 @@ const drawings = new Map<string, Mimic>();
 
 const STILL_MW = 0.005;
 
-function cut(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+/** Between a box and what stands in it. */
+const MARGIN = 8;
+/** The sign and the word of a doubtful value, at the right end of a box's first line. */
+const DOUBT_ROOM = 74;
+
+/** The first line of a box: its name, and after it in lesser letters what it is, as far as there is room. */
+function Name({ box, x, more, doubt }: { box: Boxed; x: number; more?: string; doubt: boolean }) {
+  const room = box.x + box.width - MARGIN - x - (doubt ? DOUBT_ROOM : 0);
+  const gap = widthOf(" ", PLAIN);
+  const name = fitted(box.name, room, (text) => widthOf(text, BOLD));
+  const left = room - widthOf(name, BOLD) - gap;
+  const rest = more === undefined ? "" : fitted(more, left, (text) => widthOf(text, PLAIN));
+  return (
+    <text class="m-name" x={x} y={box.y + 16}>
+      {name}
+      {rest.length > 1 && <tspan class="m-dim"> {rest}</tspan>}
+    </text>
+  );
 }
 
 /** A word in a box: plain, or an alarm by shape, ground and text. */
-function Said({ x, y, text, alarm }: { x: number; y: number; text: string; alarm: boolean }) {
+function Said({ x, y, text, alarm, room }: { x: number; y: number; text: string; alarm: boolean; room: number }) {
   if (!alarm) {
     return (
       <text x={x} y={y}>
@@ -34,10 +51,10 @@ function Said({ x, y, text, alarm }: { x: number; y: number; text: string; alarm
       </text>
     );
   }
-  const shown = `▲ ${cut(text, 19)}`;
+  const shown = fitted(`▲ ${text}`, room, (all) => widthOf(all, BOLD));
   return (
     <g data-alarm="" class="m-alarm">
-      <rect x={x - 3} y={y - 12.5} width={shown.length * 6.9 + 8} height={16.5} rx={2} />
+      <rect x={x - 3} y={y - 12.5} width={widthOf(shown, BOLD) + 6} height={16.5} rx={2} />
       <text x={x} y={y}>
         {shown}
       </text>
@@ -76,28 +93,30 @@ function Foot({ box, value, max, mark, beyond }: { box: Boxed; value: number | n
   );
 }
 
-function SourceBox({ box, s, connected }: { box: Boxed; s: Source; connected: boolean }) {
+function SourceBox({ box, s, connected, doubt }: { box: Boxed; s: Source; connected: boolean; doubt: boolean }) {
   const alarm = connected ? sourceAlarm(s) : null;
   const state = s.state ?? "state not known";
   return (
     <>
-      <text class="m-name" x={box.x + 8} y={box.y + 16}>
-        {cut(box.name, 13)} <tspan class="m-dim">{words(s.kind)}</tspan>
-      </text>
-      <Said x={box.x + 8} y={box.y + 33} text={alarm ?? `${SHAPE[s.state ?? ""] ?? "?"} ${state}`} alarm={alarm !== null} />
+      <Name box={box} x={box.x + MARGIN} more={words(s.kind)} doubt={doubt} />
+      <Said x={box.x + MARGIN} y={box.y + 33} text={alarm ?? `${SHAPE[s.state ?? ""] ?? "?"} ${state}`} alarm={alarm !== null} room={box.width - 2 * MARGIN} />
       <Foot box={box} value={s.heat_mw} max={s.heat_max_mw} mark={s.setpoint_mw} beyond={`of ${digits(s.heat_max_mw)}`} />
     </>
   );
 }
 
-function ConsumerBox({ box, c }: { box: Boxed; c: Consumer }) {
+function ConsumerBox({ box, c, doubt }: { box: Boxed; c: Consumer; doubt: boolean }) {
   const short = consumerShort(c);
   return (
     <>
-      <text class="m-name" x={box.x + 8} y={box.y + 16}>
-        {cut(box.name, 24)}
-      </text>
-      <Said x={box.x + 8} y={box.y + 33} text={short ? `${c.class_rank} short ${digits(c.unserved_mw)} MW` : `${c.class_rank} ${words(c.class)}`} alarm={short} />
+      <Name box={box} x={box.x + MARGIN} doubt={doubt} />
+      <Said
+        x={box.x + MARGIN}
+        y={box.y + 33}
+        text={short ? `${c.class_rank} short ${digits(c.unserved_mw)} MW` : `${c.class_rank} ${words(c.class)}`}
+        alarm={short}
+        room={box.width - 2 * MARGIN}
+      />
       <Foot
         box={box}
         value={c.served_mw}
@@ -109,7 +128,7 @@ function ConsumerBox({ box, c }: { box: Boxed; c: Consumer }) {
   );
 }
 
-function StorageBox({ box, s }: { box: Boxed; s: Storage }) {
+function StorageBox({ box, s, doubt }: { box: Boxed; s: Storage; doubt: boolean }) {
   const full = box.height - 12;
   const filled = (full * percent(s.level_mwh, 0, s.capacity_mwh)) / 100;
   const way = s.heat_mw === null ? "? flow not known" : s.heat_mw > STILL_MW ? "▶ discharging" : s.heat_mw < -STILL_MW ? "◀ charging" : "■ idle";
@@ -117,9 +136,7 @@ function StorageBox({ box, s }: { box: Boxed; s: Storage }) {
     <>
       <rect class="m-trough" x={box.x + 8} y={box.y + 6} width={16} height={full} />
       <rect class="m-fill" x={box.x + 8} y={box.y + 6 + full - filled} width={16} height={filled} />
-      <text class="m-name" x={box.x + 32} y={box.y + 16}>
-        {cut(box.name, 10)} <tspan class="m-dim">store</tspan>
-      </text>
+      <Name box={box} x={box.x + 32} more="store" doubt={doubt} />
       <text x={box.x + 32} y={box.y + 31}>
         {way}
       </text>
@@ -130,16 +147,14 @@ function StorageBox({ box, s }: { box: Boxed; s: Storage }) {
   );
 }
 
-function MainBox({ box, m, here }: { box: Boxed; m: Main; here: string }) {
+function MainBox({ box, m, here, doubt }: { box: Boxed; m: Main; here: string; doubt: boolean }) {
   const back = (m.flow_mw ?? 0) < -STILL_MW;
   const leaving = m.from.startsWith(`${here}.`) && box.beyond !== null;
   const name = box.beyond === null ? `${local(here, m.from)} ▶ ${local(here, m.to)}` : leaving ? `to ${box.beyond}` : `from ${box.beyond}`;
   const open = m.open ?? (m.cap_mw === null ? null : m.cap_mw > 0);
   return (
     <>
-      <text class="m-name" x={box.x + 8} y={box.y + 16}>
-        {cut(box.name, 9)} <tspan class="m-dim">{cut(name, 22 - Math.min(9, box.name.length))}</tspan>
-      </text>
+      <Name box={box} x={box.x + MARGIN} more={name} doubt={doubt} />
       <text x={box.x + 8} y={box.y + 33}>
         {open === null ? "? not known" : open ? "▷ open" : "▬ closed"}
         {back ? ", flows back" : ""}
@@ -160,7 +175,7 @@ function HeaderBox({ box, h, connected }: { box: Boxed; h: Header; connected: bo
   return (
     <>
       <text class="m-name" x={middle} y={box.y + 17} text-anchor="middle">
-        {cut(box.name, 14)}
+        {fitted(box.name, box.width - 2 * MARGIN, (text) => widthOf(text, BOLD))}
       </text>
       <rect class="m-trough" x={middle - 9} y={top} width={18} height={high} />
       <rect class="m-band" x={middle - 9} y={at(h.high)} width={18} height={at(h.low) - at(h.high)} />
@@ -170,7 +185,7 @@ function HeaderBox({ box, h, connected }: { box: Boxed; h: Header; connected: bo
         {digits(h.process_value)} {unitText(h.unit)}
       </text>
       {alarm ? (
-        <Said x={box.x + 5} y={box.y + box.height - 7} text={h.process_value === null ? "bad" : h.process_value < h.low ? "too low" : "too high"} alarm />
+        <Said x={box.x + 5} y={box.y + box.height - 7} text={h.process_value === null ? "bad" : h.process_value < h.low ? "too low" : "too high"} alarm room={box.width - 10} />
       ) : (
         <text class="m-small" x={middle} y={box.y + box.height - 8} text-anchor="middle">
           {digits(h.low)} – {digits(h.high)}
@@ -184,35 +199,38 @@ function Piece({ box, p }: { box: Boxed; p: Plant }) {
   const connected = linkUp(p.link);
   const found = pieceOf(p, box.kind, box.id);
   if (!found) return null;
+  // What stands for how far the values can be trusted takes a part of the first line.
+  const shown = (quality: Quality | undefined) => (!live.value || !connected ? "stale" : quality);
+  const doubtful = (quality: Quality | undefined) => !["good", undefined].includes(shown(quality));
   let inside;
   let quality: Quality | undefined;
   let told = "";
   switch (found.kind) {
     case "source": {
       const s = found.piece;
-      inside = <SourceBox box={box} s={s} connected={connected} />;
       quality = s.quality;
+      inside = <SourceBox box={box} s={s} connected={connected} doubt={doubtful(quality)} />;
       told = `${words(s.kind)}, ${sourceAlarm(s) ?? s.state ?? "state not known"}, ${digits(s.heat_mw)} of ${digits(s.heat_max_mw)} MW`;
       break;
     }
     case "consumer": {
       const c = found.piece;
-      inside = <ConsumerBox box={box} c={c} />;
       quality = c.quality;
+      inside = <ConsumerBox box={box} c={c} doubt={doubtful(quality)} />;
       told = `class ${c.class_rank} ${words(c.class)}, ${digits(c.served_mw)} of ${digits(c.asked_mw)} MW${consumerShort(c) ? `, short of ${digits(c.unserved_mw)} MW` : ""}`;
       break;
     }
     case "storage": {
       const s = found.piece;
-      inside = <StorageBox box={box} s={s} />;
       quality = s.quality;
+      inside = <StorageBox box={box} s={s} doubt={doubtful(quality)} />;
       told = `store, ${digits(s.level_mwh)} of ${digits(s.capacity_mwh)} MWh`;
       break;
     }
     case "main": {
       const m = found.piece;
-      inside = <MainBox box={box} m={m} here={p.id} />;
       quality = m.quality;
+      inside = <MainBox box={box} m={m} here={p.id} doubt={doubtful(quality)} />;
       told = `main from ${m.from} to ${m.to}, ${digits(m.flow_mw)} MW`;
       break;
     }
@@ -224,7 +242,7 @@ function Piece({ box, p }: { box: Boxed; p: Plant }) {
       break;
     }
   }
-  const doubt = !live.value || !connected ? "stale" : quality;
+  const doubt = shown(quality);
   return (
     <a
       href={href({ page: "piece", plant: p.id, kind: box.kind, id: box.id })}

@@ -23,7 +23,7 @@ const percent = (ratio: number | null): string => (ratio === null ? "–" : `${M
 function Last({ agent }: { agent: SubAgent }) {
   const r = agent.last_result;
   if (r === null) return <>none yet</>;
-  const values = Object.entries(r.values).map(([name, v]) => `${words(name.replaceAll("_", "-"))} ${digits(v.value)} ${unitText(v.unit)}${v.quality === "good" ? "" : ` (${v.quality})`}`);
+  const values = Object.entries(r.values).map(([name, v]) => `${words(name.replaceAll("_", "-"))} ${digits(v.value)}${unitText(v.unit) && ` ${unitText(v.unit)}`}${v.quality === "good" ? "" : ` (${v.quality})`}`);
   return (
     <>
       {r.stale && <span class="q-stale">stale, </span>}
