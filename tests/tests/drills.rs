@@ -57,6 +57,26 @@ fn every_page_says_what_its_drill_shows() {
     assert!(ran > 0, "there is no runbook");
 }
 
+/// A page that is named at 3 a.m. has to be there, and be the page of that name. `check` cannot know where a fleet's pages
+/// lie; those of the sample fleets lie here.
+#[test]
+fn every_page_that_a_sample_fleet_names_is_there() {
+    let mut named = std::collections::BTreeSet::new();
+    for fleet in ["small", "four"] {
+        let folder = runbooks().join("../deploy/fleets").join(fleet);
+        for plant in hypocaust_protocols::files::load(&folder).expect("a sample fleet is right").plants {
+            named.extend(plant.trips.into_iter().map(|t| t.runbook));
+            named.extend(plant.alarms.into_iter().map(|a| a.runbook));
+        }
+    }
+    assert!(!named.is_empty());
+    for id in named {
+        let path = runbooks().join(format!("{id}.md"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_eq!(read(&path.display().to_string(), &text).0.id, id.as_str());
+    }
+}
+
 #[test]
 fn the_same_drill_gives_the_same_line() {
     let text = source_tripped();

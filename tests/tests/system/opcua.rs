@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures the running programs")]
 
-use super::shared::{Shared, demo, say, turn};
+use super::shared::{Shared, at_rest, changed_fleet, demo, say, turn};
 use hypocaust_edge::core::Input;
 use hypocaust_edge::core::image::Image;
 use hypocaust_edge::shell::device::{self, Driver, Job};
@@ -11,7 +11,7 @@ use hypocaust_edge::shell::opcua::certificates;
 use hypocaust_edge::shell::run::ToCore;
 use hypocaust_protocols::model::{Fleet, Millis, Plant, TagId, Tick};
 use hypocaust_tests::harness::opcua::{Asked, Identity, Judge, Server, Wire, client};
-use hypocaust_tests::harness::{free_port, program, run, small_fleet, text, wait_until};
+use hypocaust_tests::harness::{Demo, Options, free_port, program, run, small_fleet, text, wait_until};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ fn plant(id: &str) -> (Fleet, Plant) {
     (fleet, plant)
 }
 
-fn opc_ua_of(demo: &Shared, plant: &str) -> String {
+fn opc_ua_of(demo: &Demo, plant: &str) -> String {
     let endpoints = demo.endpoints();
     let plants = endpoints["plants"].as_array().unwrap();
     plants.iter().find(|p| p["id"] == plant).unwrap()["opcua"][0].as_str().unwrap().to_owned()
@@ -116,6 +116,47 @@ fn asyncua_reads_what_the_api_shows() {
 #[test]
 fn node_opcua_reads_what_the_api_shows() {
     reads_what_the_api_shows(Judge::NodeOpcua);
+}
+
+/// A device without encryption is served so, and read so by its edge, where the plant's file says in words why; the device
+/// of another plant beside it is as closed as ever.
+#[test]
+fn an_endpoint_without_encryption_is_there_where_the_file_says_why_and_nowhere_else() {
+    let _turn = turn();
+    let open = "security = \"none\"\nunprotected_because = \"a bench on a network of its own\"";
+    let fleet = changed_fleet("plants/south.toml", "security = \"sign-and-encrypt\"", open);
+    let demo = Demo::start(Options { fleet: fleet.path().to_owned(), ..Options::default() });
+    wait_until("the demo is at rest", Duration::from_secs(60), || at_rest(&demo));
+    let folder = tempfile::tempdir().unwrap();
+    let who = Identity::new(folder.path(), "passer-by");
+    for judge in [Judge::Asyncua, Judge::NodeOpcua] {
+        for (id, node, served) in [("south", "wh1.state", true), ("north", "hp1.state", false)] {
+            let (_, plant) = plant(id);
+            let device = plant.device(&format!("{id}.plc2")).unwrap();
+            let certificate = demo.data.join("certificates").join(device.id.as_str()).join("own/certificate.der");
+            let answer = client(
+                judge,
+                &who,
+                &Asked {
+                    url: &opc_ua_of(&demo, id),
+                    namespace: &device.opc_ua().unwrap().namespace,
+                    server_certificate: &certificate,
+                    secure: false,
+                    reads: &[node],
+                    writes: &[],
+                },
+            );
+            match answer {
+                Ok(answer) => {
+                    assert!(served, "{id} says nothing of an endpoint without encryption, and {judge:?} got {answer}");
+                    let shown = demo.tag(&format!("{id}.{node}"));
+                    assert_eq!(shown["quality"], "good", "{shown}");
+                    assert_eq!(shown["value"].as_f64(), answer["values"][node].as_f64(), "{shown}");
+                }
+                Err(why) => assert!(!served, "{judge:?} does not get in without encryption: {why}"),
+            }
+        }
+    }
 }
 
 /// The verbs of the edge, on the running demo: `probe`, `browse`, `trust`.

@@ -13,22 +13,28 @@ pub const SPEED: f64 = 10.0;
 pub const SIS_TAG: &str = "north.b1.relief-limit";
 pub const SIS_OFFSET: u16 = 900;
 
-/// The small fleet and [`SIS_TAG`], in a folder that lives as long as the tests.
-static FLEET: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+/// The small fleet with one text of one file replaced, in a folder of its own.
+pub fn changed_fleet(file: &str, from: &str, to: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::create_dir(folder.path().join("plants")).expect("a folder can be made");
     for name in ["fleet.toml", "plants/north.toml", "plants/south.toml"] {
         let mut text = std::fs::read_to_string(small_fleet().join(name)).expect("the small fleet is there");
-        if name == "plants/north.toml" {
-            let tag = format!(
-                "tags = [\n  {{ id = \"b1.relief-limit\", device = \"plc1\", at = \"holding:{SIS_OFFSET}\", type = \"f32\", \
-                 unit = \"bar\", min = 0, max = 20, deadband = 0.1, silence_s = 5, scan = \"slow\" }},"
-            );
-            text = text.replacen("tags = [", &tag, 1);
+        if name == file {
+            assert!(text.contains(from), "{file} of the small fleet has no {from:?} any more");
+            text = text.replacen(from, to, 1);
         }
         std::fs::write(folder.path().join(name), text).expect("a file can be written");
     }
     folder
+}
+
+/// The small fleet and [`SIS_TAG`], in a folder that lives as long as the tests.
+static FLEET: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let tag = format!(
+        "tags = [\n  {{ id = \"b1.relief-limit\", device = \"plc1\", at = \"holding:{SIS_OFFSET}\", type = \"f32\", \
+         unit = \"bar\", min = 0, max = 20, deadband = 0.1, silence_s = 5, scan = \"slow\" }},"
+    );
+    changed_fleet("plants/north.toml", "tags = [", &tag)
 });
 
 static SHARED: Mutex<Option<Demo>> = Mutex::new(None);
