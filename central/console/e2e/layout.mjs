@@ -10,7 +10,7 @@ export function layoutFaults(page) {
       faults.push(`the page is ${scrolls.scrollWidth} px wide in a window of ${scrolls.clientWidth}`);
     }
     const name = (e) => e.getAttribute("aria-label") ?? e.querySelector("caption, summary")?.innerText ?? e.className;
-    const panels = [...document.querySelectorAll(".framed, .tags, .decided, .plant-head")];
+    const panels = [...document.querySelectorAll(".framed, .tags, .decided, .plant-head, .horizon .chart")];
     const seen = panels.map((panel) => {
       const box = panel.getBoundingClientRect();
       // Without a scrolling frame, what overflows is seen beyond the edge.

@@ -16,6 +16,7 @@ async function eachPage(page, look) {
     await visit(page, hash);
     if (name === "plant") await page.locator("[data-mimic]").waitFor();
     if (name === "trends" || name === "tag") await page.locator(".chart canvas").waitFor();
+    if (name === "dispatch") await page.locator("#said").waitFor();
     if (name === "journal") await page.locator("[data-entry]").first().waitFor();
     await look(name);
   }
@@ -120,9 +121,10 @@ export const looks = {
 
   async "nothing lies over anything else and nothing leaves the page, from 1000 to 2560 pixels"({ page }) {
     const before = page.viewportSize();
-    for (const [name, hash] of [["fleet", PAGES.fleet], ["plant", PAGES.plant], ["trends", PAGES.trends], ["journal", PAGES.journal]]) {
+    for (const [name, hash] of [["fleet", PAGES.fleet], ["plant", PAGES.plant], ["dispatch", PAGES.dispatch], ["trends", PAGES.trends], ["journal", PAGES.journal]]) {
       await visit(page, hash);
       if (name === "plant") await page.locator("[data-mimic]").waitFor();
+      if (name === "dispatch") await page.locator("#said").waitFor();
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 1000 });
         await sleep(200);

@@ -23,9 +23,10 @@ if (missing.length > 0) {
   process.exit(2);
 }
 const { looks } = await import("./looks.mjs");
+const { dispatched } = await import("./dispatched.mjs");
 const { first, running } = await import("./running.mjs");
 const only = env("ONLY");
-const chosen = Object.entries({ ...looks, ...running }).filter(([name]) => only === undefined || name.includes(only));
+const chosen = Object.entries({ ...looks, ...dispatched, ...running }).filter(([name]) => only === undefined || name.includes(only));
 
 const browser = await launch();
 let passed = 0;

@@ -6,6 +6,7 @@ import {
 } from "./tools.mjs";
 import { overflowing } from "./layout.mjs";
 import { join } from "node:path";
+import { shortageIsShown } from "./dispatched.mjs";
 
 const pid = Number(env("CENTRAL_PID"));
 /** Longer than any tag of the sample fleet is quiet. */
@@ -233,7 +234,7 @@ export const running = {
     await until("an answer", 8000, async () => (await page.locator("[data-agent], #no-subagents").count()) > 0);
   },
 
-  async "an alarm, without a mouse: one key to the equipment, and gone when the cause is"({ page }) {
+  async "an alarm, without a mouse: one key to the equipment, and gone when the cause is"({ page, scratch }) {
     await visit(page, PAGES.fleet);
     run(env("ALARM_CMD"));
     await until("the alarm is on the page", ALARM_SEEN_WITHIN_MS, async () => (await page.locator("#alarms button", { hasText: "tripped" }).count()) > 0);
@@ -254,6 +255,7 @@ export const running = {
     await page.keyboard.press("Enter");
     await page.locator("[data-faceplate] .big [data-alarm]").waitFor();
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarm-faceplate.png"), fullPage: true });
+    await shortageIsShown(page, scratch);
     run(env("CLEAR_CMD"));
     await until("the source is no alarm any more", 120_000, async () => (await page.locator("[data-faceplate] .big [data-alarm]").count()) === 0);
     await until("an order for the source that was restarted", 60_000, async () => (await page.locator("#orders tbody tr").count()) > 0);

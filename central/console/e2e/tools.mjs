@@ -19,6 +19,7 @@ export const PAGES = {
   fleet: "#/",
   plant: `#/plants/${PLANT}`,
   tag: `#/tags/${env("CHANGE_TAG")}`,
+  dispatch: "#/dispatch",
   trends: `#/trends?tags=${env("CHANGE_TAG")}`,
   alarms: "#/alarms",
   journal: "#/journal",

@@ -1,10 +1,13 @@
 // Calls of the API. Each has a time limit, and none is repeated by itself: what did not get through is told to the person.
 
 import { signal } from "@preact/signals";
+import type { Explanation, Horizon } from "./horizon";
 import type { CommandResult, Entry, HistorySample, Mimic, Order, SubAgent } from "./types";
 
 export const BASE = "/api/v1";
 const TIMEOUT_MS = 4000;
+/** An explanation is a number of solves, made when somebody asks: on a large fleet it takes longer than any other answer. */
+const EXPLAINED_WITHIN_MS = 60_000;
 export const OVER = "Your session is over. Sign in again.";
 
 /** Whether a session is open: `null` until it was asked. */
@@ -24,29 +27,32 @@ export class CallError extends Error {
   readonly answered: boolean;
   /** The HTTP status; 0 without an answer. */
   readonly status: number;
-  constructor(message: string, answered: boolean, status = 0) {
+  /** Where the replica is that could have answered, if this one only follows. */
+  readonly leader: string | null;
+  constructor(message: string, answered: boolean, status = 0, leader: string | null = null) {
     super(message);
     this.answered = answered;
     this.status = status;
+    this.leader = leader;
   }
 }
 
-async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<unknown> {
+async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, limitMs = TIMEOUT_MS): Promise<unknown> {
   let response: Response;
   try {
-    const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(limitMs) };
     if (body !== undefined) {
       init.body = JSON.stringify(body);
       init.headers = { ...headers, "Content-Type": "application/json" };
     }
     response = await fetch(BASE + path, init);
   } catch {
-    throw new CallError(`The centre did not answer within ${TIMEOUT_MS / 1000} s.`, false);
+    throw new CallError(`The centre did not answer within ${limitMs / 1000} s.`, false);
   }
   const answer: unknown = await response.json().catch(() => null);
   if (!response.ok) {
     if (response.status === 401 && !(method === "POST" && path === "/session")) endSession(OVER);
-    throw new CallError(problem(response.status, answer), true, response.status);
+    throw new CallError(problem(response.status, answer), true, response.status, (answer as { leader?: string } | null)?.leader ?? null);
   }
   return answer;
 }
@@ -118,6 +124,11 @@ export const journalFrom = async (from: number, limit: number): Promise<Entry[]>
 export async function ordersFor(plant: string, setpoint: string | undefined, limit: number): Promise<Order[]> {
   return ((await call("GET", `/commands?${query({ plant, setpoint, limit })}`)) as { commands: Order[] }).commands;
 }
+
+/** The horizon behind the schedule in force, and why it is so. Only the replica that leads has them. */
+export const dispatchPlan = async (): Promise<Horizon> => (await call("GET", "/dispatch/plan")) as Horizon;
+export const dispatchExplanation = async (): Promise<Explanation> =>
+  (await call("GET", "/dispatch/explanation", undefined, {}, EXPLAINED_WITHIN_MS)) as Explanation;
 
 /** The registry of sub-agents; `null` where this centre serves none. */
 export async function subAgents(): Promise<SubAgent[] | null> {

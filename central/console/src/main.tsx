@@ -10,6 +10,7 @@ import { fleet, plant } from "./store";
 import "./theme";
 import { AlarmsPage } from "./views/Alarms";
 import { AlarmStrip } from "./views/AlarmStrip";
+import { DispatchPage } from "./views/DispatchView";
 import { Faceplate, TagPlate } from "./views/Faceplate";
 import { FleetView } from "./views/FleetView";
 import { JournalPage } from "./views/Journal";
@@ -46,6 +47,8 @@ function Routed({ at }: { at: Route }) {
       return <JournalPage route={at} />;
     case "alarms":
       return <AlarmsPage />;
+    case "dispatch":
+      return <DispatchPage route={at} />;
     case "subagents":
       return <SubAgentsPage />;
     case "lost":
@@ -69,6 +72,8 @@ function title(at: Route): string {
       return "Journal";
     case "alarms":
       return "Alarms";
+    case "dispatch":
+      return at.plant === null ? "Dispatch" : `Dispatch of ${plant(at.plant)?.value.name ?? at.plant}`;
     case "subagents":
       return "Sub-agents";
     case "lost":
@@ -77,7 +82,7 @@ function title(at: Route): string {
 }
 
 /** What makes two routes the same page, however it is stated. */
-const place = (at: Route): string => (at.page === "trends" || at.page === "journal" ? at.page : href(at));
+const place = (at: Route): string => (at.page === "trends" || at.page === "journal" || at.page === "dispatch" ? at.page : href(at));
 
 function Page() {
   const at = route.value;

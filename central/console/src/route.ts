@@ -12,6 +12,7 @@ export type Route =
   | { page: "trends"; tags: string[]; window: View }
   | { page: "journal"; seq: number | null; kind: string }
   | { page: "alarms" }
+  | { page: "dispatch"; plant: string | null }
   | { page: "subagents" }
   | { page: "lost"; hash: string };
 
@@ -48,6 +49,8 @@ export function href(route: Route): string {
     }
     case "alarms":
       return "#/alarms";
+    case "dispatch":
+      return route.plant === null ? "#/dispatch" : `#/dispatch/${part(route.plant)}`;
     case "subagents":
       return "#/sub-agents";
     case "lost":
@@ -102,6 +105,8 @@ export function parse(hash: string): Route {
     }
     case "alarms":
       return second === undefined ? { page: "alarms" } : lost;
+    case "dispatch":
+      return third === undefined ? { page: "dispatch", plant: second ?? null } : lost;
     case "sub-agents":
       return second === undefined ? { page: "subagents" } : lost;
     default:

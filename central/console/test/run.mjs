@@ -6,7 +6,7 @@ import { build } from "esbuild";
 process.chdir(new URL("..", import.meta.url).pathname);
 const { outputFiles } = await build({
   stdin: {
-    contents: `export * from "./src/heartbeat"; export * from "./src/format"; export * as store from "./src/store"; export * from "./src/alarms"; export * from "./src/route"; export * from "./src/series"; export * from "./src/leader"; export { fitted } from "./src/measure"; export { broken, gist } from "./src/views/Journal"; export { neighbour } from "./src/views/Mimic"; export { ordered } from "./src/views/SubAgents";`,
+    contents: `export * from "./src/heartbeat"; export * from "./src/format"; export * as store from "./src/store"; export * from "./src/alarms"; export * from "./src/route"; export * from "./src/series"; export * from "./src/leader"; export * as horizon from "./src/horizon"; export { fitted } from "./src/measure"; export { broken, gist } from "./src/views/Journal"; export { neighbour } from "./src/views/Mimic"; export { ordered } from "./src/views/SubAgents";`,
     resolveDir: ".",
   },
   bundle: true,
@@ -17,7 +17,7 @@ const { outputFiles } = await build({
   jsx: "automatic",
   jsxImportSource: "preact",
 });
-const { Heartbeat, backOff, digits, span, store, alarms, placeOf, unacknowledged, href, parse, Series, SILENCE_MS, axes, silenceOf, elsewhere, fitted, broken, gist, neighbour, ordered } = await import(
+const { Heartbeat, backOff, digits, span, store, alarms, placeOf, unacknowledged, href, parse, Series, SILENCE_MS, axes, silenceOf, elsewhere, horizon, fitted, broken, gist, neighbour, ordered } = await import(
   `data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString("base64")}`
 );
 
@@ -178,10 +178,12 @@ test("routes: what is written is read again, and what is no page is lost", () =>
     { page: "journal", seq: 12, kind: "scheduled" },
     { page: "journal", seq: null, kind: "" },
     { page: "alarms" },
+    { page: "dispatch", plant: null },
+    { page: "dispatch", plant: "north" },
     { page: "subagents" },
   ];
   for (const route of routes) assert.deepEqual(parse(href(route)), route);
-  for (const wrong of ["#/plants", "#/plants/n/pump/x", "#/nowhere", "#/journal?seq=-1", "#/journal?seq=x", "#/trends?last=-5", "#/trends?from=2&to=x", "#/plants/a/source/b/c", "#/alarms/x", "#/%zz"]) {
+  for (const wrong of ["#/plants", "#/plants/n/pump/x", "#/nowhere", "#/journal?seq=-1", "#/journal?seq=x", "#/trends?last=-5", "#/trends?from=2&to=x", "#/plants/a/source/b/c", "#/alarms/x", "#/dispatch/a/b", "#/%zz"]) {
     assert.equal(parse(wrong).page, "lost", wrong);
   }
   assert.equal(parse("").page, "fleet");
@@ -271,4 +273,107 @@ test("mimic: an arrow key goes to the nearest piece in its direction and stays w
 test("sub-agents: those that fail come first", () => {
   const agents = ["unknown", "healthy", "removed", "degraded"].map((state, i) => ({ id: `GL-00${i}`, state }));
   assert.deepEqual(ordered(agents).map((a) => a.state), ["degraded", "removed", "healthy", "unknown"]);
+});
+
+const START = "2026-01-01T00:00:00Z";
+/** Two plants, a store that is filled and then gives, a main, and a consumer that is short in two steps. */
+const plan = () => ({
+  seq: 7,
+  time: START,
+  step_minutes: [0.5, 4.5, 55, 120],
+  sources: { "a.s1": [1, 2, 3, 4], "a.s2": [5, 5, 5, 5], "b.s1": [2, 2, 2, 2] },
+  stores: { "a.store": { heat: [-1, 0, 2, 2], content: [10, 10, 8, 4] } },
+  mains: { "a-b": [1, 1, 1, -1], "a.in": [9, 9, 9, 9] },
+  consumers: { "a.c": { asked: [6, 6, 8, 8], served: [4, 4, 8, 8] }, "b.c": { asked: [3, 3, 3, 3], served: [3, 3, 3, 1] } },
+  prices: {},
+});
+const MAINS = [{ id: "a-b", from: "a.h", to: "b.h" }, { id: "a.in", from: "a.h", to: "a.low" }];
+const sums = (bands) => [0, 1, 2, 3].map((t) => bands.reduce((sum, b) => sum + b.mw[t], 0));
+
+test("horizon: the graded steps lie on real time, and a time finds its step", () => {
+  const all = horizon.edges(START, plan().step_minutes);
+  assert.deepEqual(all.map((at) => (at - Date.parse(START)) / 60_000), [0, 0.5, 5, 60, 180]);
+  const found = [-1, 0, 29_999, 30_000, 299_999, 300_000, 3_600_000, 99_999_999].map((after) => horizon.stepAt(Date.parse(START) + after, all));
+  assert.deepEqual(found, [0, 0, 0, 1, 1, 2, 3, 3]);
+});
+
+test("horizon: a plant adds what its mains bring and takes off what they take; in the fleet no main brings anything", () => {
+  const ids = (plant) => horizon.bands(plan(), plant, MAINS).map((b) => b.id);
+  assert.deepEqual(ids(null), ["a.s1", "a.s2", "b.s1", "a.store"]);
+  assert.deepEqual(ids("a"), ["a.s1", "a.s2", "a.store", "a-b"], "a main within the plant brings nothing");
+  const main = (plant) => horizon.bands(plan(), plant, MAINS).find((b) => b.kind === "main").mw;
+  assert.deepEqual(main("b"), [1, 1, 1, -1]);
+  assert.deepEqual(main("a"), [-1, -1, -1, 1]);
+  assert.deepEqual(horizon.plantsIn(plan()), ["a", "b"]);
+});
+
+test("horizon: layers pile up from zero, and what takes heat hangs below it", () => {
+  const all = horizon.bands(plan(), "a", MAINS);
+  const piled = horizon.stack(all, 4);
+  // In the first step the store is filled with 1 MW and the main takes 1 MW away.
+  assert.deepEqual(piled.map((l) => [l.low[0], l.high[0]]), [[0, 1], [1, 6], [-1, 0], [-2, -1]]);
+  assert.deepEqual(piled.map((l) => [l.low[3], l.high[3]]), [[0, 4], [4, 9], [9, 11], [11, 12]]);
+});
+
+test("horizon: too many layers are joined, and no heat is lost by it", () => {
+  const fleet = horizon.bands(plan(), null, MAINS);
+  assert.equal(horizon.gathered(fleet, 4, 4), fleet, "as many as can be told apart stay");
+  const joined = horizon.gathered(fleet, 4, 3);
+  assert.deepEqual(joined.map((b) => [b.id, b.of.length]), [["a: sources", 2], ["b.s1", 1], ["a.store", 1]]);
+  assert.deepEqual(sums(joined), sums(fleet));
+  const one = Array.from({ length: 20 }, (_, i) => ({ id: `a.s${i}`, kind: "source", of: [`a.s${i}`], mw: [i, i, i, i] }));
+  const few = horizon.gathered(one, 4, 5);
+  assert.deepEqual(few.map((b) => b.id), ["a.s16", "a.s17", "a.s18", "a.s19", "further sources"]);
+  assert.deepEqual(sums(few), sums(one));
+  assert.equal(few.flatMap((b) => b.of).length, 20);
+  const plants = Array.from({ length: 30 }, (_, i) => ({ id: `p${i}.s`, kind: i % 2 ? "store" : "source", of: [`p${i}.s`], mw: [i, 0, 0, -i] }));
+  const many = horizon.gathered(plants, 4, 6);
+  assert.equal(many.length, 6);
+  assert.deepEqual(sums(many), sums(plants));
+});
+
+test("horizon: missing heat is marked where it is missing, and told with its times", () => {
+  const all = horizon.edges(START, plan().step_minutes);
+  const { asked, served } = horizon.demand(plan(), null);
+  const minutes = (at) => (at - Date.parse(START)) / 60_000;
+  const marks = horizon.gaps(asked, served, all).map((g) => [minutes(g.from), minutes(g.to), g.asked - g.served]);
+  assert.deepEqual(marks, [[0, 5, 2], [60, 180, 2]], "two steps alike are one mark");
+  assert.deepEqual(horizon.gaps([1], [1], all), []);
+  const told = horizon.shortages(plan(), null).map((s) => [s.consumer, s.peakMw, s.mwh, minutes(s.from), minutes(s.to), s.open]);
+  assert.equal(told.length, 2);
+  assert.deepEqual(told[0], ["b.c", 2, 4, 60, 180, true]);
+  assert.deepEqual([told[1][0], told[1][3], told[1][4], told[1][5]], ["a.c", 0, 5, false]);
+  assert.ok(Math.abs(told[1][2] - (2 * 5) / 60) < 1e-9);
+  assert.deepEqual(horizon.shortages(plan(), "a").map((s) => s.consumer), ["a.c"]);
+});
+
+test("horizon: what is looked at stays within it, and the axis reaches over what is shown", () => {
+  const all = horizon.edges(START, plan().step_minutes);
+  const begin = Date.parse(START);
+  assert.deepEqual(horizon.opening(all, 60_000), { from: begin, to: begin + 60_000 });
+  assert.deepEqual(horizon.opening(all, null), { from: begin, to: all[4] });
+  assert.deepEqual(horizon.opening(all, 1e12), { from: begin, to: all[4] });
+  assert.deepEqual(horizon.within(all, begin - 5000, begin + 595_000), { from: begin, to: begin + 600_000 });
+  assert.deepEqual(horizon.within(all, begin, begin + 1000), { from: begin, to: begin + 60_000 });
+  assert.deepEqual(horizon.within(all, begin - 1e9, begin + 1e9), { from: begin, to: all[4] });
+  assert.deepEqual(horizon.reachOf([[1, 2, 3, 9]], all, begin, begin + 300_000), [1, 2]);
+  assert.equal(horizon.reachOf([], all, begin, all[4]), null);
+});
+
+test("horizon: asked again for a new schedule only, not within five seconds, and seldom where answers take long", () => {
+  const table = [
+    // [busy, asked ago ms, took ms, shown, in force, rest, due]
+    [false, null, 0, null, 7, 0, true],
+    [true, null, 0, null, 7, 0, false],
+    [false, 60_000, 10, 7, 7, 0, false],
+    [false, 4_999, 10, 6, 7, 0, false],
+    [false, 5_000, 10, 6, 7, 0, true],
+    [false, 5_000, 10, null, null, 0, true],
+    [false, 10_000, 6_000, 6, 7, 2, false],
+    [false, 12_000, 6_000, 6, 7, 2, true],
+  ];
+  for (const [busy, ago, tookMs, shown, wanted, rest, expected] of table) {
+    const last = ago === null ? null : { at: 100_000 - ago, tookMs };
+    assert.equal(horizon.due({ busy, last }, shown, wanted, 100_000, rest), expected, JSON.stringify([busy, ago, tookMs, shown, wanted, rest]));
+  }
 });

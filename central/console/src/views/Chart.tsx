@@ -36,11 +36,11 @@ export const PENS: { dash: number[]; width: number }[] = [
   { dash: [12, 3, 2, 3], width: 3 },
 ];
 
-const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const two = (n: number) => String(n).padStart(2, "0");
 
 /** Tick labels in UTC: as much of the time as the step tells, and the day where it changes. */
-function timeLabels(_: uPlot, splits: number[], _axis: number, _space: number, step: number): string[] {
+export function timeLabels(_: uPlot, splits: number[], _axis: number, _space: number, step: number): string[] {
   let day = -1;
   return splits.map((s) => {
     const at = new Date(s * 1000);

@@ -43,6 +43,12 @@ function LastDispatch({ d }: { d: Dispatch }) {
           </dd>
         </div>
         <div>
+          <dt>Horizon</dt>
+          <dd>
+            <a href={href({ page: "dispatch", plant: null })}>view</a>
+          </dd>
+        </div>
+        <div>
           <dt>Source</dt>
           <dd>
             <Mark alarm={!dispatchNormal(d)}>{words(d.source)}</Mark>

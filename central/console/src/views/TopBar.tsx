@@ -40,6 +40,9 @@ function Ways() {
         <Way to={{ page: "alarms" }} here={at.page === "alarms"}>
           Alarms{open > 0 ? ` ${open}` : ""}
         </Way>
+        <Way to={{ page: "dispatch", plant: null }} here={at.page === "dispatch"}>
+          Dispatch
+        </Way>
         <Way to={{ page: "trends", tags: [], window: DEFAULT_VIEW }} here={at.page === "trends" || at.page === "tag"}>
           Trends
         </Way>
