@@ -170,11 +170,15 @@ pub struct Options {
     pub speed: f64,
     /// Of the demo: settings of its programs.
     pub environment: Vec<(String, String)>,
+    /// Its folder; none: one of its own, which goes with it.
+    pub data: Option<PathBuf>,
+    /// Start anew in it.
+    pub clean: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fleet: small_fleet(), speed: 1.0, environment: Vec::new() }
+        Self { fleet: small_fleet(), speed: 1.0, environment: Vec::new(), data: None, clean: false }
     }
 }
 
@@ -218,7 +222,7 @@ impl Demo {
     pub fn start(options: Options) -> Self {
         let folder =
             tempfile::Builder::new().prefix("hypocaust-test-").tempdir().expect("a temporary folder can be made");
-        let data = folder.path().join("demo");
+        let data = options.data.clone().unwrap_or_else(|| folder.path().join("demo"));
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "TERM", "--"])
@@ -228,6 +232,7 @@ impl Demo {
             .arg(&options.fleet)
             .arg("--data")
             .arg(&data)
+            .args(options.clean.then_some("--clean"))
             .envs(options.environment.iter().cloned())
             .stdin(Stdio::null())
             // A group of its own, as a terminal gives it.

@@ -124,7 +124,7 @@ fn node_opcua_reads_what_the_api_shows() {
 fn an_endpoint_without_encryption_is_there_where_the_file_says_why_and_nowhere_else() {
     let _turn = turn();
     let open = "security = \"none\"\nunprotected_because = \"a bench on a network of its own\"";
-    let fleet = changed_fleet("plants/south.toml", "security = \"sign-and-encrypt\"", open);
+    let fleet = changed_fleet("plants/south.toml", &[("security = \"sign-and-encrypt\"", open)]);
     let demo = Demo::start(Options { fleet: fleet.path().to_owned(), ..Options::default() });
     wait_until("the demo is at rest", Duration::from_secs(60), || at_rest(&demo));
     let folder = tempfile::tempdir().unwrap();

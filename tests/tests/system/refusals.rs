@@ -1,7 +1,7 @@
 //! A foreign MQTT client publishes commands. Each wrong one is refused, with its reason in journal and metrics, and the
 //! plant's register stays as it is. The same client with everything right is obeyed: the test can tell the difference.
 
-use super::shared::{SIS_OFFSET, SIS_TAG, Shared, demo, say};
+use super::shared::{LOCAL_TAG, SIS_OFFSET, SIS_TAG, Shared, demo, say};
 use hypocaust_protocols::model::Tick;
 use hypocaust_protocols::sparkplug::payload::{Metric, MetricValue, Payload, datatype};
 use hypocaust_protocols::sparkplug::topic::{NodeMessage, Topic};
@@ -208,13 +208,29 @@ fn a_foreign_client_moves_nothing_unless_everything_is_right() {
         command.action = Action::Set { setpoint: serde_json::from_value(json!(SIS_TAG)).expect("an id"), value: 1.0 };
         f.send(&command);
     });
+    // At the plant somebody turns the switch that the setpoint's interlock names.
+    let switch = |to: f64| {
+        let (_, local) = LOCAL_TAG.split_once('.').expect("plant.tag");
+        demo.inject("north", &["stick", local, &to.to_string()]);
+        wait_until("the switch is seen", Duration::from_secs(10), || {
+            let tag = demo.tag(LOCAL_TAG);
+            if tag["value"] == to && tag["quality"] == "good" { Ok(()) } else { Err(tag.to_string()) }
+        });
+    };
+    switch(1.0);
+    foreigner.refused("a setpoint whose interlock is not met", "interlock", |f| {
+        let command = f.command(1.0);
+        f.send(&command);
+    });
+    switch(0.0);
     assert_eq!(
         modbus::read(&demo.devices()["north.plc1"], 1, "holding", SIS_OFFSET, 2).expect("the plant answers"),
         [0, 0],
         "a register of the safety system moved"
     );
 
-    // The very same bytes once more, after something newer: answered again, not done again.
+    // The very same bytes once more, after something newer: answered again, not done again. (And with the switch turned
+    // back the setpoint moves again.)
     let newer = foreigner.command(1.9);
     foreigner.send(&newer);
     wait_until("the newer value is there", Duration::from_secs(10), || {

@@ -1,5 +1,6 @@
-//! The demo that tests share, one at a time.
+//! The demo that tests share, one at a time; its bus is Apache Kafka.
 
+use hypocaust_tests::harness::kafka::Kafka;
 use hypocaust_tests::harness::{Demo, Options, small_fleet, wait_until};
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
@@ -13,13 +14,16 @@ pub const SPEED: f64 = 10.0;
 pub const SIS_TAG: &str = "north.b1.relief-limit";
 pub const SIS_OFFSET: u16 = 900;
 
-/// The small fleet with one text of one file replaced, in a folder of its own.
-pub fn changed_fleet(file: &str, from: &str, to: &str) -> tempfile::TempDir {
+/// A switch at the plant that the small fleet lacks: while it reads 1, the cap of the pipe tracing is not ours to move.
+pub const LOCAL_TAG: &str = "north.tracing.local";
+
+/// The small fleet with texts of one file replaced, each the first that is found, in a folder of its own.
+pub fn changed_fleet(file: &str, changes: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::create_dir(folder.path().join("plants")).expect("a folder can be made");
     for name in ["fleet.toml", "plants/north.toml", "plants/south.toml"] {
         let mut text = std::fs::read_to_string(small_fleet().join(name)).expect("the small fleet is there");
-        if name == file {
+        for (from, to) in changes.iter().filter(|_| name == file) {
             assert!(text.contains(from), "{file} of the small fleet has no {from:?} any more");
             text = text.replacen(from, to, 1);
         }
@@ -28,27 +32,42 @@ pub fn changed_fleet(file: &str, from: &str, to: &str) -> tempfile::TempDir {
     folder
 }
 
-/// The small fleet and [`SIS_TAG`], in a folder that lives as long as the tests.
+/// The small fleet with [`SIS_TAG`] and [`LOCAL_TAG`], in a folder that lives as long as the tests.
 static FLEET: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-    let tag = format!(
+    let tags = format!(
         "tags = [\n  {{ id = \"b1.relief-limit\", device = \"plc1\", at = \"holding:{SIS_OFFSET}\", type = \"f32\", \
-         unit = \"bar\", min = 0, max = 20, deadband = 0.1, silence_s = 5, scan = \"slow\" }},"
+         unit = \"bar\", min = 0, max = 20, deadband = 0.1, silence_s = 5, scan = \"slow\" }},\n\
+         {{ id = \"tracing.local\", device = \"plc1\", at = \"discrete:{SIS_OFFSET}\", type = \"bool\", unit = \"1\", \
+         min = 0, max = 1, deadband = 0.5, silence_s = 5, scan = \"fast\" }},"
     );
-    changed_fleet("plants/north.toml", "tags = [", &tag)
+    let setpoint = "{ tag = \"tracing.cap-sp\", ";
+    let held = format!("{setpoint}interlock = {{ tag = \"tracing.local\", equals = 0 }}, ");
+    changed_fleet("plants/north.toml", &[("tags = [", &tags), (setpoint, &held)])
 });
 
-static SHARED: Mutex<Option<Demo>> = Mutex::new(None);
+static SHARED: Mutex<Option<(Demo, Kafka)>> = Mutex::new(None);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 pub struct Shared {
-    demo: MutexGuard<'static, Option<Demo>>,
+    demo: MutexGuard<'static, Option<(Demo, Kafka)>>,
     _turn: MutexGuard<'static, ()>,
+}
+
+impl Shared {
+    fn both(&self) -> &(Demo, Kafka) {
+        self.demo.as_ref().expect("made by `demo`")
+    }
+
+    /// Its bus.
+    pub fn apache(&self) -> &Kafka {
+        &self.both().1
+    }
 }
 
 impl std::ops::Deref for Shared {
     type Target = Demo;
     fn deref(&self) -> &Demo {
-        self.demo.as_ref().expect("made by `demo`")
+        &self.both().0
     }
 }
 
@@ -64,9 +83,12 @@ pub fn demo() -> Shared {
     let turn = turn();
     let mut slot = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.is_none() {
-        let demo = Demo::start(Options { speed: SPEED, fleet: FLEET.path().to_owned(), ..Options::default() });
-        say(&format!("demo ready after {:.1} s", demo.ready_after.as_secs_f64()));
-        *slot = Some(demo);
+        let kafka = Kafka::start();
+        let environment = vec![("HYPOCAUST_KAFKA".to_owned(), kafka.bootstrap())];
+        let demo =
+            Demo::start(Options { speed: SPEED, fleet: FLEET.path().to_owned(), environment, ..Options::default() });
+        say(&format!("demo on Apache Kafka ready after {:.1} s", demo.ready_after.as_secs_f64()));
+        *slot = Some((demo, kafka));
     }
     let shared = Shared { demo: slot, _turn: turn };
     wait_until("the shared demo is at rest", Duration::from_secs(240), || {
