@@ -9,10 +9,12 @@ use hypocaust_edge::core::image::Image;
 use hypocaust_edge::shell::device::{self, Driver, Job};
 use hypocaust_edge::shell::opcua::certificates;
 use hypocaust_edge::shell::run::ToCore;
-use hypocaust_protocols::model::{Fleet, Millis, Plant, TagId, Tick};
+use hypocaust_protocols::model::{Device, Fleet, Millis, Plant, Tag, TagId, Tick};
+use hypocaust_protocols::wire::{Entry, SigningKey};
 use hypocaust_tests::harness::opcua::{Asked, Identity, Judge, Server, Wire, client};
-use hypocaust_tests::harness::{Demo, Options, free_port, program, run, small_fleet, text, wait_until};
+use hypocaust_tests::harness::{Demo, Options, block_on, free_port, program, run, runs, small_fleet, text, wait_until};
 use serde_json::{Value, json};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -212,6 +214,17 @@ fn an_old_value_and_an_invented_one_are_noticed() {
     assert!(rising.take(0.004, 0.003).is_some(), "invented");
 }
 
+/// The nodes of a device as a judge's server takes them.
+fn nodes_of(plant: &Plant, device: &Device) -> Value {
+    let node = |t: &Tag| {
+        json!({
+            "node": t.address.node(), "type": t.data_type.name(), "writable": t.writable,
+            "value": if t.id.as_str() == HEAT { 1.0 } else { 0.0 },
+        })
+    };
+    plant.tags.iter().filter(|t| t.device == device.id).map(node).collect()
+}
+
 /// The edge's driver between a judge's server and an image that checks every value.
 struct Bench {
     server: Option<Server>,
@@ -240,15 +253,7 @@ impl Bench {
         let device = plant.device("north.plc2").unwrap().clone();
         let folder = tempfile::tempdir().unwrap();
         let who = Identity::new(folder.path(), "server");
-        let own = plant.tags.iter().filter(|t| t.device == device.id);
-        let nodes: Vec<Value> = own
-            .map(|t| {
-                json!({
-                    "node": t.address.node(), "type": t.data_type.name(), "writable": t.writable,
-                    "value": if t.id.as_str() == HEAT { 1.0 } else { 0.0 },
-                })
-            })
-            .collect();
+        let nodes = nodes_of(&plant, &device);
         let port = free_port();
         let wire = Wire::to(port);
         let data = folder.path().join("edge");
@@ -288,7 +293,6 @@ impl Bench {
             }
         });
         let namespace = device.opc_ua().unwrap().namespace.clone();
-        let nodes = Value::from(nodes);
         Self { server: None, who, judge, port, namespace, nodes, wire, jobs, image, is, ends, wrong, folder }
     }
 
@@ -414,4 +418,98 @@ fn the_edge_lives_through_what_asyncua_does() {
 #[test]
 fn the_edge_lives_through_what_node_opcua_does() {
     edge_lives_through(Judge::NodeOpcua);
+}
+
+/// A program that ends with the test, however that ends.
+struct Ends(std::process::Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The last good value of a tag in an edge's spool, read as SQL.
+fn last_spooled(data: &std::path::Path, tag: &str) -> Result<f64, String> {
+    use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
+    let options = SqliteConnectOptions::new().filename(data.join("spool.db")).read_only(true);
+    let rows = block_on(async {
+        let mut spool = options.connect().await.map_err(|e| e.to_string())?;
+        let all = sqlx::query("select body from spool order by boot desc, seq desc").fetch_all(&mut spool).await;
+        all.map_err(|e| e.to_string())
+    })?;
+    let samples = rows.iter().flat_map(|row| {
+        let entry: Entry = serde_json::from_str(row.get::<&str, _>(0)).expect("a spooled entry");
+        entry.samples.into_iter().filter(|s| s.tag.as_str() == tag).collect::<Vec<_>>()
+    });
+    let samples: Vec<_> = samples.collect();
+    samples.first().and_then(|s| s.good()).ok_or_else(|| format!("{} entries, {:?}", rows.len(), samples.first()))
+}
+
+/// `hypocaust-edge run` itself at a server of others: it finds it by the fleet's files, gets in by its own certificate, reads,
+/// keeps what it read on its disk while there is no broker, writes its counter, and finds the server again.
+fn the_edge_program_reads_and_writes(judge: Judge) {
+    let _turn = turn();
+    let (_, plant) = plant("north");
+    let device = plant.device("north.plc2").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("edge");
+    let who = Identity::new(folder.path(), "server");
+    certificates(&data, "north").unwrap().import(&who.pki.own_certificate()).unwrap();
+    let (port, nobody, metrics) = (free_port(), free_port(), free_port());
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let at = |port: u16| format!("127.0.0.1:{port}");
+    let endpoints = file("devices.json", json!({ "north.plc1": at(nobody), "north.plc2": at(port) }).to_string());
+    // Of a centre that never calls.
+    let key = SigningKey::from_bytes(&[7; 32]).verifying_key();
+    let key = file("centre.pub", key.as_bytes().iter().map(|b| format!("{b:02x}")).collect());
+    let mut edge = program("hypocaust-edge");
+    edge.args(["run", "--plant", "north", "--mqtt", &format!("mqtt://{}", at(nobody)), "--metrics", &at(metrics)]);
+    edge.arg("--fleet").arg(small_fleet()).arg("--data").arg(&data).arg("--endpoints").arg(&endpoints);
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let edge = edge.arg("--key").arg(&key).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn();
+    let edge = Ends(edge.unwrap());
+
+    let nodes = nodes_of(&plant, device);
+    let serve = || Server::start(judge, &who, port, &device.opc_ua().unwrap().namespace, 0, &nodes);
+    let sees = |server: &mut Server, level: f64| {
+        server.set("chp1.heat", level);
+        let (_, took) = wait_until("the edge has spooled what the server shows", Duration::from_secs(60), || {
+            assert!(
+                runs(edge.0.id()),
+                "the edge ended: {}",
+                std::fs::read_to_string(folder.path().join("log")).unwrap()
+            );
+            let good = last_spooled(&data, HEAT)?;
+            if (good - level / 1000.0).abs() < 1e-9 { Ok(()) } else { Err(format!("{good}")) }
+        });
+        wait_until("the watchdog counter at the server", Duration::from_secs(10), || match server.get("counter") {
+            counter if counter > 0.0 => Ok(()),
+            counter => Err(format!("{counter}")),
+        });
+        say(&format!(
+            "{judge:?}: hypocaust-edge run has {level} of {HEAT} on its disk after {:.1} s",
+            took.as_secs_f64()
+        ));
+    };
+    let mut server = serve();
+    sees(&mut server, 1_500.0);
+    sees(&mut server, 2_500.0);
+    drop(server);
+    sees(&mut serve(), 3_500.0);
+}
+
+#[test]
+fn the_edge_program_works_with_a_server_of_asyncua() {
+    the_edge_program_reads_and_writes(Judge::Asyncua);
+}
+
+#[test]
+fn the_edge_program_works_with_a_server_of_node_opcua() {
+    the_edge_program_reads_and_writes(Judge::NodeOpcua);
 }
