@@ -1,4 +1,5 @@
-//! From the point that the solver found to a schedule. Rounding dust (1e-9 MW) becomes zero here, and here only.
+//! From the point that the solver found to a schedule. Rounding dust (1e-9 MW) below zero or above a limit is swept here,
+//! and here only.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,9 @@ use crate::solution::{
     Certificate, ConnectionSeries, DemandSeries, LinkSeries, SCHEMA, Slack, SlackKind, Solution, SolverInfo, Status,
     StorageSeries, UnitSeries,
 };
+
+/// MW or MWh that are rounding.
+const DUST: f64 = 1e-9;
 
 /// Whether a slack is in MWh rather than MW.
 #[must_use]
@@ -20,8 +24,16 @@ pub fn is_energy(kind: SlackKind) -> bool {
 pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
     let steps = 0..case.time.steps;
     let at = |part: Part, owner: usize, t: usize| -> f64 {
-        let value = formulation.find(part, owner, t).map_or(0.0, |column| x[column]);
-        if value < 1e-9 { 0.0 } else { value }
+        let Some(column) = formulation.find(part, owner, t) else {
+            return 0.0;
+        };
+        let (value, most) = (x[column], formulation.problem.upper[column]);
+        match value {
+            _ if value < DUST => 0.0,
+            // A store must not be said to hold more than fits in: the next window would begin with it.
+            _ if value > most && value - most < DUST * (1.0 + most) => most,
+            _ => value,
+        }
     };
     let series = |part: Part, owner: usize| -> Vec<f64> { steps.clone().map(|t| at(part, owner, t)).collect() };
 

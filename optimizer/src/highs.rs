@@ -54,9 +54,12 @@ pub struct Integral {
 /// Which simplex method a run takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// For a run from nothing, and from an optimum of the same costs under other bounds: what was best stays too cheap,
-    /// never too dear, so feasibility is all that has to be found.
+    /// For a run from nothing.
     Dual,
+    /// For a run from where another program stood: under other bounds its optimum is too cheap, never too dear, so
+    /// feasibility is all that has to be found. The way is weighed by a frame of reference (Devex): exact weights of a
+    /// basis that is not that of the slacks cost a solve for each row, more than all the steps that are left.
+    Warm,
     /// For a run from a point that is allowed still, under other costs: it never leaves what is allowed. From such a
     /// point the dual method walks back to the beginning; it took thirty times the steps.
     Primal,
@@ -238,6 +241,40 @@ impl Highs {
         Ok(start)
     }
 
+    /// Row duals of the basis at hand under other costs (by column), or nothing where there is no basis: what a run
+    /// would say if no step were left to take, for the price of one solve with the basis. Only `Problem::certify` tells
+    /// whether they prove anything.
+    ///
+    /// # Errors
+    /// `Error::Call` where HiGHS has a basis and fails all the same.
+    pub fn duals_under(&mut self, cost: &[f64]) -> Result<Option<Vec<f64>>, Error> {
+        let mut basic = vec![0_i32; self.rows];
+        if self.rows == 0 || cost.len() != self.columns {
+            return Ok(None);
+        }
+        // SAFETY: the target has one entry per row, of which each has one basic variable.
+        let status = unsafe { highs_sys::Highs_getBasicVariables(self.object.as_ptr(), basic.as_mut_ptr()) };
+        if accepted("Highs_getBasicVariables", status).is_err() {
+            return Ok(None);
+        }
+        // A basic row has a negative number and costs nothing.
+        let costs = basic.iter().map(|&column| usize::try_from(column).map_or(0.0, |column| cost[column]));
+        let costs: Vec<f64> = costs.collect();
+        let mut duals = vec![0.0; self.rows];
+        // SAFETY: costs and target have one entry per row; where the counts of entries are null, none are written.
+        let status = unsafe {
+            highs_sys::Highs_getBasisTransposeSolve(
+                self.object.as_ptr(),
+                costs.as_ptr(),
+                duals.as_mut_ptr(),
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            )
+        };
+        accepted("Highs_getBasisTransposeSolve", status)?;
+        Ok(Some(duals))
+    }
+
     /// Solves with some columns integral until the best point is within `gap` (relative) of the bound or so many nodes
     /// were looked at. The object is of no use for linear programs afterwards. No first point is handed over: HiGHS
     /// was seen to give one back as an optimum that was none, with a bound far below it.
@@ -295,12 +332,15 @@ impl Highs {
     /// # Errors
     /// `Error::Call` where HiGHS refuses.
     pub fn by(&mut self, method: Method) -> Result<(), Error> {
-        // The solver's own numbers: 1 is the dual method on one core, 4 the primal one.
-        let strategy = match method {
-            Method::Dual => 1,
-            Method::Primal => 4,
+        // The solver's own numbers: 1 is the dual method on one core, 4 the primal one; weights by the solver's choice,
+        // which is exact ones, or 1 for those of Devex.
+        let (strategy, weights) = match method {
+            Method::Dual => (1, -1),
+            Method::Warm => (1, 1),
+            Method::Primal => (4, -1),
         };
-        self.option_int(c"simplex_strategy", strategy)
+        self.option_int(c"simplex_strategy", strategy)?;
+        self.option_int(c"simplex_dual_edge_weight_strategy", weights)
     }
 
     /// Forgets basis and answer, so that the next run is cold.
