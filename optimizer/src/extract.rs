@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use crate::case::Case;
 use crate::formulate::{Flow, Formulation, Part};
 use crate::solution::{
-    Certificate, ConnectionSeries, DemandSeries, LinkSeries, SCHEMA, Slack, SlackKind, Solution, SolverInfo, Status,
-    StorageSeries, UnitSeries,
+    Certificate, ConnectionSeries, DemandSeries, LinkSeries, Proof, Rule, SCHEMA, Slack, SlackKind, Solution,
+    SolverInfo, Status, StorageSeries, UnitSeries,
 };
 
 /// MW or MWh that are rounding.
@@ -92,6 +92,25 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
     solution
 }
 
+/// The duals of a stage, by rule and owner. What holds of states alone is left out: they are given.
+#[must_use]
+pub fn proof(case: &Case, formulation: &Formulation, stage: &str, duals: &[f64]) -> Proof {
+    let mut proof = Proof { stage: stage.to_owned(), duals: BTreeMap::new() };
+    for (&(rule, owner, t), &dual) in formulation.rules.iter().zip(duals) {
+        let id = match rule {
+            _ if dual == 0.0 => continue,
+            Rule::State | Rule::MinUp | Rule::MinDown => continue,
+            Rule::Balance | Rule::Reserve => &case.headers[owner].id,
+            Rule::Connection | Rule::MadeHere => &case.connections[owner].id,
+            Rule::Content | Rule::Final => &case.storages[owner].id,
+            _ => &case.units[owner].id,
+        };
+        let of_rule = proof.duals.entry(rule).or_default();
+        of_rule.entry(id.clone()).or_insert_with(|| vec![0.0; case.time.steps])[t] = dual;
+    }
+    proof
+}
+
 /// A result without any series.
 #[must_use]
 pub fn empty(case: &Case) -> Solution {
@@ -115,6 +134,7 @@ pub fn empty(case: &Case) -> Solution {
         slacks: Vec::new(),
         binding: Vec::new(),
         certificate: Certificate::default(),
+        proofs: Vec::new(),
         commitment: None,
         solver: SolverInfo::default(),
     }

@@ -16,6 +16,7 @@ mod unit;
 
 use crate::case::{Case, Unit};
 use crate::problem::Problem;
+pub use crate::solution::Rule;
 use crate::solution::SlackKind;
 
 pub use index::Index;
@@ -81,53 +82,6 @@ impl Part {
 
 /// Part, number of its owner in the case's list, step.
 pub type Name = (Part, usize, usize);
-
-/// What a row says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
-    /// Heat of a header.
-    Balance,
-    /// Reserve of a header.
-    Reserve,
-    /// Carrier of a connection.
-    Connection,
-    /// What a connection feeds out is made at its plant.
-    MadeHere,
-    /// Change of a unit's heat.
-    Ramp,
-    /// What a unit must make.
-    MustRun,
-    /// A unit that must run is at a point of its region.
-    InRegion,
-    /// Heat of a unit is that of its segments, or of its region's weights.
-    Shape,
-    /// Weights of a region.
-    Weights,
-    /// Least power of an extraction unit.
-    LeastPower,
-    /// Turbine of an extraction unit.
-    Turbine,
-    /// Heat and margin of a unit within its capacity.
-    Margin,
-    /// On, start and stop of a unit against its state in the step before.
-    State,
-    /// A unit makes heat only while it is on, ...
-    MostWhileOn,
-    /// ... and at least its minimum stable load then.
-    LeastWhileOn,
-    /// No stop so soon after a start.
-    MinUp,
-    /// No start so soon after a stop.
-    MinDown,
-    /// Rise of a unit with states.
-    Rise,
-    /// Fall of a unit with states.
-    Fall,
-    /// Content of a store.
-    Content,
-    /// Final level of a store.
-    Final,
-}
 
 /// Rule, number of its owner in the case's list, step.
 pub type RowName = (Rule, usize, usize);

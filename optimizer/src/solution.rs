@@ -56,6 +56,9 @@ pub struct Solution {
     pub binding: Vec<Binding>,
     /// Residuals, computed by our own code.
     pub certificate: Certificate,
+    /// What proves the stages: duals of each that is not at zero, and of cost. `check` works out anew what they prove.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
     /// How good the on and off states are, where they were chosen: everything else is optimal given them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commitment: Option<Commitment>,
@@ -211,6 +214,68 @@ pub struct Certificate {
     pub gap: Option<f64>,
     /// Whether all are within tolerance.
     pub passed: bool,
+}
+
+/// The duals of one stage. Each is by how much the stage's value would rise for one unit more on the right of its rule; of
+/// a rule that is an inequality it has the sign of the side that holds. Where all of an owner are zero it is left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// `physical`, a class, or `cost`.
+    pub stage: String,
+    /// By rule and owner, one per step.
+    pub duals: BTreeMap<Rule, BTreeMap<String, Vec<f64>>>,
+}
+
+/// What holds of an owner in a step. MW throughout, MWh where it says content; a slack is what a limit gives and is on the
+/// left, where it helps. States of 0 and 1 (`on`, `start`, `stop`) are the schedule's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// Header: heat of units + what arrives - what is sent + discharge - charge - vent + shed + slacks = demand + half of
+    /// each link's fixed loss - what was sent before the horizon and arrives.
+    Balance,
+    /// Header: margins of units + what lacks >= reserve.
+    Reserve,
+    /// Connection: import - export + power made - carrier drawn + slack = base load.
+    Connection,
+    /// Connection: export - power made <= 0, where selling pays more than buying costs.
+    MadeHere,
+    /// Unit without states: heat - heat before + slack within the ramps, in the first step plus the measured heat.
+    Ramp,
+    /// Unit: heat + slack >= what it must make.
+    MustRun,
+    /// Unit: weights of its region + slack over its largest heat >= 1, or >= `on`.
+    InRegion,
+    /// Unit: heat of its segments, or weights times heat of its region's vertices, - heat = 0.
+    Shape,
+    /// Unit: weights of its region <= 1 while it is there.
+    Weights,
+    /// Extraction unit: power - `power_to_heat` heat >= 0.
+    LeastPower,
+    /// Extraction unit: power + `power_loss` heat <= `power_max`.
+    Turbine,
+    /// Unit without states: heat + margin <= capacity.
+    Margin,
+    /// Unit: on - on before - start + stop = 0, in the first step the state before.
+    State,
+    /// Unit with states and margin: heat + margin <= capacity `on`.
+    MostWhileOn,
+    /// Unit with states: heat + slack >= minimum stable load `on`.
+    LeastWhileOn,
+    /// Unit: no stop so soon after a start.
+    MinUp,
+    /// Unit: no start so soon after a stop.
+    MinDown,
+    /// Unit with states: heat - heat before <= ramp (on before) + what a start reaches.
+    Rise,
+    /// Unit with states: heat before - heat - slack <= ramp `on` + what a stop leaves.
+    Fall,
+    /// Store: content - kept content before - charged + discharged, with their efficiencies, = 0, in the first step what is
+    /// kept of the initial content.
+    Content,
+    /// Store: content at the end + short - over = final level.
+    Final,
 }
 
 /// How good the chosen on and off states are. Bounds are below every schedule, whatever its states.

@@ -98,6 +98,7 @@ pub(crate) fn walk(
 
     let mut stages = Vec::new();
     let mut binding: Vec<Binding> = Vec::new();
+    let mut proofs = Vec::new();
     let mut walked = false;
     for level in &levels {
         let reached = level.value(&answer.x);
@@ -112,6 +113,7 @@ pub(crate) fn walk(
         let value = level.value(&best.x);
         if value > NOTHING {
             binding.extend(explain::class(case, formulation, &run.problem, &best, &level.name));
+            proofs.push(extract::proof(case, formulation, &level.name, &best.y));
             run.problem.fix_face(&best);
         } else {
             // Only the weights had shed it. Forbidding the shed is the same face as the duals give, and leaves the
@@ -137,6 +139,7 @@ pub(crate) fn walk(
     }
     let cost = run.problem.objective(&answer.x);
     stages.push(Stage { name: "cost".to_owned(), value: cost, solved: walked });
+    proofs.push(extract::proof(case, formulation, "cost", &answer.y));
     let prices = explain::prices(case, formulation, &answer);
     binding.extend(explain::cost(case, formulation, &run.problem, &answer));
 
@@ -163,6 +166,7 @@ pub(crate) fn walk(
     solution.cost = cost;
     solution.prices = prices;
     solution.binding = binding;
+    solution.proofs = proofs;
     solution.certificate = Certificate {
         primal: run.evidence.primal,
         dual: Some(run.evidence.dual),

@@ -14,7 +14,8 @@ pub fn starts(unit: &Unit, series: &UnitSeries, t: usize) -> bool {
     series.on.get(t) == Some(&true) && before(unit, series, t) == Some(false)
 }
 
-fn before(unit: &Unit, series: &UnitSeries, t: usize) -> Option<bool> {
+/// Whether it is on before a step; nothing where nobody knows.
+pub fn before(unit: &Unit, series: &UnitSeries, t: usize) -> Option<bool> {
     match t.checked_sub(1) {
         Some(last) => series.on.get(last).copied(),
         None => unit.initial.map(|initial| initial.on.unwrap_or(initial.heat_mw > 0.0)),

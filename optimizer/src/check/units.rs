@@ -138,7 +138,7 @@ impl Judge<'_> {
 }
 
 /// Share of a unit that is there: its availability, and of that what the worst outage leaves.
-fn share(unit: &Unit, t: usize) -> f64 {
+pub fn share(unit: &Unit, t: usize) -> f64 {
     let mut left = 1.0_f64;
     for outage in &unit.outages {
         if (outage.from_step..outage.to_step).contains(&t) {

@@ -1,7 +1,9 @@
 //! The judge must find what is wrong with a result: each mutation here breaks one thing, and the fault must name it.
 
 use hypocaust_optimizer::case::{Case, ChpMode, Final, Initial, Link, Reserve, Segment, Unit, UnitKind, Vertex};
-use hypocaust_optimizer::{Solution, check};
+use hypocaust_optimizer::generate::{Recipe, generate};
+use hypocaust_optimizer::solution::{Rule, Status};
+use hypocaust_optimizer::{Solution, check, greedy};
 
 use crate::{bench, small, solved, trap};
 
@@ -134,9 +136,90 @@ fn numbers(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
     }
 }
 
+/// A schedule that keeps every limit and every order, dressed up as an optimum with all that an optimum comes with.
+fn dearer() -> (Case, Solution, Solution) {
+    let case = generate(Recipe::new(4, 24, 1)).unwrap();
+    let best = solved(&case);
+    let mut dear = greedy(&case).unwrap();
+    assert!(check(&case, &dear).passed && dear.unserved_mwh.values().all(|mwh| *mwh < 1e-7));
+    assert!(dear.cost > 1.001 * best.cost, "{} and {}", dear.cost, best.cost);
+    dear.status = Status::Optimal;
+    (dear.stages, dear.certificate, dear.proofs) = (best.stages.clone(), best.certificate, best.proofs.clone());
+    dear.stages.iter_mut().filter(|stage| stage.name == "cost").for_each(|stage| stage.value = dear.cost);
+    (case, best, dear)
+}
+
+#[test]
+fn a_schedule_that_is_dearer_than_the_best_is_found_by_its_duals_alone() {
+    let (case, best, dear) = dearer();
+    let verdict = check(&case, &dear);
+    assert_eq!(verdict.faults.len(), 1, "{:#?}", verdict.faults);
+    assert!(verdict.faults[0].contains("its duals prove"), "{:#?}", verdict.faults);
+    // What it is said to cost is no way out.
+    let mut denied = dear.clone();
+    denied.cost = best.cost;
+    assert!(!check(&case, &denied).passed);
+    // No dual saves it: a wrong one proves less. Every second series is made larger, smaller, and nothing at all.
+    let mut tried = 0;
+    for (rule, owner) in series(&dear).into_iter().step_by(2) {
+        for factor in [0.0, 0.5, 2.0, -1.0] {
+            let mut other = dear.clone();
+            scale(&mut other, rule, &owner, factor);
+            assert!(!check(&case, &other).passed, "{rule:?} of {owner} times {factor} proves too much");
+            tried += 1;
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+#[test]
+fn a_wrong_dual_proves_nothing() {
+    for case in [bench(), everything()] {
+        let best = solved(&case);
+        let mut refused = 0;
+        for (rule, owner) in series(&best) {
+            let of_cost = best.proofs.last().unwrap();
+            let largest = of_cost.duals[&rule][&owner].iter().fold(0.0_f64, |most, dual| most.max(dual.abs()));
+            if rule != Rule::Balance || largest < 1.0 {
+                continue;
+            }
+            for factor in [0.0, 2.0, -1.0, f64::NAN] {
+                let mut wrong = best.clone();
+                scale(&mut wrong, rule, &owner, factor);
+                let verdict = check(&case, &wrong);
+                assert!(!verdict.passed, "{}: {rule:?} of {owner} times {factor}", case.name);
+                assert!(verdict.faults.iter().all(|fault| fault.starts_with("stage cost")), "{:#?}", verdict.faults);
+                refused += 1;
+            }
+        }
+        assert!(refused > 0, "{}: no price of heat to change", case.name);
+        // A proof may not be missing, whichever stage it is of.
+        for proof in 0..best.proofs.len() {
+            let mut silent = best.clone();
+            silent.proofs.remove(proof);
+            let verdict = check(&case, &silent);
+            assert!(verdict.faults.iter().any(|fault| fault.contains("no duals prove it")), "{:#?}", verdict.faults);
+        }
+    }
+}
+
+/// Rule and owner of every series that proves the cost.
+fn series(solution: &Solution) -> Vec<(Rule, String)> {
+    let of_cost = solution.proofs.last().unwrap();
+    assert_eq!(of_cost.stage, "cost");
+    let owners = of_cost.duals.iter().flat_map(|(rule, owners)| owners.keys().map(|owner| (*rule, owner.clone())));
+    owners.collect()
+}
+
+fn scale(solution: &mut Solution, rule: Rule, owner: &str, factor: f64) {
+    let duals = &mut solution.proofs.last_mut().unwrap().duals;
+    let series = duals.get_mut(&rule).and_then(|owners| owners.get_mut(owner)).unwrap();
+    series.iter_mut().for_each(|dual| *dual *= factor);
+}
+
 /// What is no claim about the schedule: who solved it, in what first solve, and what the duals say, which `explain`
-/// answers for.
-const ELSEWHERE: [&str; 4] = ["/solver/", "/objective_weighted", "/prices/", "/binding/"];
+/// answers for. Duals that prove are evidence: others may prove the same, and those that do not are refused above.
+const ELSEWHERE: [&str; 5] = ["/solver/", "/objective_weighted", "/prices/", "/binding/", "/proofs/"];
 
 #[test]
 fn no_number_of_a_result_can_be_changed() {
