@@ -7,6 +7,8 @@ mod system {
 
 use hypocaust_protocols::model::Tick;
 use hypocaust_protocols::wire::{Action, Command, Signed, SigningKey, Verdict, Writer, metric};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 use system::bench::{Bench, key};
 
 fn command(bench: &Bench, id: &str, value: f64) -> Command {
@@ -77,7 +79,7 @@ async fn the_program_keeps_every_entry_over_kills_and_obeys_only_the_centre() {
 
     // The broker goes and comes: what was spooled meanwhile arrives, nothing is missing.
     bench.acknowledge_everything = false;
-    bench.restart_broker(std::time::Duration::from_secs(2)).await;
+    bench.restart_broker(Duration::from_secs(2)).await;
     bench.plc.wiggle(40.0);
     let sessions = bench.births;
     bench.until("a new session", |b| b.births > sessions).await;
@@ -96,4 +98,45 @@ async fn the_program_keeps_every_entry_over_kills_and_obeys_only_the_centre() {
     let code = bench.stop_edge().await;
     assert_eq!(code, Some(0));
     bench.until("the death certificate", |b| b.deaths > deaths).await;
+}
+
+/// The modes in their order, each after the time at least that the fleet's file promises for it: `hold_after_s` 5,
+/// `autonomous_after_s` 30, `reentry_beats` 5.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_beats_the_program_holds_then_acts_alone_and_beats_bring_it_back() {
+    const HOLD: Duration = Duration::from_secs(5);
+    const AUTONOMOUS: Duration = Duration::from_secs(30);
+    let mut bench = Bench::start().await;
+    let entered = |b: &Bench| b.modes.last().expect("a mode").1;
+    bench.until("its start, in which it has heard nobody", |b| b.mode() == Some("holding")).await;
+    bench.beats = true;
+    bench.until("remote", |b| b.mode() == Some("remote")).await;
+    assert!(bench.beats_sent.0 >= 5, "led after {} beats", bench.beats_sent.0);
+
+    bench.beats = false;
+    let last_beat = bench.beats_sent.1;
+    bench.until("holding", |b| b.mode() == Some("holding")).await;
+    assert!(entered(&bench) - last_beat >= HOLD, "it held after {:?}", entered(&bench) - last_beat);
+    bench.until("autonomous", |b| b.mode() == Some("autonomous")).await;
+    assert!(entered(&bench) - last_beat >= AUTONOMOUS, "it was alone after {:?}", entered(&bench) - last_beat);
+
+    // Blind, it does not go on as if it saw; beats alone do not bring it back from there.
+    bench.plc.silent.store(true, Ordering::Relaxed);
+    let blind = system::bench::clock();
+    bench.until("fallback", |b| b.mode() == Some("fallback")).await;
+    assert!(entered(&bench) - blind >= HOLD, "it fell back after {:?}", entered(&bench) - blind);
+    bench.beats = true;
+    let sent = bench.beats_sent.0;
+    bench.until("more beats than it takes otherwise", |b| b.beats_sent.0 >= sent + 8).await;
+    assert_eq!(bench.mode(), Some("fallback"));
+    bench.plc.silent.store(false, Ordering::Relaxed);
+    let seeing = system::bench::clock();
+    bench.until("remote again", |b| b.mode() == Some("remote")).await;
+    assert!(entered(&bench) - seeing >= HOLD, "it trusted its eyes after {:?}", entered(&bench) - seeing);
+
+    // Each mode was there once and in this order.
+    let told: Vec<&str> = bench.modes.iter().map(|(mode, _)| mode.as_str()).collect();
+    let back = ["holding", "remote", "holding", "autonomous", "fallback", "autonomous", "remote"];
+    assert_eq!(told, back);
+    assert_eq!(bench.stop_edge().await, Some(0));
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::Receiver;
 
 pub fn key() -> SigningKey {
@@ -21,6 +21,11 @@ pub fn key() -> SigningKey {
 #[expect(clippy::disallowed_methods, reason = "a test of real programs lives in real time")]
 fn wall() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test of real programs lives in real time")]
+pub fn clock() -> Instant {
+    Instant::now()
 }
 
 pub struct Bench {
@@ -42,6 +47,10 @@ pub struct Bench {
     pub acknowledge_everything: bool,
     pub beats: bool,
     beaten: i64,
+    /// How many beats were sent, and when the last was.
+    pub beats_sent: (u32, Instant),
+    /// Each mode that was told, once for each change, and when.
+    pub modes: Vec<(String, Instant)>,
 }
 
 impl Bench {
@@ -93,6 +102,8 @@ impl Bench {
             acknowledge_everything: false,
             beats: false,
             beaten: 0,
+            beats_sent: (0, clock()),
+            modes: Vec::new(),
         };
         bench.start_edge();
         bench
@@ -213,6 +224,12 @@ impl Bench {
             {
                 self.outcomes.push(serde_json::from_str(text).unwrap());
             }
+            if m.name == metric::MODE
+                && let Value::Text(mode) = &m.value
+                && self.modes.last().is_none_or(|(last, _)| last != mode)
+            {
+                self.modes.push((mode.clone(), clock()));
+            }
             self.node.insert(m.name, m.value);
         }
     }
@@ -259,6 +276,7 @@ impl Bench {
                 head_hash: "00".into(),
                 trips_seen: vec![],
             };
+            self.beats_sent = (self.beats_sent.0 + 1, clock());
             self.send(metric::BEAT, &Signed::seal(metric::BEAT, &beat, &key())).await;
         }
         if self.acknowledge_everything {

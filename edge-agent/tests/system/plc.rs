@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// (table, offset) -> word. Tables: 1 coil, 2 discrete, 3 holding, 4 input, as their read functions are numbered.
@@ -13,6 +14,8 @@ type Words = BTreeMap<(u8, u16), u16>;
 pub struct Plc {
     words: Arc<Mutex<Words>>,
     writes: Arc<Mutex<Vec<u16>>>,
+    /// Answers nobody, and closes each connection that asks.
+    pub silent: Arc<AtomicBool>,
 }
 
 impl Plc {
@@ -38,6 +41,9 @@ impl Plc {
             }
             let mut body = vec![0u8; usize::from(u16::from_be_bytes([head[4], head[5]])) - 1];
             if stream.read_exact(&mut body).is_err() {
+                return;
+            }
+            if self.silent.load(Ordering::Relaxed) {
                 return;
             }
             let answer = self.answer(&body);
