@@ -118,7 +118,7 @@ rules! {
     /// The horizon behind the schedule in force.
     DISPATCH_PLAN: Get "/api/v1/dispatch/plan", At(Viewer), Own, [404, 421];
     /// Why it is as it is.
-    DISPATCH_EXPLANATION: Get "/api/v1/dispatch/explanation", At(Viewer), All, [404, 421];
+    DISPATCH_EXPLANATION: Get "/api/v1/dispatch/explanation", At(Viewer), All, [404, 409, 421];
     DISPATCH: Get "/api/v1/dispatch/{seq}", At(Viewer), Own, [404];
     /// What was ordered last.
     ORDERS: Get "/api/v1/commands", At(Viewer), Own, [];

@@ -11,7 +11,7 @@ use crate::users::{Scope, Session};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json, Router};
-use hypocaust_optimizer::explain::Extent;
+use hypocaust_optimizer::explain::{Change, Extent, Price, Short, Worth};
 use hypocaust_optimizer::{Explanation, explain};
 use serde::Serialize;
 use serde_json::Value;
@@ -123,7 +123,9 @@ fn kept(domain: &Domain) -> Result<Plans, Problem> {
             format!("Replica '{}' leads and keeps the plan; ask {}.", leader.id, leader.address),
         )
         .led_by(&leader.address),
-        None => Problem::not_found("Nothing has been planned yet; the first cycle of a leader makes a plan."),
+        None => Problem::not_found(
+            "There is no plan: nothing has been planned yet, or the schedule in force holds every setpoint as it is.",
+        ),
     })
 }
 
@@ -142,8 +144,18 @@ pub async fn plan(
 pub struct ExplanationView {
     /// The journal's entry of the schedule.
     seq: u64,
-    #[serde(flatten)]
-    explanation: Explanation,
+    /// What heat costs at each header now, from both sides.
+    prices: Vec<Price>,
+    /// Who is short, and why.
+    short: Vec<Short>,
+    /// How many more are.
+    further_short: usize,
+    /// What one MW more of each limit that binds is worth.
+    worth: Vec<Worth>,
+    /// Since the schedule before.
+    changes: Vec<Change>,
+    /// The same for a person.
+    sentences: Vec<String>,
 }
 
 #[utoipa::path(get, path = "/api/v1/dispatch/explanation", responses((status = 200, body = ExplanationView)))]
@@ -156,13 +168,21 @@ pub async fn explanation(State((leader, last)): State<(Handle, Last)>, _: NoQuer
         Some(explanation) => explanation,
         None => {
             let made = tokio::task::spawn_blocking(move || explained(&plan, before.as_deref())).await;
-            let made = made.map_err(|error| Problem::unavailable(&error))?;
-            let explanation = Arc::new(made.map_err(|error| Problem::unavailable(&error))?);
+            let made = made.map_err(|error| unexplained(seq, &error))?;
+            let explanation = Arc::new(made.map_err(|error| unexplained(seq, &error))?);
             *last = Some((seq, Arc::clone(&explanation)));
             explanation
         }
     };
-    Ok(Json(plain(ExplanationView { seq, explanation: Explanation::clone(&explanation) })))
+    let Explanation { prices, short, further_short, worth, changes, sentences } = Explanation::clone(&explanation);
+    Ok(Json(plain(ExplanationView { seq, prices, short, further_short, worth, changes, sentences })))
+}
+
+/// The schedule stands as it is; what would explain it has no answer.
+fn unexplained(seq: u64, error: &dyn std::error::Error) -> Problem {
+    tracing::warn!(%error, seq, "a schedule cannot be explained");
+    let detail = format!("The schedule of entry {seq} stands, but cannot be explained: {error}. Ask for the next one.");
+    Problem::new(StatusCode::CONFLICT, "GL-E-UNEXPLAINED", "No explanation", detail)
 }
 
 fn explained(plan: &Plan, before: Option<&Plan>) -> Result<Explanation, hypocaust_optimizer::Error> {

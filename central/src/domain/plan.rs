@@ -39,12 +39,16 @@ impl Plans {
 
     /// It is there.
     pub fn journaled(&mut self, seq: u64) {
-        let Some(plan) = self.under_way.take() else { return };
+        let Some(plan) = self.under_way.take() else {
+            // Setpoints are held: there is no plan behind that.
+            self.latest = None;
+            return;
+        };
         let plan = Arc::new(Plan { seq, ..plan });
         if plan.solution.status == Status::Optimal {
             self.good = Some(Arc::clone(&plan));
         }
-        self.before = self.latest.replace(plan);
+        self.before = self.latest.replace(plan).or(self.before.take());
     }
 
     /// The plan in force, and the one before it.

@@ -333,6 +333,8 @@ impl<S: Store + Leases> Leader<S> {
     async fn handle(&mut self, input: Input) -> Result<(), String> {
         let mut inputs = VecDeque::from([input]);
         let mut scheduled = false;
+        // What the last append has stored, until the domain has taken it.
+        let mut written: Vec<crate::journal::Entry> = Vec::new();
         while let Some(input) = inputs.pop_front() {
             if self.election.until().is_some() && !self.may_act() {
                 // The lease has run out, perhaps while the process was stopped.
@@ -341,7 +343,14 @@ impl<S: Store + Leases> Leader<S> {
             if let Input::Solved { id, .. } = &input {
                 self.stopwatch.answered(*id);
             }
-            for effect in self.domain.handle(now(), input) {
+            let effects = self.domain.handle(now(), input);
+            // What this replica wrote it need not read, once its domain has taken it; the audit does. A leadership that
+            // ended during the append has forgotten it, and reads it as what anybody wrote.
+            if self.tail.head() != self.domain.head() {
+                let entries = std::mem::take(&mut written);
+                entries.iter().try_for_each(|e| self.tail.step(e)).map_err(|broken| broken.to_string())?;
+            }
+            for effect in effects {
                 match effect {
                     Effect::Append { .. } | Effect::Solve { .. } | Effect::SolveLosses { .. } | Effect::Send { .. }
                         if !self.may_act() =>
@@ -350,15 +359,9 @@ impl<S: Store + Leases> Leader<S> {
                     }
                     Effect::Append { expected, epoch, drafts } => {
                         scheduled |= drafts.iter().any(|d| d.kind == SCHEDULED);
-                        let entries = crate::journal::Entry::chain(&expected, epoch, drafts.clone());
+                        written = crate::journal::Entry::chain(&expected, epoch, drafts.clone());
                         inputs.push_back(match self.journal.append(&expected, epoch, drafts).await {
-                            Ok(head) => {
-                                // What this replica wrote it need not read; the audit does.
-                                if let Err(broken) = entries.iter().try_for_each(|e| self.tail.step(e)) {
-                                    return Err(broken.to_string());
-                                }
-                                Input::Appended { head }
-                            }
+                            Ok(head) => Input::Appended { head },
                             Err(error) => Input::AppendFailed { reason: error.to_string() },
                         });
                     }
@@ -424,11 +427,11 @@ mod tests {
     use super::*;
     use crate::domain::{Judges, Mode, State, Status};
     use crate::election::Lease;
-    use crate::journal::{Draft, Head, Memory};
+    use crate::journal::{self, Draft, Head, Memory};
     use hypocaust_protocols::model::{Fleet, Quality, Sample, Tag, Tick};
     use hypocaust_protocols::wire::{Entry, SigningKey};
     use std::path::Path;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     fn fleet() -> Arc<Fleet> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
@@ -443,7 +446,7 @@ mod tests {
     }
 
     /// A replica of this name on a journal that others may use too.
-    async fn replica(name: &str, journal: &Arc<Memory>) -> Replicated {
+    async fn replica<S: Store + Leases + 'static>(name: &str, journal: &Arc<S>) -> Replicated {
         let fleet = fleet();
         let (outgoing, _outgoing) = mpsc::channel(1024);
         let metrics = Metrics::new(&fleet);
@@ -529,6 +532,57 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(first.operate().await.code(), "GL-E-NOT-LEADING");
+    }
+
+    /// A journal whose next append takes so long.
+    struct Slow {
+        journal: Arc<Memory>,
+        next_append: Mutex<Duration>,
+    }
+
+    impl Store for Slow {
+        async fn append(&self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, journal::Error> {
+            let stored = self.journal.append(expected, epoch, drafts).await;
+            let wait = std::mem::take(&mut *self.next_append.lock().expect("nobody panics with it"));
+            tokio::time::sleep(wait).await;
+            stored
+        }
+        async fn read(&self, from: u64, limit: usize) -> Result<Vec<journal::Entry>, journal::Error> {
+            self.journal.read(from, limit).await
+        }
+        async fn head(&self) -> Result<Head, journal::Error> {
+            self.journal.head().await
+        }
+        async fn epoch(&self) -> Result<u64, journal::Error> {
+            self.journal.epoch().await
+        }
+    }
+
+    impl Leases for Slow {
+        async fn lease(&self) -> Result<Option<Lease>, election::Error> {
+            self.journal.lease().await
+        }
+        async fn swap(&self, seen: Option<&Lease>, next: &Lease) -> Result<bool, election::Error> {
+            self.journal.swap(seen, next).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_runs_out_during_an_append_leaves_the_journal_whole() {
+        let journal = journal();
+        // Longer than any lease: its first entry is stored, and when it hears of it it leads no more.
+        let wait = Duration::from_secs_f64(fleet().limits.hold_after_s);
+        let slow = Slow { journal: Arc::clone(&journal), next_append: Mutex::new(wait) };
+        let only = replica("only", &Arc::new(slow)).await;
+        while journal.entries().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(only.term.epoch(), Some(1));
+        only.leads().await;
+        assert_eq!(only.term.epoch(), Some(2), "it read what it wrote, and leads anew");
+        let mut verifier = Verifier::new(&fleet().id, []);
+        journal.entries().iter().try_for_each(|entry| verifier.step(entry)).expect("a whole journal");
+        assert!(!only.ended.is_finished());
     }
 
     #[tokio::test]

@@ -278,6 +278,19 @@ fn every_call_answers_in_the_shape_of_the_contract_and_of_its_document() {
     assert_eq!(of_seq, latest, "a schedule out of the journal is the one that was in force");
     assert!(!latest["setpoints"].as_array().unwrap().is_empty(), "{latest}");
 
+    let parts = ["seq", "time", "step_minutes", "sources", "stores", "mains", "consumers", "prices"];
+    let plan = j.get("/api/v1/dispatch/plan", "/api/v1/dispatch/plan", &parts);
+    let steps = plan["step_minutes"].as_array().unwrap().len();
+    let boiler = plan["sources"]["north.b1"].as_array().unwrap();
+    assert!(boiler.len() == steps && boiler[0].as_f64().unwrap() > 0.1, "north.b1 makes heat: {plan}");
+    let mw = |list: &Value| list.as_object().unwrap().values().map(|s| s[0].as_f64().unwrap()).sum::<f64>();
+    let served: f64 = plan["consumers"].as_object().unwrap().values().map(|c| c["served"][0].as_f64().unwrap()).sum();
+    assert!((mw(&plan["sources"]) - served).abs() < 0.3 * served, "what is made is what is served and lost: {plan}");
+    let parts = ["seq", "prices", "short", "worth", "changes", "sentences"];
+    let explanation = j.get("/api/v1/dispatch/explanation", "/api/v1/dispatch/explanation", &parts);
+    assert!(!explanation["sentences"].as_array().unwrap().is_empty(), "{explanation}");
+    assert!(explanation["seq"].as_u64() >= plan["seq"].as_u64(), "{explanation}");
+
     let wish = json!({ "plant": "north", "setpoint": "north.tracing.cap-sp", "value": 1.9, "reason": "contract" });
     let key = format!("contract-{}-{to}", std::process::id());
     let command = j.call("post", "/api/v1/commands", "/api/v1/commands", Some(&wish), &key, &["id"]);

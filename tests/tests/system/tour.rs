@@ -162,6 +162,7 @@ fn a_tripped_boiler_takes_heat_from_the_bottom_and_gives_it_back() {
     ));
     let raised = first_raised(&demo.register_writes(), cleared);
     say(&format!("first cap raised by class (ms after clearing): {raised:?}"));
+    assert!(raised.keys().eq(lowered.keys()), "lowered {lowered:?}, raised {raised:?}");
     let order: Vec<(u8, i64)> = raised.into_iter().collect();
     assert!(order.is_sorted_by_key(|(_, at)| *at), "heat comes back from the top: {order:?}");
 }
