@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use hypocaust_central::capacity::capacity;
 use hypocaust_central::mimic;
 use hypocaust_central::shell;
+use hypocaust_protocols::answer::{self, tell};
 use hypocaust_protocols::files;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -113,11 +114,11 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
         Err(Failure::No(why)) => {
-            eprintln!("{why}");
+            tell(why);
             ExitCode::from(1)
         }
         Err(Failure::Untried(why)) => {
-            eprintln!("{why}");
+            tell(why);
             ExitCode::from(3)
         }
     }
@@ -152,7 +153,7 @@ fn size(plants: u32, agents: u32, json: bool) -> Result<(), Failure> {
 
 fn check(folder: &Path, json: bool) -> Result<(), Failure> {
     let checked = files::check(folder).map_err(untried)?;
-    say(checked.answer(json))?;
+    answer::unless_unread(answer::say(checked.answer(json)))?;
     match checked.mistakes.len() {
         0 => Ok(()),
         n => Err(Failure::No(format!("{n} mistakes"))),

@@ -6,6 +6,7 @@
 use clap::{Parser, Subcommand, ValueEnum};
 use hypocaust_edge::shell::inquire::{self, Found, Reach, Unbrowsed};
 use hypocaust_edge::shell::{Endpoints, opcua, run};
+use hypocaust_protocols::answer::{Unsaid, say, tell, unless_unread};
 use hypocaust_protocols::files::{self, nearest};
 use hypocaust_protocols::model::{Fleet, Plant};
 use hypocaust_protocols::opcua::pki;
@@ -182,6 +183,12 @@ impl From<files::Error> for Failure {
     }
 }
 
+impl From<Unsaid> for Failure {
+    fn from(unsaid: Unsaid) -> Self {
+        Failure::Untried(unsaid.to_string())
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HYPOCAUST_LOG")
@@ -196,7 +203,7 @@ async fn main() -> ExitCode {
 }
 
 fn fail(code: u8, why: &str) -> ExitCode {
-    eprintln!("{}", why.trim_end());
+    tell(why.trim_end());
     ExitCode::from(code)
 }
 
@@ -214,8 +221,7 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
             run::run(options).await.map_err(Failure::Untried)
         }
         Verb::Check { schema: Some(schema), .. } => {
-            println!("{:#}", files::schema(files::Document::named(&schema)));
-            Ok(())
+            Ok(unless_unread(say(format_args!("{:#}", files::schema(files::Document::named(&schema)))))?)
         }
         Verb::Check { fleet: Some(fleet), json, .. } => check(&fleet, json),
         Verb::Check { fleet: None, .. } => unreachable!("a folder is asked for where no schema is"),
@@ -229,13 +235,12 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
                 Unbrowsed::Untried(why) => Failure::Untried(why),
             })?;
             show(&all, json, || {
-                for Found { tag, variable: v } in &all {
+                all.iter().try_for_each(|Found { tag, variable: v }| {
                     let tag = tag.as_ref().map_or("-", |t| t.as_str());
                     let writable = if v.writable { "rw" } else { "r" };
-                    println!("{:32} {:8} {writable:2} {:14} {:40} {tag}", v.node, v.kind, v.value, v.namespace);
-                }
-            });
-            Ok(())
+                    say(format_args!("{:32} {:8} {writable:2} {:14} {:40} {tag}", v.node, v.kind, v.value, v.namespace))
+                })
+            })
         }
         Verb::Trust { data, plant, thumbprint, file, revoke, json } => {
             trust(&data, &plant, thumbprint.as_deref(), file.as_deref(), revoke, json)
@@ -247,15 +252,13 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
             let reach = Reach { fleet: &fleet, plant: &plant, device: &device, endpoints: &endpoints, data };
             let all = inquire::probe(&reach).await.map_err(Failure::Usage)?;
             show(&all, json, || {
-                for p in &all {
-                    match (&p.value, &p.error) {
-                        (Some(value), _) => println!("{:32} {value:>12.4} {}", p.tag.as_str(), p.unit),
-                        (None, error) => {
-                            println!("{:32} {:>12} {}", p.tag.as_str(), "-", error.as_deref().unwrap_or(""))
-                        }
+                all.iter().try_for_each(|p| match (&p.value, &p.error) {
+                    (Some(value), _) => say(format_args!("{:32} {value:>12.4} {}", p.tag.as_str(), p.unit)),
+                    (None, error) => {
+                        say(format_args!("{:32} {:>12} {}", p.tag.as_str(), "-", error.as_deref().unwrap_or("")))
                     }
-                }
-            });
+                })
+            })?;
             match all.iter().find_map(|p| p.error.as_ref()) {
                 Some(error) if all.iter().all(|p| p.value.is_none()) => Err(Failure::Untried(error.clone())),
                 Some(error) => Err(Failure::No(format!("not every tag could be read: {error}"))),
@@ -265,37 +268,38 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
         Verb::Status { data, metrics, json } => {
             let report = inquire::status(&data, metrics).await.map_err(Failure::Untried)?;
             show(&report, json, || {
-                println!("running        {}", if report.running { "yes" } else { "not known to be (give --metrics)" });
-                println!("last boot      {}", report.last_boot.map_or("never".into(), |b| b.to_string()));
-                println!("epoch          {}", report.epoch);
+                say(format_args!(
+                    "running        {}",
+                    if report.running { "yes" } else { "not known to be (give --metrics)" }
+                ))?;
+                say(format_args!("last boot      {}", report.last_boot.map_or("never".into(), |b| b.to_string())))?;
+                say(format_args!("epoch          {}", report.epoch))?;
                 let anchor = report.anchor.as_ref().map(|a| format!("{}:{}", a.seq, a.hash));
-                println!("anchor         {}", anchor.as_deref().unwrap_or("-"));
-                println!("trips latched  {}", report.trips_latched.join(", "));
+                say(format_args!("anchor         {}", anchor.as_deref().unwrap_or("-")))?;
+                say(format_args!("trips latched  {}", report.trips_latched.join(", ")))?;
                 let oldest = report.spool_oldest.as_deref().unwrap_or("-");
-                println!(
+                say(format_args!(
                     "spool          {} entries, {} bytes, oldest {oldest}",
                     report.spool_entries, report.spool_bytes
-                );
+                ))?;
                 if let Some(live) = &report.live {
-                    println!("mode           {}", live["mode"].as_str().unwrap_or("-"));
-                    println!("link           {}", if live["link"] == true { "up" } else { "down" });
-                    println!("devices        {}", live["devices"]);
+                    say(format_args!("mode           {}", live["mode"].as_str().unwrap_or("-")))?;
+                    say(format_args!("link           {}", if live["link"] == true { "up" } else { "down" }))?;
+                    say(format_args!("devices        {}", live["devices"]))?;
                 }
-            });
-            Ok(())
+                Ok(())
+            })
         }
         Verb::SimulateWrite { place, setpoint, value, from, writer, json } => {
             let (fleet, plant) = read(&place)?;
             let verdict =
                 inquire::simulate(&fleet, &plant, &setpoint, value, from, writer.into()).map_err(Failure::Usage)?;
             show(&verdict, json, || match (&verdict.refusal, verdict.travel_s) {
-                (Some(_), _) => {}
-                (None, Some(s)) => println!("allowed; the movement takes {s:.1} s"),
-                (None, None) if from.is_some() => {
-                    println!("allowed, but this lane would not move it (wrong direction)")
-                }
-                (None, None) => println!("allowed"),
-            });
+                (Some(_), _) => Ok(()),
+                (None, Some(s)) => say(format_args!("allowed; the movement takes {s:.1} s")),
+                (None, None) if from.is_some() => say("allowed, but this lane would not move it (wrong direction)"),
+                (None, None) => say("allowed"),
+            })?;
             match verdict.refusal {
                 Some(refusal) => {
                     Err(Failure::No(format!("refused by {}: {} ({})", refusal.gate, refusal.reason, refusal.code)))
@@ -306,12 +310,9 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
     }
 }
 
-fn show(value: &impl Serialize, json: bool, text: impl FnOnce()) {
-    if json {
-        println!("{}", serde_json::to_string_pretty(value).expect("reports are plain data"));
-    } else {
-        text();
-    }
+fn show(value: &impl Serialize, json: bool, text: impl FnOnce() -> Result<(), Unsaid>) -> Result<(), Failure> {
+    let said = if json { say(serde_json::to_string_pretty(value).expect("reports are plain data")) } else { text() };
+    Ok(unless_unread(said)?)
 }
 
 fn trust(
@@ -330,33 +331,35 @@ fn trust(
     match (thumbprint, file) {
         (Some(thumbprint), _) if revoke => {
             let whole = pki.distrust(thumbprint).map_err(failed)?;
-            eprintln!("{whole} is trusted no more, from the next connection on");
+            tell(format_args!("{whole} is trusted no more, from the next connection on"));
         }
         (Some(thumbprint), _) => {
             let whole = pki.trust(thumbprint).map_err(failed)?;
-            eprintln!("{whole} is trusted");
+            tell(format_args!("{whole} is trusted"));
         }
         (None, Some(file)) => {
             let whole = pki.import(file).map_err(failed)?;
-            eprintln!("{whole} is trusted");
+            tell(format_args!("{whole} is trusted"));
         }
         (None, None) => {
-            eprintln!("this edge's own certificate, to be trusted by servers: {}", pki.own_certificate().display())
+            tell(format_args!(
+                "this edge's own certificate, to be trusted by servers: {}",
+                pki.own_certificate().display()
+            ));
         }
     }
     let list = pki.list().map_err(failed)?;
     show(&list, json, || {
-        for c in &list {
+        list.iter().try_for_each(|c| {
             let state = if c.trusted { "trusted" } else { "rejected" };
-            println!("{} {state:8} until {} {}", c.thumbprint, c.valid_to, c.subject);
-        }
-    });
-    Ok(())
+            say(format_args!("{} {state:8} until {} {}", c.thumbprint, c.valid_to, c.subject))
+        })
+    })
 }
 
 fn check(folder: &Path, json: bool) -> Result<(), Failure> {
     let checked = files::check(folder)?;
-    println!("{}", checked.answer(json));
+    unless_unread(say(checked.answer(json)))?;
     match checked.mistakes.len() {
         0 => Ok(()),
         n => Err(Failure::No(format!("{n} mistakes"))),

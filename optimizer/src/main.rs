@@ -7,6 +7,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use hypocaust_protocols::answer::tell;
 
 /// Heat dispatch with strict priorities.
 #[derive(Parser)]
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(cli::Failure(code, text)) => {
-            eprintln!("hypocaust-optimizer: {text}");
+            tell(format_args!("hypocaust-optimizer: {text}"));
             ExitCode::from(code)
         }
     }

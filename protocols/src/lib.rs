@@ -5,6 +5,7 @@
 //! * [`wire`]: what travels between centre and edge (signed commands, contingency tables, telemetry entries, ranges).
 //! * [`sparkplug`]: Sparkplug B as two pure session machines; `mqtt` (feature) carries it.
 //! * [`modbus`]: read planning and register codecs, pure; the client (feature `modbus`) adds the sockets.
+//! * [`answer`]: how a program answers, and what it does when nobody reads on.
 //! * [`opcua`]: when an OPC UA session is trusted and what a status means, pure; feature `opcua` adds sessions, values and
 //!   certificates.
 //!
@@ -14,6 +15,7 @@
 //!
 //! Model, wire and codecs are pure and compile without an async runtime. Nothing here depends on another crate of ours.
 
+pub mod answer;
 pub mod files;
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -26,6 +26,9 @@ pub mod steam;
 pub mod subagents;
 pub mod world;
 
+use hypocaust_protocols::answer::{say, tell, unless_unread};
+use std::process::ExitCode;
+
 /// An error with all its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -35,6 +38,17 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// The whole answer, and how the program ends: with the verdict, unless the answer could not be written.
+pub fn answered(text: impl std::fmt::Display, verdict: ExitCode) -> ExitCode {
+    match unless_unread(say(text)) {
+        Ok(()) => verdict,
+        Err(unsaid) => {
+            tell(format_args!("error: {unsaid}"));
+            ExitCode::from(3)
+        }
+    }
 }
 
 /// How much faster than real time physics may run, from the word of a command line.

@@ -2,13 +2,14 @@
 //! 3 could not be tried.
 
 use clap::{Parser, Subcommand};
+use hypocaust_protocols::answer::tell;
 use hypocaust_protocols::model::Fleet;
 use hypocaust_protocols::process::stop_signal;
 use hypocaust_protocols::wire::subagent::AgentId;
 use hypocaust_protocols::{files, kafka};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::plants::{self, Reply};
-use hypocaust_sim::{chain, demo, drill, generate, subagents};
+use hypocaust_sim::{answered, chain, demo, drill, generate, subagents};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -112,10 +113,7 @@ fn main() -> ExitCode {
         .init();
     match Cli::parse().verb {
         Verb::Plants { fleet, map: true, .. } => match load(&fleet) {
-            Ok(fleet) => {
-                print!("{}", plants::map(&fleet));
-                ExitCode::SUCCESS
-            }
+            Ok(fleet) => answered(plants::map(&fleet).trim_end(), ExitCode::SUCCESS),
             Err(code) => code,
         },
         Verb::Plants { fleet, speed, seed, start_hour, endpoints, control, log, certificates, map: false } => {
@@ -131,16 +129,14 @@ fn main() -> ExitCode {
         }
         Verb::Inject { plant, control, fault, json } => inject(&plant, control, &fault, json),
         Verb::Subagents { schema: true, .. } => {
-            println!("{:#}", hypocaust_protocols::wire::subagent::document());
-            ExitCode::SUCCESS
+            answered(format_args!("{:#}", hypocaust_protocols::wire::subagent::document()), ExitCode::SUCCESS)
         }
         Verb::Subagents { kafka, only, json, schema: false } => advise(&kafka.unwrap_or_default(), &only, json),
         Verb::Demo(options) => demo::run(&options),
         Verb::Drill(options) => drill::cli::run(&options),
         Verb::Generate(options) => generate::cli::run(&options),
         Verb::Check { schema: Some(schema), .. } => {
-            println!("{:#}", files::schema(files::Document::named(&schema)));
-            ExitCode::SUCCESS
+            answered(format_args!("{:#}", files::schema(files::Document::named(&schema))), ExitCode::SUCCESS)
         }
         Verb::Check { fleet: Some(fleet), json, .. } => check(&fleet, json),
         Verb::Check { fleet: None, .. } => unreachable!("a folder is asked for where no schema is"),
@@ -148,18 +144,18 @@ fn main() -> ExitCode {
 }
 
 fn usage(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    tell(format_args!("error: {message}"));
     ExitCode::from(2)
 }
 
 fn untried(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    tell(format_args!("error: {message}"));
     ExitCode::from(3)
 }
 
 fn load(folder: &Path) -> Result<Fleet, ExitCode> {
     files::load(folder).map_err(|error| {
-        eprintln!("error: {error}");
+        tell(format_args!("error: {error}"));
         ExitCode::from(if matches!(error, files::Error::Mistakes { .. }) { 1 } else { 3 })
     })
 }
@@ -217,19 +213,13 @@ fn inject(plant: &str, control: SocketAddr, words: &[String], json: bool) -> Exi
         Ok(reply) => reply,
         Err(error) => return untried(&format!("no plants answer at {control}: {error}; are they running?")),
     };
-    if json {
-        println!("{}", serde_json::to_string(&reply).expect("a reply has a JSON form"));
-    }
-    match reply {
-        Reply::Done(done) => {
-            if !json {
-                println!("{done}");
-            }
-            ExitCode::SUCCESS
-        }
+    let as_json = || serde_json::to_string(&reply).expect("a reply has a JSON form");
+    match &reply {
+        Reply::Done(_) if json => answered(as_json(), ExitCode::SUCCESS),
+        Reply::Done(done) => answered(done, ExitCode::SUCCESS),
         Reply::Refused(reason) => {
-            eprintln!("error: {reason}");
-            ExitCode::FAILURE
+            tell(format_args!("error: {reason}"));
+            if json { answered(as_json(), ExitCode::FAILURE) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -256,10 +246,7 @@ fn advise(bootstrap: &str, only: &[AgentId], json: bool) -> ExitCode {
 
 fn check(folder: &Path, json: bool) -> ExitCode {
     match files::check(folder) {
-        Ok(checked) => {
-            println!("{}", checked.answer(json));
-            if checked.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+        Ok(checked) => answered(checked.answer(json), if checked.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Err(error) => untried(&error.to_string()),
     }
 }

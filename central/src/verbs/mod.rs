@@ -4,8 +4,8 @@ pub mod journal;
 pub mod password;
 pub mod user;
 
+use hypocaust_protocols::answer::{self, Unsaid};
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
 
 /// Why a verb did not answer "it is so".
 pub enum Failure {
@@ -17,14 +17,20 @@ pub enum Failure {
     Unread,
 }
 
+impl From<Unsaid> for Failure {
+    fn from(unsaid: Unsaid) -> Self {
+        match unsaid {
+            Unsaid::Unread => Failure::Unread,
+            unsaid => untried(unsaid),
+        }
+    }
+}
+
 pub fn untried(error: impl Display) -> Failure {
     Failure::Untried(error.to_string())
 }
 
 /// A line of the answer, on standard output.
 pub fn say(line: impl Display) -> Result<(), Failure> {
-    writeln!(std::io::stdout().lock(), "{line}").map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::Unread,
-        _ => Failure::Untried(format!("cannot write to standard output: {error}")),
-    })
+    answer::say(line).map_err(Failure::from)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hypocaust_optimizer::{Case, Error, Solution};
+use hypocaust_protocols::answer::Unsaid;
 
 pub mod bench;
 pub mod check;
@@ -12,11 +13,11 @@ pub mod n1;
 mod progress;
 pub mod solve;
 
-/// Prints a line. A reader that has gone away (`| head`) is no failure of ours, where `println!` would panic.
+/// Prints a line, and returns where it could not. The verdict stands however much of the answer was read.
 macro_rules! say {
     ($($part:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($part)*);
+        use hypocaust_protocols::answer;
+        answer::unless_unread(answer::say(format_args!($($part)*)))?;
     }};
 }
 pub(crate) use say;
@@ -37,6 +38,12 @@ impl From<Error> for Failure {
             source = cause.source();
         }
         Self(code, text)
+    }
+}
+
+impl From<Unsaid> for Failure {
+    fn from(unsaid: Unsaid) -> Self {
+        Self(3, unsaid.to_string())
     }
 }
 

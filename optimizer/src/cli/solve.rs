@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json {
         print_json(&solution)?;
     } else {
-        print_table(&case, &solution);
+        print_table(&case, &solution)?;
     }
     let verdict = check(&case, &solution);
     if verdict.passed {
@@ -55,7 +55,7 @@ fn solved(case: &Case, arguments: &Arguments) -> (f64, Result<Solution, hypocaus
     })
 }
 
-fn print_table(case: &Case, solution: &Solution) {
+fn print_table(case: &Case, solution: &Solution) -> Result<(), Failure> {
     say!("{}: {:?}, cost {:.2}", solution.name, solution.status, solution.cost);
     for class in &case.classes {
         say!("  unserved {:<24} {:>14.7} MWh", class, solution.unserved_mwh[class]);
@@ -92,4 +92,5 @@ fn print_table(case: &Case, solution: &Solution) {
         solution.solver.iterations,
         solution.solver.ms.unwrap_or(0.0)
     );
+    Ok(())
 }

@@ -19,6 +19,7 @@ mod setup;
 
 use centre::Centre;
 use child::{Event, Spec};
+use hypocaust_protocols::answer::{say, tell};
 use hypocaust_protocols::kafka::{self, in_process::Cluster};
 use hypocaust_protocols::model::{Device, Fleet, SourceKind};
 use hypocaust_protocols::wire::subagent::{COORDINATION, Kind};
@@ -138,14 +139,14 @@ pub fn run(options: &Options) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("hypocaust-sim demo: cannot start: {error}");
+            tell(format_args!("hypocaust-sim demo: cannot start: {error}"));
             return ExitCode::from(3);
         }
     };
     match runtime.block_on(demo(options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hypocaust-sim demo: {error}");
+            tell(format_args!("hypocaust-sim demo: {error}"));
             ExitCode::from(error.exit())
         }
     }
@@ -262,7 +263,7 @@ impl Demo {
             while group.join_next().await.is_some() {}
         }
         if let Ok(why) = outcome {
-            println!("stopped ({why}); nothing is left running; data stays in {}", self.files.data.display());
+            show(format_args!("stopped ({why}); nothing is left running; data stays in {}", self.files.data.display()));
         }
         outcome.map(|_| ())
     }
@@ -302,17 +303,20 @@ impl Demo {
                     None => {
                         self.ready = true;
                         self.write_endpoints()?;
-                        println!("{}", self.description(self.began.elapsed()));
+                        show(self.description(self.began.elapsed()));
                     }
                     Some(why) if self.began.elapsed() > READY_WITHIN => {
                         return Err(Error::NotReady { why, logs: self.files.logs.clone() });
                     }
                     Some(_) => {}
                 },
-                _ = state.tick(), if self.ready => println!("{} {}", clock(), match self.centre.fleet().await {
-                    Ok(fleet) => centre::line(&fleet),
-                    Err(why) => why,
-                }),
+                _ = state.tick(), if self.ready => {
+                    let state = match self.centre.fleet().await {
+                        Ok(fleet) => centre::line(&fleet),
+                        Err(why) => why,
+                    };
+                    show(format_args!("{} {state}", clock()));
+                }
             }
         }
     }
@@ -344,7 +348,7 @@ impl Demo {
             Event::Started { index, pid } => {
                 self.pids[index] = Some(pid);
                 if self.deaths[index] > 0 {
-                    println!("{} {} runs again as process {pid}", clock(), self.specs[index].label());
+                    show(format_args!("{} {} runs again as process {pid}", clock(), self.specs[index].label()));
                 }
                 if self.ready { self.write_endpoints() } else { Ok(()) }
             }
@@ -360,7 +364,12 @@ impl Demo {
                         tail: tail(&std::fs::read_to_string(&spec.log).unwrap_or_default()),
                     });
                 }
-                println!("{} {} ended ({why}); started again in {:.1} s", clock(), spec.label(), wait.as_secs_f64());
+                show(format_args!(
+                    "{} {} ended ({why}); started again in {:.1} s",
+                    clock(),
+                    spec.label(),
+                    wait.as_secs_f64()
+                ));
                 if self.ready { self.write_endpoints() } else { Ok(()) }
             }
         }
@@ -474,6 +483,11 @@ fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
 fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(15)..].join("\n")
+}
+
+/// A line for whoever looks on. Nothing ends because nobody does.
+fn show(line: impl std::fmt::Display) {
+    let _ = say(line);
 }
 
 #[expect(clippy::disallowed_methods, reason = "a supervisor is a shell: its lines say when")]

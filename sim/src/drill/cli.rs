@@ -5,6 +5,7 @@
 
 use super::page::{self, NoFleet};
 use crate::world::Makers;
+use hypocaust_protocols::answer::{say, tell, unless_unread};
 use hypocaust_protocols::files;
 use hypocaust_protocols::model::Fleet;
 use std::fs::{File, OpenOptions};
@@ -51,14 +52,15 @@ pub fn run(options: &Options) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(Stop::Mistakes(text, findings)) => {
-            if options.json {
-                println!("{}", serde_json::to_string_pretty(&findings).expect("findings have a JSON form"));
+            tell(format_args!("error: {text}"));
+            if !options.json {
+                return ExitCode::FAILURE;
             }
-            eprintln!("error: {text}");
-            ExitCode::FAILURE
+            let findings = serde_json::to_string_pretty(&findings).expect("findings have a JSON form");
+            crate::answered(findings, ExitCode::FAILURE)
         }
         Err(Stop::Untried(text)) => {
-            eprintln!("error: {text}");
+            tell(format_args!("error: {text}"));
             ExitCode::from(3)
         }
     }
@@ -77,22 +79,25 @@ fn drill(options: &Options) -> Result<bool, Stop> {
     let (page, fleet) = page::read(&shown, &text, |name| find(folder, options.fleet.as_deref(), name)).map_err(stop)?;
     let (log, mut file) =
         open(options.log.clone().unwrap_or_else(|| folder.join("log").join(format!("{}.jsonl", page.id))))?;
-    eprintln!("running {} s of the world; its clock is virtual", (page.drill.settle + page.drill.run) / 1000);
+    tell(format_args!("running {} s of the world; its clock is virtual", (page.drill.settle + page.drill.run) / 1000));
     let mut report =
         super::run(&Arc::new(fleet), &page, Makers::default()).map_err(|e| Stop::Untried(crate::chain(&e)))?;
     report.at.clone_from(&options.at);
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&report).expect("a report has a JSON form"));
+    let said = if options.json {
+        say(serde_json::to_string_pretty(&report).expect("a report has a JSON form"))
     } else {
-        print!("{}", report.text());
-    }
+        say(report.text().trim_end())
+    };
     if options.fleet.is_none() {
         for line in report.banner().iter().filter(|line| !page.text.lines().any(|l| l == *line)) {
-            eprintln!("warning: the page does not say of its drill what is so; it should have this line:\n{line}");
+            tell(format_args!(
+                "warning: the page does not say of its drill what is so; it should have this line:\n{line}"
+            ));
         }
     }
     file.write_all(report.line().as_bytes())
         .map_err(|e| Stop::Untried(format!("the drill ran, but cannot write to {}: {e}", log.display())))?;
+    unless_unread(said).map_err(|unsaid| Stop::Untried(unsaid.to_string()))?;
     Ok(report.met())
 }
 

@@ -1,6 +1,7 @@
 //! `hypocaust-sim generate`: exit codes as everywhere.
 
 use super::{Error, write};
+use hypocaust_protocols::answer::tell;
 use hypocaust_protocols::model::Fleet;
 use serde_json::json;
 use std::path::PathBuf;
@@ -24,12 +25,9 @@ pub struct Options {
 
 pub fn run(options: &Options) -> ExitCode {
     match write(options.plants, options.seed, &options.out) {
-        Ok(fleet) => {
-            println!("{}", summary(&fleet, options));
-            ExitCode::SUCCESS
-        }
+        Ok(fleet) => crate::answered(summary(&fleet, options), ExitCode::SUCCESS),
         Err(error) => {
-            eprintln!("error: {}", crate::chain(&error));
+            tell(format_args!("error: {}", crate::chain(&error)));
             ExitCode::from(match error {
                 Error::Plants(_) | Error::NotEmpty(_) => 2,
                 Error::Wrong { .. } => 1,

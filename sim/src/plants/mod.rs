@@ -19,6 +19,7 @@ use crate::fault::{self, Fault};
 use crate::physics::Enterprise;
 use crate::plc::{Exception, Plants};
 use crate::ports;
+use hypocaust_protocols::answer::{say, unless_unread};
 use hypocaust_protocols::model::{Device, DeviceId, Fleet, Table};
 use hypocaust_protocols::opcua::pki;
 use std::collections::BTreeMap;
@@ -199,7 +200,8 @@ struct Ready {
 /// Serves until `stop` or until a server fails. Once everything listens, one JSON line on standard output says where.
 pub async fn run(fleet: Arc<Fleet>, options: Options, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let (ready, mut tasks) = start(fleet, options)?;
-    println!("{}", serde_json::to_string(&ready).map_err(|e| Error::Served(e.into()))?);
+    let ready = serde_json::to_string(&ready).map_err(|e| Error::Served(e.into()))?;
+    unless_unread(say(ready)).map_err(|unsaid| Error::Served(io::Error::other(unsaid)))?;
     tokio::select! {
         () = stop => Ok(()),
         ended = tasks.join_next() => match ended {

@@ -4,6 +4,7 @@
 //! and an agent that was removed meanwhile is taken back by the registration that goes with each beat.
 
 use super::{answer, report};
+use hypocaust_protocols::answer::say;
 use hypocaust_protocols::kafka::{self, Consumer, Producer, Settings, Start, Topic};
 use hypocaust_protocols::model::Millis;
 use hypocaust_protocols::wire::subagent::{
@@ -157,7 +158,8 @@ impl Agent {
         }
         let message = Coordination::Report(report);
         if self.show {
-            println!("{}", String::from_utf8_lossy(&message.record()));
+            // An agent goes on working whether or not somebody looks.
+            let _ = say(String::from_utf8_lossy(&message.record()));
         }
         self.say(&message);
     }

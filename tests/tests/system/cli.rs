@@ -302,3 +302,73 @@ fn a_reader_that_has_read_enough_ends_the_answer_quietly() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert_eq!(text(&output), "");
 }
+
+/// What the program ends with and says on standard error when its answer goes to `to`.
+fn answering(to: impl Into<Stdio>, name: &str, args: &[&str]) -> (Option<i32>, String) {
+    let child = program(name).args(args).stdout(to).stderr(Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), text(&output))
+}
+
+/// A pipe that nobody reads from the beginning on, and a full disk: the first changes no verdict of any program, with the
+/// second there is none.
+#[test]
+fn an_answer_that_nobody_reads_changes_no_verdict_and_one_that_cannot_be_written_is_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = small_fleet();
+    let fleet = shown(&small);
+    let wrong = changed("plants/north.toml", "class = \"production\"", "class = \"prodution\"");
+    let made = call("hypocaust-optimizer", &["generate", "--plants", "1", "--steps", "2"]);
+    let case = folder.path().join("case.json");
+    std::fs::write(&case, &made.stdout).unwrap();
+    let case = shown(&case);
+    let place = ["--fleet", fleet, "--plant", "north"];
+    let simulate = [&["simulate-write", "mill.cap-sp", "5"], &place[..]].concat();
+    let drawing = ["mimic", fleet, "--plant", "north"];
+    let rows: [(&str, &[&str], i32); 17] = [
+        ("hypocaust-sim", &["plants", fleet, "--map"], 0),
+        ("hypocaust-sim", &["check", "--schema"], 0),
+        ("hypocaust-sim", &["check", fleet, "--json"], 0),
+        ("hypocaust-sim", &["check", shown(wrong.path())], 1),
+        ("hypocaust-sim", &["subagents", "--schema"], 0),
+        ("hypocaust-edge", &["check", "--schema"], 0),
+        ("hypocaust-edge", &["check", fleet], 0),
+        ("hypocaust-edge", &["check", shown(wrong.path()), "--json"], 1),
+        ("hypocaust-edge", &simulate, 0),
+        ("hypocaust-central", &["check", "--schema"], 0),
+        ("hypocaust-central", &["check", shown(wrong.path())], 1),
+        ("hypocaust-central", &["capacity", "--plants", "4"], 0),
+        ("hypocaust-central", &drawing, 0),
+        ("hypocaust-optimizer", &["check", "--schema"], 0),
+        ("hypocaust-optimizer", &["solve", case], 0),
+        ("hypocaust-optimizer", &["explain", case, "--json"], 0),
+        ("hypocaust-optimizer", &["n1", case], 0),
+    ];
+    for (name, args, code) in rows {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (ended, said) = answering(writer, name, args);
+        assert_eq!(ended, Some(code), "{name} {args:?}: {said}");
+        assert!(!said.contains("panicked"), "{name} {args:?}: {said}");
+        // The optimizer tells there how far it is, on a machine that lets it wait.
+        let quiet = said.is_empty() || code == 1 || name == "hypocaust-optimizer";
+        assert!(quiet, "{name} {args:?} is not quiet: {said}");
+
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (ended, said) = answering(full, name, args);
+        assert_eq!(ended, Some(3), "{name} {args:?}: {said}");
+        assert!(said.contains("cannot write to standard output"), "{name} {args:?}: {said}");
+    }
+}
+
+/// `2>&1 | head`: where nobody reads either, the exit code is all that is left, and it is the right one.
+#[test]
+fn a_complaint_that_nobody_reads_leaves_the_exit_code() {
+    for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let args = ["check", "/nowhere/at/all"];
+        let mut child = program(name).args(args).stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(3), "{name}");
+    }
+}
