@@ -129,14 +129,14 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Asks the write gate about a write, without making it.
+    /// Asks the write gate about a write, without making it. What only the running edge could know is assumed, and said.
     SimulateWrite {
         #[command(flatten)]
         place: Place,
         setpoint: String,
         #[arg(allow_negative_numbers = true)]
         value: f64,
-        /// Where the setpoint stands, to tell how long the movement takes.
+        /// Where the setpoint stands, to tell how long the movement takes, and whether it is the way of the fail-safe lane.
         #[arg(long, allow_negative_numbers = true)]
         from: Option<f64>,
         #[arg(long, value_enum, default_value = "dispatch")]
@@ -294,11 +294,14 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
             let (fleet, plant) = read(&place)?;
             let verdict =
                 inquire::simulate(&fleet, &plant, &setpoint, value, from, writer.into()).map_err(Failure::Usage)?;
-            show(&verdict, json, || match (&verdict.refusal, verdict.travel_s) {
-                (Some(_), _) => Ok(()),
-                (None, Some(s)) => say(format_args!("allowed; the movement takes {s:.1} s")),
-                (None, None) if from.is_some() => say("allowed, but this lane would not move it (wrong direction)"),
-                (None, None) => say("allowed"),
+            show(&verdict, json, || {
+                match (&verdict.refusal, verdict.travel_s) {
+                    (Some(_), _) => return Ok(()),
+                    (None, Some(s)) => say(format_args!("allowed; the movement takes {s:.1} s"))?,
+                    (None, None) if from.is_some() => say("allowed; the movement does not end within a day")?,
+                    (None, None) => say("allowed")?,
+                }
+                verdict.assumptions.iter().try_for_each(|a| say(format_args!("  assumed: {}", a.that)))
             })?;
             match verdict.refusal {
                 Some(refusal) => {

@@ -159,6 +159,32 @@ impl Guarded {
         (!fail_safe || self.is_safer(next, from)).then_some(next)
     }
 
+    /// Would the fail-safe lane move from `from` to `value`? Where nobody knows where the setpoint stands (`None`), it is
+    /// refused only what it would not be moved to from anywhere within the bounds.
+    ///
+    /// # Errors
+    /// The refusal of a move that is not in the safe direction. In the scan nothing is refused so: [`step`](Self::step)
+    /// has nothing to write then.
+    pub fn direction(&self, from: Option<f64>, value: f64) -> Result<(), Refusal> {
+        let Setpoint { min, max, tag, safe_direction, .. } = &self.setpoint;
+        let (way, beyond, furthest) = match safe_direction {
+            Direction::Down => ("down", "below", *max),
+            Direction::Up => ("up", "above", *min),
+        };
+        if self.is_safer(value, from.unwrap_or(furthest)) {
+            return Ok(());
+        }
+        let unit = self.tag.unit.symbol();
+        let stands = match from {
+            Some(from) => format!("{from} {unit}, where it stands"),
+            None => format!("{furthest} {unit}, the furthest that it can stand from safe"),
+        };
+        Err(refusal(
+            "bounds",
+            format!("the fail-safe lane moves {tag} only {way}, and {value} {unit} is not {beyond} {stands}"),
+        ))
+    }
+
     /// Does `value` lie further in the safe direction than `than`, by more than the register can tell?
     pub fn is_safer(&self, value: f64, than: f64) -> bool {
         match self.setpoint.safe_direction {
@@ -294,6 +320,31 @@ mod tests {
         let (fleet, plant) = north();
         let start = Guarded::new(&fleet, &plant, &tag("north.b1.start")).unwrap();
         assert_eq!(start.step(Writer::Dispatch, 0.0, 1.0, 100), Some(1.0));
+    }
+
+    #[test]
+    fn fail_safe_is_refused_what_it_would_not_move() {
+        let (fleet, plant) = north();
+        let cap = Guarded::new(&fleet, &plant, &tag("north.mill.cap-sp")).unwrap(); // 0 to 12 MW, safe is down
+        let load = Guarded::new(&fleet, &plant, &tag("north.b1.load-sp")).unwrap(); // 0 to 12 MW, safe is up
+        let rows = [
+            (&cap, Some(5.0), 2.0, true),
+            (&cap, Some(2.0), 5.0, false),
+            (&cap, Some(2.0), 2.0, false), // it stands there
+            (&cap, None, 2.0, true),
+            (&cap, None, 12.0, false), // from nowhere within the bounds is this the safe way
+            (&load, Some(5.0), 2.0, false),
+            (&load, Some(2.0), 5.0, true),
+            (&load, None, 0.0, false),
+        ];
+        for (guarded, from, value, moves) in rows {
+            assert_eq!(guarded.direction(from, value).is_ok(), moves, "{} {from:?} {value}", guarded.setpoint.tag);
+            if let Some(from) = from {
+                assert_eq!(guarded.step(Writer::FailSafe, from, value, 500).is_some(), moves, "the lane itself");
+            }
+        }
+        let refused = cap.direction(Some(2.0), 5.0).unwrap_err();
+        assert!(refused.reason.contains("only down") && refused.reason.contains("not below 2 MW"), "{refused:?}");
     }
 
     proptest! {

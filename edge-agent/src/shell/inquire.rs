@@ -8,7 +8,7 @@ use crate::core::alarms::Alarms;
 use crate::core::gate::Guarded;
 use crate::core::image::Image;
 use hypocaust_protocols::files::nearest;
-use hypocaust_protocols::model::{Fleet, Plant, SetpointId, TagId, Tick};
+use hypocaust_protocols::model::{Direction, Fleet, Plant, Setpoint, SetpointId, TagId, Tick};
 use hypocaust_protocols::opcua::session::Browsed;
 use hypocaust_protocols::wire::{Refusal, Writer};
 use serde::Serialize;
@@ -155,6 +155,15 @@ async fn get(address: SocketAddr, path: &str) -> Result<String, String> {
     Ok(body.to_owned())
 }
 
+/// Something that only the running edge knows, and how it was taken.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Assumed {
+    /// `present-value`, `interlock`, `alarm`, `rate` or `arbitration`.
+    pub what: &'static str,
+    /// A sentence: under this the verdict holds.
+    pub that: String,
+}
+
 /// The gate's verdict on a write that is not made.
 #[derive(Debug, Serialize)]
 pub struct Simulated {
@@ -162,11 +171,14 @@ pub struct Simulated {
     pub value: f64,
     pub writer: Writer,
     pub refusal: Option<Refusal>,
-    /// Seconds from `from` to `value` at the lane's velocity; `None`: it would not move.
+    /// What "allowed" rests on and a file cannot tell; a refusal stands whatever the plant shows, and rests on nothing.
+    pub assumptions: Vec<Assumed>,
+    /// Seconds from `from` to `value` at the lane's velocity; `None`: refused, `from` not told, or more than a day.
     pub travel_s: Option<f64>,
 }
 
-/// Judges by the file alone: an interlock reads as the plant would have to show it, alarms as gone.
+/// Judges by the file alone: an interlock reads as the plant would have to show it, alarms as gone. Each such thing is
+/// named in the assumptions.
 pub fn simulate(
     fleet: &Fleet,
     plant: &Plant,
@@ -186,12 +198,49 @@ pub fn simulate(
     if let Some(interlock) = &guarded.setpoint.interlock {
         image.read(wall, Tick(0), &interlock.tag, Ok(interlock.equals));
     }
-    let refusal = guarded.judge(writer, value, &image, &Alarms::new(&plant.alarms)).err();
+    let mut verdict = guarded.judge(writer, value, &image, &Alarms::new(&plant.alarms));
+    if writer == Writer::FailSafe {
+        verdict = verdict.and_then(|()| guarded.direction(from, value));
+    }
+    let refusal = verdict.err();
+    let assumptions = match refusal {
+        None => assumptions(&guarded, plant, from, value, writer),
+        Some(_) => Vec::new(),
+    };
     let travel_s = match (&refusal, from) {
         (None, Some(from)) => travel(&guarded, writer, from, value),
         _ => None,
     };
-    Ok(Simulated { setpoint, value, writer, refusal, travel_s })
+    Ok(Simulated { setpoint, value, writer, refusal, assumptions, travel_s })
+}
+
+fn assumptions(guarded: &Guarded, plant: &Plant, from: Option<f64>, value: f64, writer: Writer) -> Vec<Assumed> {
+    let Setpoint { tag, interlock, safe_direction, .. } = &guarded.setpoint;
+    let unit = guarded.tag.unit.symbol();
+    let fail_safe = writer == Writer::FailSafe;
+    let mut all = Vec::new();
+    if from.is_none() && fail_safe {
+        let side = match safe_direction {
+            Direction::Down => "above",
+            Direction::Up => "below",
+        };
+        let that =
+            format!("{tag} stands {side} {value} {unit}; the lane moves it only so (--from tells where it stands)");
+        all.push(Assumed { what: "present-value", that });
+    }
+    if let Some(interlock) = interlock {
+        let that = format!("its interlock {} reads {}, with good quality", interlock.tag, interlock.equals);
+        all.push(Assumed { what: "interlock", that });
+    }
+    // Neither alarms nor rates hold the fail-safe lane up, and nobody stands above it.
+    if fail_safe {
+        return all;
+    }
+    let blocking = plant.alarms.iter().filter(|alarm| alarm.blocks.as_ref() == Some(tag));
+    all.extend(blocking.map(|alarm| Assumed { what: "alarm", that: format!("the alarm {} does not stand", alarm.id) }));
+    all.push(Assumed { what: "rate", that: format!("{tag} was not moved too often or too recently") });
+    all.push(Assumed { what: "arbitration", that: format!("nobody who stands above this writer holds {tag}") });
+    all
 }
 
 fn travel(guarded: &Guarded, writer: Writer, from: f64, value: f64) -> Option<f64> {

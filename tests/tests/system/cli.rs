@@ -372,3 +372,48 @@ fn a_complaint_that_nobody_reads_leaves_the_exit_code() {
         assert_eq!(child.wait().unwrap().code(), Some(3), "{name}");
     }
 }
+
+/// mill.cap-sp goes from 0 to 12 MW and is safe downwards; x1.flow-sp gets an interlock in the file; an alarm blocks b1.load-sp.
+#[test]
+fn a_simulated_write_is_refused_by_direction_and_names_what_it_assumes() {
+    let flow = "{ tag = \"x1.flow-sp\", ";
+    let with = format!("{flow}interlock = {{ tag = \"x1.open\", equals = 1 }}, ");
+    let folder = changed("plants/north.toml", flow, &with);
+    let simulate = |args: &[&str]| {
+        let place = ["--fleet", shown(folder.path()), "--plant", "north"];
+        let call = |more: &[&str]| call("hypocaust-edge", &[&["simulate-write"], args, &place[..], more].concat());
+        let (said, json) = (call(&[]), call(&["--json"]));
+        assert_eq!(said.status.code(), json.status.code(), "{args:?}");
+        let report: Value = serde_json::from_slice(&json.stdout).unwrap_or_else(|_| panic!("{}", text(&json)));
+        let assumed = report["assumptions"].as_array().expect("a list of assumptions");
+        for a in assumed {
+            assert!(text(&said).contains(a["that"].as_str().unwrap()), "{args:?} keeps {a} back: {}", text(&said));
+        }
+        let kinds: Vec<String> = assumed.iter().map(|a| a["what"].as_str().unwrap().to_owned()).collect();
+        (said, report["refusal"]["reason"].as_str().map(str::to_owned), kinds)
+    };
+    let fail_safe = ["--writer", "fail-safe"];
+    let lane = |args: &[&str]| simulate(&[args, &fail_safe[..]].concat());
+
+    let (said, reason, assumed) = lane(&["mill.cap-sp", "5", "--from", "2"]);
+    says(&said, 1, &["only down", "5 MW is not below 2 MW"]);
+    assert!(reason.is_some_and(|r| r.contains("only down")) && assumed.is_empty(), "{assumed:?}");
+    says(&lane(&["mill.cap-sp", "12"]).0, 1, &["only down", "12 MW"]);
+    says(&lane(&["b1.load-sp", "2", "--from", "5"]).0, 1, &["only up"]);
+
+    let (said, reason, assumed) = lane(&["mill.cap-sp", "2"]);
+    says(&said, 0, &["allowed", "assumed: north.mill.cap-sp stands above 2 MW"]);
+    assert_eq!((reason, assumed), (None, vec!["present-value".to_owned()]));
+    let (said, _, assumed) = lane(&["mill.cap-sp", "2", "--from", "5"]);
+    says(&said, 0, &["allowed; the movement takes 1.0 s"]);
+    assert!(assumed.is_empty(), "{assumed:?}");
+    assert_eq!(lane(&["x1.flow-sp", "1", "--from", "2"]).2, ["interlock"]);
+
+    let (said, _, assumed) = simulate(&["x1.flow-sp", "1"]);
+    says(&said, 0, &["its interlock north.x1.open reads 1"]);
+    assert_eq!(assumed, ["interlock", "rate", "arbitration"]);
+    assert_eq!(simulate(&["b1.load-sp", "5"]).2, ["alarm", "rate", "arbitration"]);
+    let (said, _, assumed) = simulate(&["b1.load-sp", "50"]);
+    says(&said, 1, &["bounds"]);
+    assert!(assumed.is_empty(), "a refusal rests on nothing: {assumed:?}");
+}
