@@ -341,6 +341,19 @@ impl Bench {
         say(&format!("{:?}: {during} is noticed after {} ms", self.judge, millis(began)));
     }
 
+    /// `hypocaust-edge trust` beside the running driver: the certificates after it.
+    fn trust(&self, words: &[&str]) -> Vec<Value> {
+        let mut command = program("hypocaust-edge");
+        command
+            .arg("trust")
+            .args(words)
+            .args(["--plant", "north", "--json", "--data"])
+            .arg(self.folder.path().join("edge"));
+        let output = run(&mut command, Duration::from_secs(30));
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     fn write(&self, value: f64) -> Result<f64, String> {
         let job = Job { write: 1, setpoint: SETPOINT.parse().unwrap(), value };
         self.jobs.blocking_send(job).unwrap();
@@ -403,11 +416,19 @@ fn edge_lives_through(judge: Judge) {
     bench.blind("a certificate that nobody trusts");
     std::thread::sleep(Duration::from_secs(8));
     assert_eq!(bench.good(), None, "it was let in by itself");
-    let pki = certificates(&folder.join("edge"), "north").unwrap();
-    let unknown: Vec<_> = pki.list().unwrap().into_iter().filter(|c| !c.trusted).collect();
+    let unknown: Vec<Value> = bench.trust(&[]).into_iter().filter(|c| c["trusted"] == false).collect();
     assert_eq!(unknown.len(), 1, "it is kept, to be looked at: {unknown:?}");
-    pki.trust(&unknown[0].thumbprint).unwrap();
+    let thumbprint = unknown[0]["thumbprint"].as_str().unwrap();
+    let trusted = |list: Vec<Value>| list.iter().find(|c| c["thumbprint"] == thumbprint).map(|c| c["trusted"] == true);
+    assert_eq!(trusted(bench.trust(&[thumbprint])), Some(true));
     bench.follows("the new certificate was trusted");
+
+    assert_ne!(trusted(bench.trust(&[thumbprint, "--revoke"])), Some(true));
+    bench.wire.cut();
+    bench.blind("a certificate that is trusted no more");
+    let file = bench.who.pki.own_certificate();
+    assert_eq!(trusted(bench.trust(&["--file", file.to_str().unwrap()])), Some(true));
+    bench.follows("its file was trusted");
 }
 
 #[test]
