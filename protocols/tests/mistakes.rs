@@ -56,6 +56,15 @@ golden! {
     lower_class_promised_first: "fleet.toml", "restore_min = [10, 30" => "restore_min = [30, 10";
     proven_above_the_maximum: "plants/north.toml", "proven_mw = " => "proven_mw = 9";
     turndown_above_the_demand: "plants/north.toml", "turndown_mw = " => "turndown_mw = 9";
+    trip_that_cannot_come: "plants/north.toml", "tags = [\"b2.tripped\"]\nvotes = 1\nequals = 1" => "tags = [\"b2.tripped\"]\nvotes = 1\nequals = 7";
+    alarm_that_always_stands: "plants/north.toml", "below = 8.5" => "below = 850";
+    interlock_that_never_opens: "plants/north.toml", "fail_safe = 0 }," => "fail_safe = 0, interlock = { tag = \"b2.tripped\", equals = 3 } },";
+    one_tag_votes_twice: "plants/north.toml", "\"b1.flame-lost-b\", \"b1.flame-lost-c\"]" => "\"b1.flame-lost-b\", \"b1.flame-lost-b\"]";
+    trip_by_what_is_written: "plants/north.toml", "tags = [\"b2.tripped\"]" => "tags = [\"b2.start\"]";
+    trip_over_two_units: "plants/north.toml", "\"b1.flame-lost-b\", \"b1.flame-lost-c\"]" => "\"b1.flame-lost-b\", \"steam.pressure\"]";
+    heat_pump_on_gas: "plants/north.toml", "carrier = \"power\"\nheat_max_mw = 3.0" => "carrier = \"gas\"\nheat_max_mw = 3.0";
+    boiler_on_power: "plants/north.toml", "carrier = \"gas\"\nheat_max_mw = 8.0" => "carrier = \"power\"\nheat_max_mw = 8.0";
+    two_carriers_of_power: "fleet.toml", "price = 38.0" => "buy = 38.0\nsell = 30.0";
     missing_certificate_file: "plants/north.toml", "tries = 3\n" => "tries = 3\ncertificate = \"certs/plc1.pem\"\n";
     many_at_once: "plants/south.toml", "schema = \"plant/1\"\nid = \"south\"" => "schema = \"plant/2\"\nid = \"south\"\ncolour = \"grey\"\nnane = 3";
     silence_longer_than_data_age: "plants/north.toml", "deadband = 0.02, silence_s = 5" => "deadband = 0.02, silence_s = 30";

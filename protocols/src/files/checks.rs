@@ -1,5 +1,7 @@
 //! What no single table can tell: names that point nowhere, registers and nodes used twice, headers that nothing feeds.
 
+mod purpose;
+
 use super::reader::{At, Form, Reader};
 use super::report::Report;
 use super::suggest::nearest;
@@ -217,6 +219,7 @@ pub(super) fn check(fleet: &Fleet, scope: &Scope, report: &RefCell<Report>) {
     checker.sheds();
     checker.watchdogs();
     checker.mains();
+    checker.purposes();
 }
 
 impl Checker<'_> {

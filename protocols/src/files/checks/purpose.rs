@@ -1,0 +1,156 @@
+//! Whether what is named can do what it is named for: a condition that its tag can fulfil, a trip that is measured and
+//! whose votes are independent, a source that is fed with what it runs on.
+
+use super::{Checker, Kind, Place};
+use crate::model::*;
+
+/// What a condition makes of a tag's whole range.
+enum Fate {
+    Never,
+    Always,
+    Either,
+}
+
+fn fate(condition: Condition, tag: &Tag) -> Fate {
+    if tag.min > tag.max {
+        // Bounds that are reversed have been told where they were read, and nothing follows from them.
+        return Fate::Either;
+    }
+    let (never, always) = match condition {
+        Condition::Above(limit) => (tag.max <= limit, tag.min > limit),
+        Condition::Below(limit) => (tag.min >= limit, tag.max < limit),
+        Condition::Equals(wanted) => (wanted < tag.min || wanted > tag.max, tag.min == tag.max && wanted == tag.min),
+    };
+    match (never, always) {
+        (true, _) => Fate::Never,
+        (_, true) => Fate::Always,
+        _ => Fate::Either,
+    }
+}
+
+/// What is wrong with a trip or an alarm whose condition never holds, and with one whose condition always does.
+const COMES: &str = "can never come";
+const STANDS: &str = "always stands";
+
+fn words(condition: Condition) -> String {
+    match condition {
+        Condition::Above(limit) => format!("above {limit}"),
+        Condition::Below(limit) => format!("below {limit}"),
+        Condition::Equals(wanted) => format!("equal to {wanted}"),
+    }
+}
+
+impl Checker<'_> {
+    pub(super) fn purposes(&self) {
+        for plant in &self.fleet.plants {
+            plant.trips.iter().for_each(|trip| self.trip(plant, trip));
+            for alarm in &plant.alarms {
+                if let Some(place) = self.scope.place(Kind::Alarm, alarm.id.as_str()) {
+                    let whose = format!("the alarm `{}`", alarm.id);
+                    self.condition(&place, [&whose, COMES, STANDS], plant, &alarm.tag, alarm.condition);
+                }
+            }
+            for setpoint in &plant.setpoints {
+                let Some(interlock) = &setpoint.interlock else { continue };
+                if let Some(place) = self.scope.place(Kind::Setpoint(&[]), setpoint.tag.as_str()) {
+                    let whose = format!("the interlock of `{}`", setpoint.tag);
+                    let wanted = Condition::Equals(interlock.equals);
+                    self.condition(&place, [&whose, "never opens", "is always open"], plant, &interlock.tag, wanted);
+                }
+            }
+            plant.sources.iter().for_each(|source| self.feed(source));
+        }
+        self.powers();
+    }
+
+    /// A condition over a tag has to be open: what can never come is no protection, and what always holds blocks for ever.
+    /// `said`: whose it is, and what is wrong where it never holds and where it always does.
+    fn condition(&self, place: &Place, said: [&str; 3], plant: &Plant, tag: &TagId, condition: Condition) {
+        let Some(tag) = plant.tag(tag.as_str()) else { return };
+        let ([whose, never, always], wanted) = (said, words(condition));
+        let what = match fate(condition, tag) {
+            Fate::Never => format!("{whose} {never}: `{}` is never {wanted}", tag.id),
+            Fate::Always => format!("{whose} {always}: `{}` is always {wanted}", tag.id),
+            Fate::Either => return,
+        };
+        self.say(
+            place,
+            what,
+            format!("a limit within the {} to {} of that tag; beyond them its value is bad", tag.min, tag.max),
+        );
+    }
+
+    fn trip(&self, plant: &Plant, trip: &Trip) {
+        let Some(place) = self.scope.place(Kind::Trip, trip.id.as_str()) else { return };
+        let whose = format!("the trip `{}`", trip.id);
+        for (n, id) in trip.tags.iter().enumerate() {
+            if trip.tags[..n].contains(id) {
+                self.say(
+                    &place,
+                    format!("`{id}` votes twice in {whose}: one fault would be a majority"),
+                    "a tag of its own for each vote, from a sensor of its own".into(),
+                );
+                continue;
+            }
+            let Some(tag) = plant.tag(id.as_str()) else { continue };
+            if tag.writable {
+                self.say(
+                    &place,
+                    format!("{whose} looks at `{id}`, which is written from here: an order would be taken for a loss"),
+                    "what the plant itself reads or reports, `writable = false`".into(),
+                );
+            }
+            if let Some(first) = trip.tags.first().and_then(|first| plant.tag(first.as_str()))
+                && first.unit != tag.unit
+            {
+                self.say(
+                    &place,
+                    format!(
+                        "{whose} compares one number with `{}` in {} and `{id}` in {}",
+                        first.id,
+                        first.unit.symbol(),
+                        tag.unit.symbol()
+                    ),
+                    "tags of one unit, or a trip for each".into(),
+                );
+            }
+            self.condition(&place, [&whose, COMES, STANDS], plant, id, trip.condition);
+        }
+    }
+
+    /// What runs on power takes a carrier that has a price in each direction; what is fired takes one that has not.
+    fn feed(&self, source: &Source) {
+        let carrier = source.carrier.as_ref().and_then(|id| self.fleet.carrier(id.as_str()));
+        let (Some(carrier), Some(place)) = (carrier, self.scope.place(Kind::Source, source.id.as_str())) else {
+            return;
+        };
+        let electric = matches!(source.kind, SourceKind::HeatPump | SourceKind::ElectricBoiler);
+        let help = match (electric, is_power(carrier)) {
+            (true, false) => "the carrier that is power: the one with `buy` and `sell`",
+            (false, true) => "a fuel, or `kind = \"electric-boiler\"` or `\"heat-pump\"`",
+            _ => return,
+        };
+        let kind = if electric { "runs on power" } else { "is fired" };
+        let what = if electric { "a fuel" } else { "power" };
+        self.say(&place, format!("`{}` {kind}, and its carrier `{}` is {what}", source.id, carrier.id), help.into());
+    }
+
+    /// One carrier is power: what engines sell is sold there.
+    fn powers(&self) {
+        let mut powers = self.fleet.carriers.iter().filter(|c| is_power(c));
+        let first = powers.next();
+        for other in powers {
+            let Some(place) = self.scope.place(Kind::Carrier, other.id.as_str()) else { continue };
+            let known = first.map_or("another", |c| c.id.as_str());
+            self.say(
+                &place,
+                format!("`{}` has `buy` and `sell`, which makes it power, and so has `{known}`", other.id),
+                "`price = …` for a fuel; power is one carrier".into(),
+            );
+        }
+    }
+}
+
+fn is_power(carrier: &Carrier) -> bool {
+    matches!(carrier.price, Price::BuySell { .. })
+}
