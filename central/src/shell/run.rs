@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
 
 /// What `run` is asked for.
 pub struct Options {
@@ -199,18 +200,17 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             hand_over(&handle, &leave).await;
             Ok(())
         }
-        ended = &mut leading => Err(match ended {
-            Ok(ended @ Ended::Journal(_)) => ended.to_string(),
-            Ok(Ended::Unheld) => "the domain lost its last holder".to_owned(),
-            Err(error) => format!("the domain's task ended: {error}"),
-        }),
-        ended = &mut hosting => Err(match ended {
-            Ok(Ok(())) => "the MQTT host ended".to_owned(),
-            Ok(Err(error)) => format!("the MQTT host ended: {error}"),
-            Err(error) => format!("the MQTT host's task ended: {error}"),
-        }),
-        why = bus.ended() => Err(format!("the bus ended: {why}")),
-        ended = &mut serving => Err(format!("the HTTP service ended: {ended:?}")),
+        why = cause(&mut leading, async {
+            tokio::select! {
+                ended = &mut hosting => match ended {
+                    Ok(Ok(())) => "the MQTT host ended".to_owned(),
+                    Ok(Err(error)) => format!("the MQTT host ended: {error}"),
+                    Err(error) => format!("the MQTT host's task ended: {error}"),
+                },
+                why = bus.ended() => format!("the bus ended: {why}"),
+                ended = &mut serving => format!("the HTTP service ended: {ended:?}"),
+            }
+        }) => Err(why),
     };
     for task in [
         advised.abort_handle(),
@@ -223,6 +223,28 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         task.abort();
     }
     outcome.map_err(Into::into)
+}
+
+/// How long the domain has for its own reason, once another part has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Why this replica ends. What lives by the domain ends with it and may be seen to have ended before the domain itself; so
+/// the domain's own reason goes before that of any other part.
+async fn cause(leading: &mut JoinHandle<Ended>, other: impl Future<Output = String>) -> String {
+    let domain = |ended: Result<Ended, JoinError>| match ended {
+        Ok(ended @ Ended::Journal(_)) => ended.to_string(),
+        Ok(Ended::Unheld) => "the domain lost its last holder".to_owned(),
+        Err(error) => format!("the domain's task ended: {error}"),
+    };
+    let noticed = tokio::select! {
+        biased;
+        ended = &mut *leading => return domain(ended),
+        why = other => why,
+    };
+    match tokio::time::timeout(LAST_WORDS, leading).await {
+        Ok(ended) => domain(ended),
+        Err(_) => noticed,
+    }
 }
 
 /// Gives lease and place up, so that another replica leads before any edge notices. Whoever wants this process to end
@@ -265,5 +287,33 @@ async fn watch(gate: Gate, leader: Handle) {
             Err(_) => gate.report("leader", false, "the domain has not answered for 2 s"),
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_domains_own_reason_goes_before_that_of_whoever_noticed() {
+        let host = || async { "the MQTT host ended: the domain of this centre has ended".to_owned() };
+        // The journal ends the domain, and the host sees its channel closed before the domain's task is over.
+        let mut leading = tokio::spawn(async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ended::Journal("entry 7 is not what was read".to_owned())
+        });
+        let why = cause(&mut leading, host()).await;
+        assert_eq!(why, "this centre cannot go on with its journal: entry 7 is not what was read");
+
+        // Both at once.
+        let mut leading = tokio::spawn(async { Ended::Journal("entry 8".to_owned()) });
+        while !leading.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        assert!(cause(&mut leading, host()).await.contains("entry 8"));
+
+        // A part that ends by itself has its own reason.
+        let mut leading = tokio::spawn(std::future::pending());
+        assert_eq!(cause(&mut leading, async { "the bus ended: full".to_owned() }).await, "the bus ended: full");
     }
 }
