@@ -152,6 +152,8 @@ export const dispatched = {
       must(seen.said.length > 0 && seen.said.length === explanation.sentences.length, `${seen.said.length} sentences of ${explanation.sentences.length}`);
       // White space is the page's own.
       seen.said.forEach((text, i) => must(text.split(/\s+/).join(" ") === explanation.sentences[i].trim().split(/\s+/).join(" "), `“${text}” is shown for “${explanation.sentences[i]}”`));
+      const costs = explanation.changes.filter((change) => change.what === "cost");
+      must(costs.every((change) => change.before !== null && change.now !== null), `a cost is not compared with the one before: ${JSON.stringify(costs)}`);
       must((await page.locator("[data-price]").count()) > 0, "no price from both sides");
       return true;
     });

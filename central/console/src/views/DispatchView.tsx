@@ -3,11 +3,12 @@
 
 import { useEffect, useMemo } from "preact/hooks";
 import { Follower, type Lack } from "../follower";
-import { clock, digits, span as ageOf } from "../format";
-import { edges, type Horizon, plantsIn, shortages } from "../horizon";
+import { clock, digits, span as ageOf, words } from "../format";
+import { edges, type Horizon, plantOf, plantsIn, shortages } from "../horizon";
 import { serverNow } from "../live";
 import { href, restate, type Route } from "../route";
 import { allPlants, dispatch } from "../store";
+import { CLASSES } from "../types";
 import { Explained } from "./Explained";
 import { Panels, timeOf } from "./HorizonPanels";
 import { Lacking } from "./Lacking";
@@ -58,7 +59,9 @@ function Facts({ h, lack }: { h: Horizon; lack: Lack | null }) {
 
 /** Who goes short, in the alarm style; nobody is a plain sentence. */
 function Short({ h, plant }: { h: Horizon; plant: string | null }) {
-  const all = shortages(h, plant);
+  const known = new Map(allPlants().flatMap((p) => (p.consumers ?? []).map((c) => [c.id, c] as const)));
+  const rank = (id: string) => known.get(id)?.class_rank ?? CLASSES.length + 1;
+  const all = shortages(h, plant).sort((a, b) => rank(a.consumer) - rank(b.consumer));
   if (all.length === 0) return <p class="quiet">● Everybody is served over the whole horizon.</p>;
   return (
     <Framed name="Who goes short">
@@ -67,6 +70,7 @@ function Short({ h, plant }: { h: Horizon; plant: string | null }) {
         <thead>
           <tr>
             <th>Consumer</th>
+            <th>Class</th>
             <th class="number">At most MW</th>
             <th class="number">In all MWh</th>
             <th>From</th>
@@ -76,7 +80,10 @@ function Short({ h, plant }: { h: Horizon; plant: string | null }) {
         <tbody>
           {all.map((s) => (
             <tr key={s.consumer} data-short={s.consumer}>
-              <th scope="row">{s.consumer}</th>
+              <th scope="row">
+                <a href={href({ page: "piece", plant: plantOf(s.consumer), kind: "consumer", id: s.consumer })}>{known.get(s.consumer)?.name ?? s.consumer}</a>
+              </th>
+              <td>{known.has(s.consumer) ? `${rank(s.consumer)} ${words(known.get(s.consumer)?.class ?? "")}` : "–"}</td>
               <td class="number">
                 <Mark alarm>{digits(s.peakMw)}</Mark>
               </td>

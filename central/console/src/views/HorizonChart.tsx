@@ -9,6 +9,8 @@ import { drawn } from "../theme";
 import { css, type Span, timeLabels } from "./Chart";
 import { fillOf } from "./patterns";
 
+/** Width of the sign at the head of missing heat. */
+const FLAG_PX = 16;
 const FONT = "12px system-ui, 'DejaVu Sans', sans-serif";
 
 export interface Line {
@@ -213,7 +215,8 @@ function writeNumber(c: CanvasRenderingContext2D, index: number, layer: Layer, x
 
 /** Marks of missing heat between what is served and what is asked for, at least so thick that they are seen. */
 function placeGaps(u: uPlot, gaps: Gap[]): void {
-  for (const old of u.over.querySelectorAll(".gap")) old.remove();
+  for (const old of u.over.querySelectorAll(".gap, .gap-flag")) old.remove();
+  let [flagged, until] = [-Infinity, -Infinity];
   const [width, height] = [u.over.clientWidth, u.over.clientHeight];
   for (const gap of gaps) {
     const from = Math.max(0, u.valToPos(gap.from / 1000, "x"));
@@ -225,8 +228,18 @@ function placeGaps(u: uPlot, gaps: Gap[]): void {
     mark.className = "gap";
     mark.dataset["alarm"] = "unserved";
     Object.assign(mark.style, { left: `${from}px`, width: `${Math.max(2, to - from)}px`, top: `${above}px`, height: `${below - above}px` });
-    if (to - from > 18 && below - above > 14) mark.textContent = "▲";
     u.over.append(mark);
+    // Minutes are thin on an axis of hours: a sign at the head says that there is something to zoom to.
+    const goesOn = gap.from === until;
+    until = gap.to;
+    if (goesOn || from - flagged < FLAG_PX) continue;
+    flagged = from;
+    const flag = document.createElement("div");
+    flag.className = "gap-flag";
+    flag.dataset["alarm"] = "unserved";
+    flag.textContent = "▲";
+    flag.style.left = `${Math.min(width - FLAG_PX, from)}px`;
+    u.over.append(flag);
   }
 }
 

@@ -290,7 +290,8 @@ export function Panels({ h, plant }: { h: Horizon; plant: string | null }) {
       </div>
       <p class="quiet">
         {plant === null ? "Over the whole fleet mains bring nothing and are not drawn." : "A main is above zero where it brings heat to this plant, below where it takes some away."} A store is below zero while it is
-        filled. Where what is brought and what is served differ, the headers' own content makes it up, or it is lost on the way. Times are UTC.
+        filled. Where what is brought and what is served differ, the headers' own content makes it up, or it is lost on the way. While somebody is short a price may read 0, because there
+        heat is not to be had for money; the prices from both sides below tell more. Times are UTC.
       </p>
     </>
   );
