@@ -11,8 +11,13 @@ use crate::users::{Scope, Session};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json, Router};
+<<<<<<< HEAD
 use hypocaust_optimizer::explain::{Change, Extent, Price, Short, Worth};
 use hypocaust_optimizer::{Explanation, explain};
+=======
+use hypocaust_optimizer::explain::Extent;
+use hypocaust_optimizer::{Case, Explanation, explain};
+>>>>>>> 0d45b1b (What a schedule costs is compared with the one before, whose case bore another moment in its name)
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -185,9 +190,16 @@ fn unexplained(seq: u64, error: &dyn std::error::Error) -> Problem {
     Problem::new(StatusCode::CONFLICT, "GL-E-UNEXPLAINED", "No explanation", detail)
 }
 
+/// A case bears its moment in its name, and what it costs is compared by that name: under its own, each schedule's cost
+/// would be new and the one before it gone.
+fn unnamed(plan: &Plan) -> Case {
+    Case { name: "the schedule".into(), ..plan.case.clone() }
+}
+
 fn explained(plan: &Plan, before: Option<&Plan>) -> Result<Explanation, hypocaust_optimizer::Error> {
-    let before = before.map(|b| (&b.case, &b.solution));
-    let mut all = explain(&plan.case, &plan.solution, before, Extent::default())?;
+    let earlier = before.map(|b| (unnamed(b), &b.solution));
+    let before = earlier.as_ref().map(|(case, solution)| (case, *solution));
+    let mut all = explain(&unnamed(plan), &plan.solution, before, Extent::default())?;
     for sentence in &mut all.sentences {
         *sentence = case::inventory_in_words(sentence);
     }
