@@ -11,13 +11,8 @@ use crate::users::{Scope, Session};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json, Router};
-<<<<<<< HEAD
 use hypocaust_optimizer::explain::{Change, Extent, Price, Short, Worth};
-use hypocaust_optimizer::{Explanation, explain};
-=======
-use hypocaust_optimizer::explain::Extent;
 use hypocaust_optimizer::{Case, Explanation, explain};
->>>>>>> 0d45b1b (What a schedule costs is compared with the one before, whose case bore another moment in its name)
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

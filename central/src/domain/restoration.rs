@@ -8,20 +8,26 @@
 //!     +---------------------------------------+-- Resting ----------------------------+
 //! ```
 //! The burner management starts burners; this asks it to, and no oftener than the source allows. A lockout is a person's
-//! to reset, and a source that only operators start is waited for. Everything here looks at what *is* (the state word,
+//! to reset, and a source that only operators start is waited for. Nothing is asked of an edge that takes no orders, and a
+//! start that was refused does not count as one. Everything here looks at what *is* (the state word,
 //! the trips latched at the edge), so a restoration goes on by itself after a change of leader.
 
 use super::alarms;
 use super::event::{Cause, Ending, Event, Order, Phase};
-use super::image::Image;
-use super::state::{Restoration, State};
-use hypocaust_protocols::model::{Class, Fleet, Millis, Plant, Source, SourceState, StartedBy, Trip, TripId};
+use super::image::{Image, Mode};
+use super::state::{OrderState, Restoration, State, Tracked};
+use hypocaust_protocols::model::{
+    Class, Fleet, Millis, Plant, SetpointId, Source, SourceState, StartedBy, Trip, TripId,
+};
 use hypocaust_protocols::wire::{Action, Writer};
 
 /// How long the burner management may take to leave `off` before it is asked again, and a reset before it is repeated.
 const REPEAT_MS: i64 = 20_000;
+/// A start that an edge has refused is asked for again after this time.
+const REFUSED_REST_MS: i64 = 60_000;
 /// A trip is not released before the samples that belong to it can have arrived.
 const SETTLE_MS: i64 = 2_000;
+const HOUR_MS: i64 = 3_600_000;
 /// A prediction that moves less is not worth an entry in the journal.
 const PREDICTION_MS: i64 = 30_000;
 /// A shortage that passes within this time is not escalated.
@@ -141,12 +147,15 @@ fn advance(
 ) {
     use SourceState::*;
     let waited = now.since(r.since);
+    let listens = image.edges.get(&plant.id).is_some_and(|edge| edge.mode == Mode::Remote);
     let mut action = None;
     let phase = match at {
         Tripped | Lockout => Phase::Waiting { locked_out: at == Lockout },
         _ if let Some(trip) = trip => {
             if now.since(r.opened) < SETTLE_MS || stands(fleet, image, trip, now) {
                 Phase::Waiting { locked_out: false }
+            } else if !listens {
+                r.phase.clone()
             } else {
                 if r.phase != Phase::Resetting || waited > REPEAT_MS && !reset_pending(state, &trip.id) {
                     action = Some((
@@ -170,6 +179,7 @@ fn advance(
             events.push(Event::RestorationClosed { source: source.id.clone(), ending: Ending::NotNeeded, took_s });
             return;
         }
+        Off if !listens => r.phase.clone(),
         Off => start(fleet, image, state, now, source, r, &mut action),
     };
     let at_time = heat_at(image, source, &phase, now);
@@ -206,13 +216,17 @@ fn start(
     if pending || r.phase == Phase::Requested && now.since(r.since) < REPEAT_MS {
         return r.phase.clone();
     }
+    let refused = refused_starts(state, &setpoint, now);
+    if refused.last().is_some_and(|at| now.since(*at) < REFUSED_REST_MS) {
+        return r.phase.clone();
+    }
     let recent: Vec<Millis> = state
         .starts
         .get(&source.id)
-        .map(|s| s.iter().copied().filter(|t| now.since(*t) < 3_600_000).collect())
+        .map(|s| s.iter().copied().filter(|t| now.since(*t) < HOUR_MS && !refused.contains(t)).collect())
         .unwrap_or_default();
     if recent.len() >= source.starts_per_hour as usize {
-        let until = recent.first().map_or(now, |t| t.plus(3_600_000));
+        let until = recent.first().map_or(now, |t| t.plus(HOUR_MS));
         return Phase::Resting { until };
     }
     // A start is asked for by the change from 0 to 1, so a request that still stands is taken back first.
@@ -226,6 +240,16 @@ fn start(
     }
     *action = Some((Action::Set { setpoint, value: 1.0 }, format!("start {} again", source.id)));
     Phase::Requested
+}
+
+/// When starts were asked for within the last hour that the edge refused, oldest first.
+fn refused_starts(state: &State, setpoint: &SetpointId, now: Millis) -> Vec<Millis> {
+    let start = |action: &Action| matches!(action, Action::Set { setpoint: s, value: 1.0 } if s == setpoint);
+    let refused = |t: &&Tracked| matches!(t.state, OrderState::Refused { .. }) && now.since(t.issued) < HOUR_MS;
+    let mut found: Vec<Millis> =
+        state.orders.values().filter(refused).filter(|t| start(&t.order.action)).map(|t| t.issued).collect();
+    found.sort_unstable();
+    found
 }
 
 /// When the heat of this class must be back.

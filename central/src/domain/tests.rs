@@ -29,6 +29,10 @@ struct Bench {
     boot: u64,
     tags: BTreeMap<TagId, f64>,
     trips: Vec<TripId>,
+    /// Of both edges.
+    mode: Mode,
+    /// The edges refuse to start a source.
+    no_starts: bool,
     /// Tags of which nothing is heard any more, though their edge is linked.
     unheard: Vec<TagId>,
     solver: Solver,
@@ -92,6 +96,8 @@ fn bench(judges: Judges) -> Bench {
         boot: 11,
         tags,
         trips: vec![],
+        mode: Mode::Remote,
+        no_starts: false,
         unheard: vec![],
         solver: Solver::Works,
         rolling: Rolling::default(),
@@ -181,6 +187,13 @@ impl Bench {
                 if !self.answers {
                     return None;
                 }
+                let starts =
+                    matches!(&command.action, Action::Set { setpoint, .. } if setpoint.as_str().ends_with(".start"));
+                if self.no_starts && starts {
+                    let refusal = Refusal::new("arbitration", "the bench says so".into());
+                    let outcome = Outcome { id: command.id, verdict: Verdict::Refused(refusal), tick: Tick(1) };
+                    return Some(Input::Outcome { plant, outcome });
+                }
                 let readback = match &command.action {
                     Action::Set { setpoint, value } => {
                         self.tags.insert(setpoint.clone(), *value);
@@ -217,7 +230,7 @@ impl Bench {
             let status = Status {
                 boot: self.boot,
                 tick: Tick(self.seq * 1000),
-                mode: Some(Mode::Remote),
+                mode: Some(self.mode),
                 trips: Some(self.trips.iter().filter(|t| t.as_str().starts_with(plant.id.as_str())).cloned().collect()),
                 devices: None,
                 spool: None,
@@ -363,6 +376,46 @@ fn a_tripped_source_is_brought_back_step_by_step() {
     assert!(b.schedule().short.is_empty(), "{:?}", b.schedule().why);
     assert!(b.domain.state().shortages.is_empty());
     assert_eq!(&State::fold(&b.recorded()), b.domain.state());
+}
+
+/// North's first boiler is off with its cause gone, and its edge as `edges` makes it.
+fn may_start(edges: impl Fn(&mut Bench)) -> Bench {
+    let mut b = bench(Judges::ours());
+    b.seconds(30);
+    b.trip_b1();
+    b.seconds(30);
+    edges(&mut b);
+    b.state_of("north.b1", SourceState::Off);
+    b.tags.insert(id("north.b1.start"), 0.0);
+    for t in ["a", "b", "c"] {
+        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
+    }
+    b
+}
+
+fn starts(b: &Bench) -> usize {
+    let start = Action::Set { setpoint: id("north.b1.start"), value: 1.0 };
+    b.commands.iter().filter(|c| c.action == start).count()
+}
+
+#[test]
+fn nothing_is_asked_of_an_edge_that_takes_no_orders() {
+    let mut b = may_start(|b| b.mode = Mode::Autonomous);
+    b.seconds(60);
+    assert!(!b.commands.iter().any(|c| c.writer == Writer::Procedure), "neither a reset nor a start");
+    b.mode = Mode::Remote;
+    b.seconds(5);
+    assert_eq!((starts(&b), b.phase("north.b1")), (1, Some(Phase::Requested)));
+}
+
+#[test]
+fn a_start_that_was_refused_is_none_of_those_that_an_hour_allows() {
+    let mut b = may_start(|b| b.no_starts = true);
+    b.seconds(400);
+    let allowed = b.fleet.sources().find(|(_, s)| s.id.as_str() == "north.b1").expect("it").1.starts_per_hour as usize;
+    assert!(starts(&b) > allowed, "{} were asked for", starts(&b));
+    assert!(starts(&b) <= 400 / 60 + 1, "a refused one is repeated after a minute: {}", starts(&b));
+    assert_eq!(b.phase("north.b1"), Some(Phase::Requested), "it does not rest");
 }
 
 #[test]
