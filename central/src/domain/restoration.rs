@@ -15,7 +15,7 @@
 use super::alarms;
 use super::event::{Cause, Ending, Event, Order, Phase};
 use super::image::{Image, Mode};
-use super::state::{OrderState, Restoration, State, Tracked};
+use super::state::{OrderState, Restoration, State};
 use hypocaust_protocols::model::{
     Class, Fleet, Millis, Plant, SetpointId, Source, SourceState, StartedBy, Trip, TripId,
 };
@@ -213,18 +213,17 @@ fn start(
     let Some(setpoint) = source.start_request.clone() else { return r.phase.clone() };
     let pending =
         state.pending().iter().any(|t| matches!(&t.order.action, Action::Set { setpoint: s, .. } if *s == setpoint));
-    if pending || r.phase == Phase::Requested && now.since(r.since) < REPEAT_MS {
+    if pending {
         return r.phase.clone();
     }
-    let refused = refused_starts(state, &setpoint, now);
-    if refused.last().is_some_and(|at| now.since(*at) < REFUSED_REST_MS) {
+    if refused_lately(state, &setpoint, now) {
         return r.phase.clone();
     }
-    let recent: Vec<Millis> = state
-        .starts
-        .get(&source.id)
-        .map(|s| s.iter().copied().filter(|t| now.since(*t) < HOUR_MS && !refused.contains(t)).collect())
-        .unwrap_or_default();
+    let starts = state.starts.get(&setpoint).into_iter().flatten().filter(|start| now.since(start.at) < HOUR_MS);
+    let recent: Vec<Millis> = starts.map(|start| start.at).collect();
+    if recent.last().is_some_and(|at| now.since(*at) < REPEAT_MS) {
+        return r.phase.clone();
+    }
     if recent.len() >= source.starts_per_hour as usize {
         let until = recent.first().map_or(now, |t| t.plus(HOUR_MS));
         return Phase::Resting { until };
@@ -242,14 +241,12 @@ fn start(
     Phase::Requested
 }
 
-/// When starts were asked for within the last hour that the edge refused, oldest first.
-fn refused_starts(state: &State, setpoint: &SetpointId, now: Millis) -> Vec<Millis> {
+/// Has the edge refused a start a short time ago?
+fn refused_lately(state: &State, setpoint: &SetpointId, now: Millis) -> bool {
     let start = |action: &Action| matches!(action, Action::Set { setpoint: s, value: 1.0 } if s == setpoint);
-    let refused = |t: &&Tracked| matches!(t.state, OrderState::Refused { .. }) && now.since(t.issued) < HOUR_MS;
-    let mut found: Vec<Millis> =
-        state.orders.values().filter(refused).filter(|t| start(&t.order.action)).map(|t| t.issued).collect();
-    found.sort_unstable();
-    found
+    state.orders.values().any(|t| {
+        matches!(t.state, OrderState::Refused { .. }) && now.since(t.issued) < REFUSED_REST_MS && start(&t.order.action)
+    })
 }
 
 /// When the heat of this class must be back.

@@ -10,7 +10,7 @@ use super::schedule::{Origin, Schedule};
 use super::subagents::{Member, Standing};
 use hypocaust_protocols::model::{ConsumerId, Millis, PlantId, SetpointId, SourceId, SourceState};
 use hypocaust_protocols::wire::subagent::AgentId;
-use hypocaust_protocols::wire::{Action, Contingency, Refusal, Verdict};
+use hypocaust_protocols::wire::{Action, Contingency, Refusal, Verdict, Writer};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -41,6 +41,13 @@ pub struct Tracked {
     pub seq: u64,
     pub issued: Millis,
     pub state: OrderState,
+}
+
+/// A start that a procedure has asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    pub order: String,
+    pub at: Millis,
 }
 
 /// The last value that was ordered for a setpoint.
@@ -93,7 +100,7 @@ pub struct State {
     pub tables: BTreeMap<PlantId, Issued>,
     pub restorations: BTreeMap<SourceId, Restoration>,
     /// Starts that were asked for within the last hour.
-    pub starts: BTreeMap<SourceId, Vec<Millis>>,
+    pub starts: BTreeMap<SetpointId, Vec<Start>>,
     pub shortages: BTreeMap<ConsumerId, Shortage>,
     pub alarms: BTreeMap<String, Alarm>,
     #[serde(default)]
@@ -184,11 +191,6 @@ impl State {
                     r.phase = phase.clone();
                     r.heat_at = *heat_at;
                 }
-                if *phase == Phase::Requested {
-                    let starts = self.starts.entry(source.clone()).or_default();
-                    starts.retain(|t| time.since(*t) < 3_600_000);
-                    starts.push(*time);
-                }
             }
             Event::RestorationClosed { source, .. } => {
                 self.restorations.remove(source);
@@ -244,6 +246,12 @@ impl State {
         if let Action::Set { setpoint, value } = &order.action {
             let wanted = Wanted { value: *value, at: time, order: order.id.clone() };
             self.wanted.insert(setpoint.clone(), wanted);
+            // A procedure sets nothing but requests of a start; the other value takes one back.
+            if order.writer == Writer::Procedure && *value == 1.0 {
+                let starts = self.starts.entry(setpoint.clone()).or_default();
+                starts.retain(|start| time.since(start.at) < 3_600_000);
+                starts.push(Start { order: order.id.clone(), at: time });
+            }
         }
         if let Some(person) = &order.by {
             self.keys.insert(key(&person.user, &person.idempotency_key), order.id.clone());
@@ -256,9 +264,13 @@ impl State {
     }
 
     fn finish(&mut self, id: &str, state: OrderState) {
-        if let Some(tracked) = self.orders.get_mut(id) {
-            tracked.state = state;
+        let Some(tracked) = self.orders.get_mut(id) else { return };
+        if let (OrderState::Refused { .. }, Action::Set { setpoint, .. }) = (&state, &tracked.order.action)
+            && let Some(starts) = self.starts.get_mut(setpoint)
+        {
+            starts.retain(|start| start.order != id);
         }
+        tracked.state = state;
     }
 
     /// Drops the older half of what is finished, so that it need not be done often.
