@@ -43,17 +43,17 @@ pub struct PlanView {
     step_minutes: Vec<f64>,
     /// Heat of each source.
     sources: BTreeMap<String, Vec<f64>>,
-    stores: BTreeMap<String, StoreView>,
+    stores: BTreeMap<String, PlannedStore>,
     /// From the beginning of each main to its end; negative the other way.
     mains: BTreeMap<String, Vec<f64>>,
-    consumers: BTreeMap<String, ConsumerView>,
+    consumers: BTreeMap<String, PlannedConsumer>,
     /// Of one MWh more at each header; empty where the schedule was made without the solver. One of the prices between
     /// the two sides that the explanation has.
     prices: BTreeMap<String, Vec<f64>>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StoreView {
+pub struct PlannedStore {
     /// Heat that it gives; negative where it is filled.
     heat: Vec<f64>,
     /// MWh at the end of each step.
@@ -61,7 +61,7 @@ pub struct StoreView {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ConsumerView {
+pub struct PlannedConsumer {
     asked: Vec<f64>,
     served: Vec<f64>,
 }
@@ -84,7 +84,7 @@ fn view(plan: &Plan, plants: &Scope) -> PlanView {
             .storages
             .iter()
             .filter(|(id, _)| seen(id))
-            .map(|(id, s)| (of(id), StoreView { heat: difference(&s.discharge, &s.charge), content: s.energy.clone() }))
+            .map(|(id, s)| (of(id), PlannedStore { heat: difference(&s.discharge, &s.charge), content: s.energy.clone() }))
             .collect(),
         mains: case
             .links
@@ -101,7 +101,7 @@ fn view(plan: &Plan, plants: &Scope) -> PlanView {
             .filter(|(id, _)| seen(id))
             .map(|(id, s)| {
                 let asked = s.served.iter().zip(&s.unserved).map(|(served, lacks)| served + lacks).collect();
-                (of(id), ConsumerView { asked, served: s.served.clone() })
+                (of(id), PlannedConsumer { asked, served: s.served.clone() })
             })
             .collect(),
         prices: solution.prices.iter().filter(|(id, _)| seen(id)).map(|(id, p)| (of(id), p.clone())).collect(),
