@@ -84,7 +84,9 @@ fn view(plan: &Plan, plants: &Scope) -> PlanView {
             .storages
             .iter()
             .filter(|(id, _)| seen(id))
-            .map(|(id, s)| (of(id), PlannedStore { heat: difference(&s.discharge, &s.charge), content: s.energy.clone() }))
+            .map(|(id, s)| {
+                (of(id), PlannedStore { heat: difference(&s.discharge, &s.charge), content: s.energy.clone() })
+            })
             .collect(),
         mains: case
             .links
