@@ -27,11 +27,7 @@ impl Base {
     /// # Errors
     /// Those of `solve`.
     pub fn new(case: Case, options: Options) -> Result<Self, Error> {
-        case.validate()?;
-        let formulation = Formulation::new(&case);
-        let walked = walk(&case, &formulation, &options, None)?;
-        let basis = Basis::of(&formulation, &walked.start);
-        Ok(Self { case, options, basis, solution: walked.solution })
+        Self::stand(case, options, None)
     }
 
     /// The base of a later moment, solved from where this one stands. Its window begins `moved_h` hours after this one's.
@@ -39,12 +35,16 @@ impl Base {
     /// # Errors
     /// Those of `solve`.
     pub fn next(&self, case: Case, moved_h: f64) -> Result<Self, Error> {
+        Self::stand(case, self.options.clone(), Some((&self.basis, moved_h)))
+    }
+
+    fn stand(case: Case, options: Options, before: Option<(&Basis, f64)>) -> Result<Self, Error> {
         case.validate()?;
         let formulation = Formulation::new(&case);
-        let start = self.basis.start(&formulation, moved_h);
-        let walked = walk(&case, &formulation, &self.options, Some(&start))?;
+        let start = before.map(|(basis, moved_h)| basis.start(&formulation, moved_h));
+        let walked = walk(&case, &formulation, &options, start.as_ref())?;
         let basis = Basis::of(&formulation, &walked.start);
-        Ok(Self { case, options: self.options.clone(), basis, solution: walked.solution })
+        Ok(Self { case, options, basis, solution: walked.solution })
     }
 
     /// The case.
