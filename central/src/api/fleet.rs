@@ -238,16 +238,7 @@ pub(super) fn refused(rejection: &Rejection) -> Problem {
         Rejection::OutOfBounds { .. } | Rejection::Watchdog(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Rejection::KeyReused | Rejection::RaisedAnew { .. } => StatusCode::CONFLICT,
         Rejection::NotLinked(_) | Rejection::NotLeading(_) => StatusCode::SERVICE_UNAVAILABLE,
-        // RFC 9110, 15.5.20: not from here, but over another connection.
-        Rejection::Elsewhere(leader) => {
-            let problem = Problem::new(
-                StatusCode::MISDIRECTED_REQUEST,
-                rejection.code(),
-                "Another replica leads",
-                rejection.to_string(),
-            );
-            return problem.led_by(&leader.address);
-        }
+        Rejection::Elsewhere(leader) => return Problem::elsewhere(leader, rejection.to_string()),
     };
     Problem::new(status, rejection.code(), "The request is refused", rejection.to_string())
 }

@@ -118,13 +118,10 @@ fn kept(domain: &Domain) -> Result<Plans, Problem> {
         return Ok(plans);
     }
     Err(match domain.leader().filter(|_| !domain.leads()) {
-        Some(leader) => Problem::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "GL-E-NOT-LEADING",
-            "Another replica leads",
-            format!("Replica '{}' leads and keeps the plan; ask {}.", leader.id, leader.address),
-        )
-        .led_by(&leader.address),
+        Some(leader) => {
+            let detail = format!("Replica '{}' leads and keeps the plan; ask {}.", leader.id, leader.address);
+            Problem::elsewhere(leader, detail)
+        }
         None => Problem::not_found(
             "There is no plan: nothing has been planned yet, or the schedule in force holds every setpoint as it is.",
         ),

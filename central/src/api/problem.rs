@@ -2,6 +2,7 @@
 
 use super::guard::COOKIE;
 use super::matrix::{Rule, Who};
+use crate::election::Replica;
 use crate::users::Session;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -111,10 +112,11 @@ impl Problem {
     fn with(self, name: HeaderName, value: HeaderValue) -> Problem {
         Problem { with: Some(Box::new((name, value))), ..self }
     }
-    /// Names the address of the replica that the request has to be sent to.
-    #[must_use]
-    pub fn led_by(self, address: &str) -> Problem {
-        Problem { leader: Some(address.to_owned()), ..self }
+    /// It has to be sent to the replica that leads. RFC 9110, 15.5.20: not from here, but over another connection.
+    pub fn elsewhere(leader: &Replica, detail: String) -> Problem {
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        let problem = Problem::new(status, "GL-E-NOT-LEADING", "Another replica leads", detail);
+        Problem { leader: Some(leader.address.clone()), ..problem }
     }
 }
 
