@@ -213,14 +213,14 @@ impl World {
     /// The state of the leader that is at work.
     pub fn state(&self) -> Option<(&State, Head)> {
         let (_, centre) = self.replicas[self.leader()?].leading()?;
-        Some((centre.state(), centre.head()))
+        Some((centre.state(), centre.domain().head()))
     }
 
     /// How the tasks of the present leader ended, by outcome.
     pub fn tasks(&self) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
         if let Some((_, centre)) = self.leader().and_then(|r| self.replicas[r].leading()) {
-            for ((_, outcome), count) in centre.subagents().counts() {
+            for ((_, outcome), count) in centre.domain().subagents().counts() {
                 *counts.entry(*outcome).or_default() += count;
             }
         }

@@ -1,8 +1,6 @@
 //! The cores as the world sees them, so that a test can put another mechanism in their place.
 
-use hypocaust_central::domain::subagents::Registry;
-use hypocaust_central::domain::{Domain, Effect as CentreEffect, Image, Input as CentreInput, State};
-use hypocaust_central::journal::Head;
+use hypocaust_central::domain::{Domain, Effect as CentreEffect, Input as CentreInput, State};
 use hypocaust_edge::core::{Birth, Core, Effect as EdgeEffect, Input as EdgeInput, Now};
 use hypocaust_protocols::model::Millis;
 
@@ -21,31 +19,25 @@ impl EdgeNode for Core {
     }
 }
 
-/// What decides for the whole fleet.
+/// What decides for the whole fleet: a domain, or a test's change of one.
 pub trait Centre {
     fn handle(&mut self, now: Millis, input: CentreInput) -> Vec<CentreEffect>;
-    fn state(&self) -> &State;
-    fn head(&self) -> Head;
-    /// What it knows of the sub-agents.
-    fn subagents(&self) -> &Registry;
-    /// What its replica heard of the plants before it led.
-    fn inherit(&mut self, image: Image);
+    fn domain(&self) -> &Domain;
+    fn domain_mut(&mut self) -> &mut Domain;
+    /// What it takes the journal to lead to.
+    fn state(&self) -> &State {
+        self.domain().state()
+    }
 }
 
 impl Centre for Domain {
     fn handle(&mut self, now: Millis, input: CentreInput) -> Vec<CentreEffect> {
         Domain::handle(self, now, input)
     }
-    fn state(&self) -> &State {
-        Domain::state(self)
+    fn domain(&self) -> &Domain {
+        self
     }
-    fn head(&self) -> Head {
-        Domain::head(self)
-    }
-    fn subagents(&self) -> &Registry {
-        Domain::subagents(self)
-    }
-    fn inherit(&mut self, image: Image) {
-        Domain::inherit(self, image);
+    fn domain_mut(&mut self) -> &mut Domain {
+        self
     }
 }

@@ -174,7 +174,7 @@ impl Node {
         match &self.mind {
             Mind::Down => None,
             Mind::Following(domain) => Some((domain.state(), domain.head())),
-            Mind::Leading { centre, .. } => Some((centre.state(), centre.head())),
+            Mind::Leading { centre, .. } => Some((centre.state(), centre.domain().head())),
         }
     }
 
@@ -435,7 +435,7 @@ impl World {
         let Mind::Following(domain) = std::mem::replace(&mut node.mind, Mind::Down) else { return };
         let (state, head, image) = (domain.state().clone(), domain.head(), domain.image().clone());
         let mut centre = (self.make_centre)(Arc::clone(&self.fleet), self.key.clone(), epoch, state, head);
-        centre.inherit(image);
+        centre.domain_mut().inherit(image);
         node.mind = Mind::Leading { epoch, centre };
         self.record.led.push((self.now, r, epoch));
         if self.replicas.len() > 1 {
@@ -484,7 +484,7 @@ impl World {
                 Mind::Following(domain) => domain.handle(wall, input),
                 Mind::Leading { centre, .. } => {
                     let effects = centre.handle(wall, input);
-                    for kept in centre.subagents().kept().filter(|_| answer) {
+                    for kept in centre.domain().subagents().kept().filter(|_| answer) {
                         self.advice.entry(kept.asked.id.clone()).or_insert_with(|| (wall, kept.clone()));
                     }
                     effects

@@ -2,9 +2,7 @@
 //! dispatch that turns the classes round, somebody does.
 
 use crate::fleet;
-use hypocaust_central::domain::subagents::Registry;
-use hypocaust_central::domain::{Domain, Effect, Image, Input, Judges, State};
-use hypocaust_central::journal::Head;
+use hypocaust_central::domain::{Domain, Effect, Input, Judges};
 use hypocaust_edge::core::contingency::Origin;
 use hypocaust_edge::core::{self, Birth, Core, Memory, Now};
 use hypocaust_protocols::model::{Class, Fleet, Millis, PlantId, TagId};
@@ -78,17 +76,11 @@ impl Centre for Inverted {
         }
         effects
     }
-    fn state(&self) -> &State {
-        self.0.state()
+    fn domain(&self) -> &Domain {
+        &self.0
     }
-    fn head(&self) -> Head {
-        self.0.head()
-    }
-    fn subagents(&self) -> &Registry {
-        self.0.subagents()
-    }
-    fn inherit(&mut self, image: Image) {
-        self.0.inherit(image);
+    fn domain_mut(&mut self) -> &mut Domain {
+        &mut self.0
     }
 }
 
@@ -128,17 +120,11 @@ impl Centre for Tableless {
         effects.retain(|e| !matches!(e, Effect::Send { metric: metric::TABLE, .. }));
         effects
     }
-    fn state(&self) -> &State {
-        self.0.state()
+    fn domain(&self) -> &Domain {
+        &self.0
     }
-    fn head(&self) -> Head {
-        self.0.head()
-    }
-    fn subagents(&self) -> &Registry {
-        self.0.subagents()
-    }
-    fn inherit(&mut self, image: Image) {
-        self.0.inherit(image);
+    fn domain_mut(&mut self) -> &mut Domain {
+        &mut self.0
     }
 }
 

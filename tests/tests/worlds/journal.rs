@@ -3,8 +3,7 @@
 
 use crate::fleet;
 use hypocaust_central::domain::state::OrderState;
-use hypocaust_central::domain::subagents::Registry;
-use hypocaust_central::domain::{Domain, Effect, Image, Input, Judges, State};
+use hypocaust_central::domain::{Domain, Effect, Input, Judges, State};
 use hypocaust_central::journal::Head;
 use hypocaust_protocols::model::{Fleet, Millis, PlantId};
 use hypocaust_protocols::wire::{Action, SigningKey};
@@ -35,17 +34,14 @@ impl Centre for Sanguine {
         }
         effects
     }
+    fn domain(&self) -> &Domain {
+        &self.0
+    }
+    fn domain_mut(&mut self) -> &mut Domain {
+        &mut self.0
+    }
     fn state(&self) -> &State {
         &self.1
-    }
-    fn head(&self) -> Head {
-        self.0.head()
-    }
-    fn subagents(&self) -> &Registry {
-        self.0.subagents()
-    }
-    fn inherit(&mut self, image: Image) {
-        self.0.inherit(image);
     }
 }
 
