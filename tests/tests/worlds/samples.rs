@@ -76,48 +76,50 @@ fn without_ledger_or_acknowledgement_the_samples_are_not_whole() {
 
 #[test]
 fn an_entry_that_was_changed_or_that_no_edge_wrote_is_found() {
-    let coarse = stormy(Makers { history: Box::<Coarse>::default(), ..Makers::default() });
-    assert!(checks::samples(&coarse).unwrap_err().contains("was changed"));
-    let inventive = stormy(Makers { history: Box::<Inventive>::default(), ..Makers::default() });
-    assert!(checks::samples(&inventive).unwrap_err().contains("was never spooled"));
+    let rounded = stormy(Makers { history: Altering::by(coarse), ..Makers::default() });
+    assert!(checks::samples(&rounded).unwrap_err().contains("was changed"));
+    let added = stormy(Makers { history: Altering::by(inventive), ..Makers::default() });
+    assert!(checks::samples(&added).unwrap_err().contains("was never spooled"));
 }
 
-/// A history that keeps values in single precision.
-#[derive(Default)]
-struct Coarse(Ledgered);
+/// A history that stores something else than what came.
+struct Altering {
+    ledger: Ledgered,
+    alter: fn(Entry) -> Vec<Entry>,
+}
 
-impl History for Coarse {
-    fn store(&mut self, plant: &PlantId, mut entry: Entry, round: u64) {
-        for sample in &mut entry.samples {
-            sample.value = sample.value.map(|v| f64::from(v as f32));
-        }
-        self.0.store(plant, entry, round);
-    }
-    fn ranges(&self, plant: &PlantId) -> Vec<Range> {
-        self.0.ranges(plant)
-    }
-    fn rows(&self) -> &[(PlantId, Entry, u64)] {
-        self.0.rows()
+impl Altering {
+    fn by(alter: fn(Entry) -> Vec<Entry>) -> Box<dyn History> {
+        Box::new(Altering { ledger: Ledgered::default(), alter })
     }
 }
 
-/// A history that begins each boot with a row of its own, of what the edge showed first.
-#[derive(Default)]
-struct Inventive(Ledgered);
-
-impl History for Inventive {
+impl History for Altering {
     fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) {
-        if entry.seq == 1 {
-            self.0.store(plant, Entry { seq: 0, ..entry.clone() }, round);
+        for entry in (self.alter)(entry) {
+            self.ledger.store(plant, entry, round);
         }
-        self.0.store(plant, entry, round);
     }
     fn ranges(&self, plant: &PlantId) -> Vec<Range> {
-        self.0.ranges(plant)
+        self.ledger.ranges(plant)
     }
     fn rows(&self) -> &[(PlantId, Entry, u64)] {
-        self.0.rows()
+        self.ledger.rows()
     }
+}
+
+/// Values in single precision.
+fn coarse(mut entry: Entry) -> Vec<Entry> {
+    for sample in &mut entry.samples {
+        sample.value = sample.value.map(|v| f64::from(v as f32));
+    }
+    vec![entry]
+}
+
+/// Before the first entry of each boot one of its own, of what the edge showed first.
+fn inventive(entry: Entry) -> Vec<Entry> {
+    let invented = (entry.seq == 1).then(|| Entry { seq: 0, ..entry.clone() });
+    invented.into_iter().chain([entry]).collect()
 }
 
 /// A history in which every second entry is overtaken by the one after it.
