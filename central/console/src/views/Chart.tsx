@@ -59,6 +59,18 @@ function data(pens: Pen[], span: Span, liveAt: number | null): uPlot.AlignedData
   return uPlot.join(tables, tables.map((t) => t.map(() => 1)));
 }
 
+/** Keeps a plot as wide as its element until it is drawn anew; the way to end it. */
+export function keep(plot: { current: uPlot | null }, made: uPlot, element: HTMLElement, height: number): () => void {
+  plot.current = made;
+  const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+  resized.observe(element);
+  return () => {
+    resized.disconnect();
+    made.destroy();
+    plot.current = null;
+  };
+}
+
 interface Props {
   pens: Pen[];
   span: Span;
@@ -140,14 +152,7 @@ export function Chart({ pens, span, height, label, version, onCursor, onSpan }: 
       data(pens, span, null),
       element,
     );
-    plot.current = made;
-    const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
-    resized.observe(element);
-    return () => {
-      resized.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
+    return keep(plot, made, element, height);
   }, [shape, theme, height]);
 
   useEffect(() => {

@@ -6,7 +6,7 @@ import uPlot from "uplot";
 import type { Gap } from "../horizon";
 import { reachOf, stepAt } from "../horizon";
 import { drawn } from "../theme";
-import { css, type Span, timeLabels } from "./Chart";
+import { css, keep, type Span, timeLabels } from "./Chart";
 import { fillOf } from "./patterns";
 
 /** Width of the sign at the head of missing heat. */
@@ -116,14 +116,7 @@ export function HorizonChart(props: Props) {
       element,
     );
     made.over.append(mark);
-    plot.current = made;
-    const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
-    resized.observe(element);
-    return () => {
-      resized.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
+    return keep(plot, made, element, height);
   }, [shape, theme]);
 
   useEffect(() => {
