@@ -17,6 +17,7 @@ pub mod alarms;
 pub mod case;
 pub mod commands;
 pub mod contingency;
+mod cycle;
 pub mod dispatch;
 pub mod event;
 pub mod explain;
@@ -46,7 +47,7 @@ pub use tally::Tally;
 use crate::election::Replica;
 use crate::journal::{Entry, Head};
 use alarms::Acknowledgement;
-use case::{Asked, Built, Purpose};
+use case::Built;
 use hypocaust_protocols::model::{Fleet, Millis, PlantId};
 use hypocaust_protocols::wire::subagent::Coordination;
 use hypocaust_protocols::wire::{Beat, Command, Loss, Outcome, Signed, SigningKey, Table, metric};
@@ -359,25 +360,6 @@ impl Domain {
         }
     }
 
-    fn solved(&mut self, id: u64, answer: Answer, now: Millis) {
-        if let Some((loss, built, _)) = self.losses.remove(&id) {
-            // A loss that could not be solved keeps its last moves; the table says by its age how old they are.
-            if let Answer::Solution(solution) = answer
-                && (self.judges.check)(&built.case, &solution).is_ok()
-            {
-                let fleet = Arc::clone(&self.fleet);
-                if !built.proven && dispatch::upper_classes_short(&fleet, &solution) {
-                    return self.losses_due.push((loss, true));
-                }
-                self.ahead.solved(&fleet, &self.image, &loss, &built, &solution, now);
-            }
-        } else if self.cycle.as_ref().is_some_and(|c| c.id == id)
-            && let Some(cycle) = self.cycle.take()
-        {
-            self.waiting.push_back(Waiting::Solved(answer, Box::new(cycle.built)));
-        }
-    }
-
     // ---- decide -> append -> apply ----
 
     fn decide(&mut self, now: Millis, out: &mut Vec<Effect>) {
@@ -490,69 +472,6 @@ impl Domain {
         }
         count.1 += 1;
         count.1 <= STRANGERS_PER_MINUTE
-    }
-
-    /// A dispatch solve has ended: its schedule, or the next rung of the ladder.
-    fn take_answer(
-        &mut self,
-        answer: Answer,
-        built: &Built,
-        now: Millis,
-        events: &mut Vec<Event>,
-        out: &mut Vec<Effect>,
-    ) {
-        let fleet = Arc::clone(&self.fleet);
-        let fresh = match answer {
-            Answer::Solution(solution) => match (self.judges.check)(&built.case, &solution) {
-                Ok(()) => {
-                    if !built.proven && dispatch::upper_classes_short(&fleet, &solution) {
-                        return self.ask(now, true, out);
-                    }
-                    Ok((schedule::from_solution(&fleet, &self.image, built, &solution, now), Some(*solution)))
-                }
-                Err(why) => {
-                    let reason = format!("The check refused the solver's schedule ({why})");
-                    events.push(Event::ScheduleRefused { solve: self.next_solve - 1, reason: reason.clone() });
-                    Err(reason)
-                }
-            },
-            Answer::Failed(why) => Err(format!("The solve failed ({why})")),
-            Answer::Late => Err(format!("The solve was not done within {} s", fleet.limits.solve_limit_s)),
-        };
-        let ((mut schedule, solution), reason) = match fresh {
-            Ok(fresh) => (fresh, None),
-            Err(reason) => {
-                let good = self.plans.good(now, (fleet.limits.table_ttl_s * 1000.0) as i64);
-                let judges = (&self.judges, good);
-                (dispatch::fallback(&fleet, &self.image, &self.state, built, judges, now), Some(reason))
-            }
-        };
-        let planned = |solution| Plan { seq: 0, at: built.at, case: built.case.clone(), solution };
-        self.plans.made(solution.map(planned));
-        let before = self.state.schedule.as_ref().map(|(_, s)| s);
-        schedule.why = explain::why(&fleet, before, &schedule, reason.as_deref());
-        match (&reason, schedule.origin) {
-            (Some(reason), _) => {
-                let text = format!("{reason}; see the schedule");
-                events.extend(alarms::raise(&self.state, alarms::DISPATCH_FAILING, 1, None, text));
-            }
-            (None, _) => events.extend(alarms::clear(&self.state, alarms::DISPATCH_FAILING)),
-        }
-        if schedule.proven {
-            let text = "units are asked for their proven rating, because classes 1 to 3 are short otherwise".into();
-            events.extend(alarms::raise(&self.state, alarms::PROVEN_RATING, 2, None, text));
-        } else if schedule.origin == Origin::Optimal {
-            events.extend(alarms::clear(&self.state, alarms::PROVEN_RATING));
-        }
-        let orders = dispatch::orders(&fleet, &self.image, &self.state, &schedule, now);
-        events.push(Event::Scheduled { schedule: Box::new(schedule) });
-        if !orders.is_empty() {
-            events.push(Event::Ordered { orders });
-        }
-        // Those that are under way from the cycle before are not asked for twice.
-        if self.losses.is_empty() {
-            self.losses_due = self.ahead.due(&fleet, &self.image).into_iter().map(|loss| (loss, false)).collect();
-        }
     }
 
     /// Gives the events their places and sends them to the journal.
@@ -706,59 +625,5 @@ impl Domain {
             out.push(self.seal(plant, metric::TABLE, &table));
             self.tables_sent.insert(plant.clone(), (issued.seq, edge.boot, now));
         }
-    }
-
-    fn dispatch_cycle(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        let period = (self.fleet.limits.dispatch_period_s * 1000.0) as i64;
-        // The shell reports a late solve; should even that be lost, the cycle must not stand still for ever.
-        let lost_ms = (self.fleet.limits.solve_limit_s * 2000.0) as i64;
-        if let Some(cycle) = self.cycle.take_if(|c| now.since(c.asked) > lost_ms) {
-            self.waiting.push_back(Waiting::Solved(Answer::Late, Box::new(cycle.built)));
-        }
-        self.losses.retain(|_, (_, _, asked)| now.since(*asked) <= lost_ms);
-        let first = self.last_cycle.is_none();
-        let ready = dispatch::ready(&self.fleet, &self.image, first, &mut self.plants_known, now);
-        let age = self.last_cycle.map_or(i64::MAX, |last| now.since(last));
-        let due = age >= period || self.urgent && age >= URGENT_SPACING_MS;
-        let busy = self.cycle.is_some() || self.waiting.iter().any(|w| matches!(w, Waiting::Solved(..)));
-        if ready && due && !busy {
-            self.urgent = false;
-            self.last_cycle = Some(now);
-            self.ask(now, false, out);
-        } else if !busy {
-            self.ask_losses(now, out);
-        }
-    }
-
-    fn next_id(&mut self) -> u64 {
-        self.next_solve += 1;
-        self.next_solve - 1
-    }
-
-    fn ask(&mut self, now: Millis, proven: bool, out: &mut Vec<Effect>) {
-        let built = self.build(now, Purpose::Dispatch, proven);
-        let id = self.next_id();
-        out.push(Effect::Solve { id, at: now, case: Box::new(built.case.clone()) });
-        self.cycle = Some(Cycle { id, built, asked: now });
-    }
-
-    fn ask_losses(&mut self, now: Millis, out: &mut Vec<Effect>) {
-        let due = std::mem::take(&mut self.losses_due);
-        if due.is_empty() {
-            return;
-        }
-        let base = Box::new(self.build(now, Purpose::Base, false).case);
-        let mut losses = Vec::with_capacity(due.len());
-        for (loss, proven) in due {
-            let built = self.build(now, Purpose::Loss(&loss), proven);
-            let id = self.next_id();
-            losses.push((id, Box::new(built.case.clone())));
-            self.losses.insert(id, (loss, built, now));
-        }
-        out.push(Effect::SolveLosses { at: now, base, losses });
-    }
-
-    fn build(&self, now: Millis, purpose: Purpose<'_>, proven: bool) -> Built {
-        case::build(&self.fleet, &self.image, &self.state, now, Asked { purpose, proven })
     }
 }
