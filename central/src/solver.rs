@@ -24,7 +24,7 @@ impl Rolling {
     /// # Errors
     /// Those of the optimizer; what was known before is still known.
     pub fn solve(&mut self, at: Millis, case: &Case) -> Result<Solution, Error> {
-        let solution = self.session.solve(case, self.at.map_or(0.0, |last| hours(last, at)))?;
+        let solution = self.session.solve(case, self.at.map_or(0.0, |last| at.hours_since(last)))?;
         self.at = Some(at);
         Ok(solution)
     }
@@ -43,7 +43,7 @@ impl Bases {
     /// Those of the optimizer; the base before it stays.
     pub fn stand(&mut self, at: Millis, case: Case) -> Result<Arc<Base>, Error> {
         let base = Arc::new(match &self.last {
-            Some((last, base)) => base.next(case, hours(*last, at))?,
+            Some((last, base)) => base.next(case, at.hours_since(*last))?,
             None => Base::new(case, Options::default())?,
         });
         self.last = Some((at, Arc::clone(&base)));
@@ -70,9 +70,4 @@ impl From<Result<Solution, Error>> for Answer {
             Err(error) => Answer::Failed(error.to_string()),
         }
     }
-}
-
-/// From one moment to another; a clock that was set back moves no window back.
-fn hours(from: Millis, to: Millis) -> f64 {
-    to.since(from).max(0) as f64 / 3_600_000.0
 }

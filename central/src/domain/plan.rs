@@ -59,7 +59,6 @@ impl Plans {
     /// The last good plan, unless it is older than this.
     pub fn good(&self, now: Millis, oldest_ms: i64) -> Option<Earlier<'_>> {
         let plan = self.good.as_ref().filter(|plan| now.since(plan.at) < oldest_ms)?;
-        let age_h = now.since(plan.at).max(0) as f64 / 3_600_000.0;
-        Some(Earlier { schedule: &plan.solution, time: &plan.case.time, age_h })
+        Some(Earlier { schedule: &plan.solution, time: &plan.case.time, age_h: now.hours_since(plan.at) })
     }
 }

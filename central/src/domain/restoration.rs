@@ -15,7 +15,7 @@
 use super::alarms;
 use super::event::{Cause, Ending, Event, Order, Phase};
 use super::image::{Image, Mode};
-use super::state::{OrderState, Restoration, State};
+use super::state::{HOUR_MS, OrderState, Restoration, State};
 use hypocaust_protocols::model::{
     Class, Fleet, Millis, Plant, SetpointId, Source, SourceState, StartedBy, Trip, TripId,
 };
@@ -27,7 +27,6 @@ const REPEAT_MS: i64 = 20_000;
 const REFUSED_REST_MS: i64 = 60_000;
 /// A trip is not released before the samples that belong to it can have arrived.
 const SETTLE_MS: i64 = 2_000;
-const HOUR_MS: i64 = 3_600_000;
 /// A prediction that moves less is not worth an entry in the journal.
 const PREDICTION_MS: i64 = 30_000;
 /// A shortage that passes within this time is not escalated.

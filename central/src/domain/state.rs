@@ -43,6 +43,9 @@ pub struct Tracked {
     pub state: OrderState,
 }
 
+/// A source may be started so often in this time.
+pub const HOUR_MS: i64 = 3_600_000;
+
 /// A start that a procedure has asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Start {
@@ -249,7 +252,7 @@ impl State {
             // A procedure sets nothing but requests of a start; the other value takes one back.
             if order.writer == Writer::Procedure && *value == 1.0 {
                 let starts = self.starts.entry(setpoint.clone()).or_default();
-                starts.retain(|start| time.since(start.at) < 3_600_000);
+                starts.retain(|start| time.since(start.at) < HOUR_MS);
                 starts.push(Start { order: order.id.clone(), at: time });
             }
         }

@@ -16,6 +16,10 @@ impl Millis {
     pub fn since(self, earlier: Millis) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+    /// Hours from `earlier` to this instant; none where a clock was set back.
+    pub fn hours_since(self, earlier: Millis) -> f64 {
+        self.since(earlier).max(0) as f64 / 3_600_000.0
+    }
     /// The instant of a text in RFC 3339, to the millisecond; `None` for a text that is none.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
