@@ -324,10 +324,13 @@ fn every_call_answers_in_the_shape_of_the_contract_and_of_its_document() {
     let path = route.replace("{id}", "trip:north.chp1");
     let seen = json!({ "raised": raised["raised"] });
     j.call("post", route, &path, Some(&seen), "", &["id"]);
-    let list = j.get("/api/v1/alarms", "/api/v1/alarms", &["alarms"]);
     let noted =
         |a: &Value| a["id"] == "trip:north.chp1" && a["state"] == "acknowledged" && a["acknowledged_by"].is_string();
-    assert!(list["alarms"].as_array().unwrap().iter().any(noted), "{list}");
+    // The leader took note; a replica that follows shows it once it has read the leader's journal.
+    wait_until("the acknowledgement is shown", Duration::from_secs(15), || {
+        let list = j.get("/api/v1/alarms", "/api/v1/alarms", &["alarms"]);
+        if list["alarms"].as_array().unwrap().iter().any(noted) { Ok(()) } else { Err(list.to_string()) }
+    });
     j.demo.inject("north", &["restore", "chp1"]);
     for path in ["/api/v1/health/live", "/api/v1/health/ready"] {
         let health = j.get(path, path, &["status", "checks"]);
