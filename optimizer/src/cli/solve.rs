@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hypocaust_optimizer::{Case, Options, Solution, check, commit, greedy, picture, solve};
+use hypocaust_optimizer::{Case, Options, Solution, check, commit, greedy, picture, schema, solve};
 
 use super::progress::Progress;
 use super::{Failure, print_json, read_case, say, timed, write};
@@ -10,7 +10,8 @@ use super::{Failure, print_json, read_case, say, timed, write};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// A file in `heatcase/1`.
-    case: PathBuf,
+    #[arg(required_unless_present = "schema")]
+    case: Option<PathBuf>,
     /// Print the whole result as JSON.
     #[arg(long)]
     json: bool,
@@ -23,10 +24,17 @@ pub struct Arguments {
     /// Draw the schedule: sources against demand, stores, price.
     #[arg(long, value_name = "SVG")]
     plot: Option<PathBuf>,
+    /// Print the JSON Schema of a result instead, for programs that read what `--json` prints.
+    #[arg(long, conflicts_with_all = ["case", "json", "greedy", "commit", "plot"])]
+    schema: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let case = read_case(&arguments.case)?;
+    let Some(path) = arguments.case.as_ref().filter(|_| !arguments.schema) else {
+        say!("{:#}", schema::result());
+        return Ok(());
+    };
+    let case = read_case(path)?;
     let (ms, solution) = solved(&case, arguments);
     let mut solution = solution?;
     solution.solver.ms = Some(ms);

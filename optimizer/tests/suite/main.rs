@@ -10,6 +10,7 @@ mod judge;
 mod malformed;
 mod program;
 mod random;
+mod result_schema;
 mod rolling;
 mod schema;
 mod small;

@@ -70,10 +70,12 @@ fn solve_draws_check_accepts_and_refuses() {
 }
 
 #[test]
-fn check_judges_a_case_alone_and_prints_its_schema() {
+fn check_judges_a_case_alone_and_the_schemas_are_printed() {
     let (folder, case) = folder(Recipe::new(1, 1, 1));
     assert!(ended(&["check", text(&case)], 0).contains("in order"));
     assert_eq!(json(&["check", "--schema"])["title"], "a heat dispatch problem; MW, MWh, prices per MWh");
+    assert_eq!(json(&["solve", "--schema"])["properties"]["schema"]["const"], "heatresult/1");
+    ended(&["solve", text(&case), "--schema"], 2);
     let wrong = folder.path().join("wrong.json");
     std::fs::write(&wrong, std::fs::read_to_string(&case).unwrap().replace("\"co2_price\":78.0", "\"co2_price\":-1"))
         .unwrap();

@@ -1,74 +1,9 @@
-//! The JSON Schema of a case file, for editors and for programs that write cases.
-//!
-//! A schema says what one value tells: fields, their types, bounds. That ids point somewhere and that series are as long
-//! as the horizon only `validate` knows; whatever the schema refuses, the reader refuses too (`tests/suite/schema.rs`
-//! holds the two together, field by field).
+//! The schema of a case file.
 
 use serde_json::{Map, Value, json};
 
+use super::{Field, above_zero, document, list, needed, number, optional, or_null, series, table, text};
 use crate::case::SCHEMA;
-
-/// Draft 7, which the editors know, as for the fleet's files.
-const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
-
-/// A field of a table.
-struct Field {
-    name: &'static str,
-    value: Value,
-    needed: bool,
-}
-
-fn needed(name: &'static str, about: &str, value: Value) -> Field {
-    Field { name, value: described(value, about), needed: true }
-}
-
-fn optional(name: &'static str, about: &str, value: Value) -> Field {
-    Field { name, value: described(value, about), needed: false }
-}
-
-fn described(mut value: Value, about: &str) -> Value {
-    if let Value::Object(map) = &mut value {
-        map.insert("description".to_owned(), json!(about));
-    }
-    value
-}
-
-fn text() -> Value {
-    json!({ "type": "string" })
-}
-
-/// A number within bounds; either may be missing.
-fn number(least: Option<f64>, most: Option<f64>) -> Value {
-    let mut schema = Map::from_iter([("type".to_owned(), json!("number"))]);
-    schema.extend(least.map(|least| ("minimum".to_owned(), json!(least))));
-    schema.extend(most.map(|most| ("maximum".to_owned(), json!(most))));
-    Value::Object(schema)
-}
-
-fn above_zero() -> Value {
-    json!({ "type": "number", "exclusiveMinimum": 0 })
-}
-
-/// A number that holds in every step, or one per step.
-fn series(least: Option<f64>, most: Option<f64>) -> Value {
-    let one = number(least, most);
-    json!({ "anyOf": [one, { "type": "array", "minItems": 1, "items": one }] })
-}
-
-fn or_null(schema: &Value) -> Value {
-    json!({ "anyOf": [schema, { "type": "null" }] })
-}
-
-fn table(fields: Vec<Field>) -> Value {
-    let needed: Vec<&str> = fields.iter().filter(|field| field.needed).map(|field| field.name).collect();
-    let properties: Map<String, Value> =
-        fields.iter().map(|field| (field.name.to_owned(), field.value.clone())).collect();
-    json!({ "type": "object", "additionalProperties": false, "required": needed, "properties": properties })
-}
-
-fn list(fields: Vec<Field>) -> Value {
-    json!({ "type": "array", "items": table(fields) })
-}
 
 /// The schema of `heatcase/1`.
 #[must_use]
@@ -101,14 +36,7 @@ pub fn case() -> Value {
         ),
         optional("expect", "figures that the author expects; not read", json!({})),
     ];
-    let mut schema = Map::from_iter([
-        ("$schema".to_owned(), json!(DRAFT)),
-        ("title".to_owned(), json!("a heat dispatch problem; MW, MWh, prices per MWh")),
-    ]);
-    if let Value::Object(rest) = table(fields) {
-        schema.extend(rest);
-    }
-    Value::Object(schema)
+    document("a heat dispatch problem; MW, MWh, prices per MWh", fields)
 }
 
 fn time() -> Value {
