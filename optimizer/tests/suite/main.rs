@@ -8,6 +8,8 @@ mod format;
 mod generated;
 mod judge;
 mod malformed;
+mod mps;
+mod netlib;
 mod program;
 mod random;
 mod result_schema;

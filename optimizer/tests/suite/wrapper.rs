@@ -1,4 +1,5 @@
-//! The solver's wrapper against a problem whose optimum is public: afiro of the Netlib collection, 27 rows, 32 columns.
+//! The solver's wrapper, its certificate and its warm starts on one small problem whose optimum is public: afiro of the Netlib
+//! collection, 27 rows, 32 columns. `netlib` has the others.
 
 use hypocaust_optimizer::highs::{Highs, Outcome};
 use hypocaust_optimizer::problem::Problem;
