@@ -1,6 +1,7 @@
 """Reads a `heatcase/1` for the judges of the optimizer, which build it with PyPSA, oemof.solph and numpy.
 
-A field that a judge has never heard of is refused: it would judge another problem than the one it was given.
+A field that a judge has never heard of is refused: it would judge another problem than the one it was given. All know what
+`KNOWN` names; what `RARE` names a judge has to say that it knows.
 """
 
 import json
@@ -19,24 +20,34 @@ KNOWN = {
     "links": "id from to cap cap_reverse loss_frac fixed_loss",
     "demands": "id header class heat sheddable",
 }
+RARE = {
+    "headers": "reserve",
+    "units": "segments region condensing_eff power_loss power_to_heat power_max outages",
+    "links": "delay_steps forward_before reverse_before credit_per_mwh",
+}
 
 
 class HeatCase:
     """A case with every series as an array over the steps."""
 
-    def __init__(self, path):
+    def __init__(self, path, rare=False):
         with open(path) as file:
             self.raw = raw = json.load(file)
         for part, names in KNOWN.items():
+            known = {*names.split(), *(RARE.get(part, "").split() if rare else [])}
             for item in [raw] if part is None else raw.get(part, []):
-                unknown = set(item) - set(names.split())
+                unknown = set(item) - known
                 if unknown:
                     raise ValueError(f"{part or 'the case'}: unknown {sorted(unknown)}")
+                # Fields with values that only some judges know.
+                if not rare and (item.get("mode", "backpressure") != "backpressure" or isinstance(item.get("final"), dict)):
+                    raise ValueError(f"{part}: {item['id']} is of a kind that this judge does not know")
         self.name = raw["name"]
         self.steps = raw["time"]["steps"]
         self.hours = self.series(raw["time"]["step_minutes"]) / 60.0
         self.classes = raw["classes"]
         self.headers = [header["id"] for header in raw["headers"]]
+        self.reserves = {header["id"]: header["reserve"] for header in raw["headers"] if header.get("reserve")}
         self.connections = raw.get("connections", [])
         self.units = raw["units"]
         self.storages = raw.get("storages", [])
@@ -59,9 +70,24 @@ class HeatCase:
         """A field of an item that may vary in time."""
         return self.series(item.get(field, default))
 
+    def available(self, unit):
+        """Share of a unit that is there: of its availability, what the worst outage leaves."""
+        left, steps = self.series(1.0), np.arange(self.steps)
+        for outage in unit.get("outages", []):
+            out = (outage["from_step"] <= steps) & (steps < outage["to_step"])
+            left = np.where(out, np.minimum(left, outage.get("available", 0.0)), left)
+        return self.of(unit, "availability", 1.0) * left
+
     def capacity(self, unit):
-        """MW of heat that a unit can make."""
-        return self.of(unit, "heat_max") * self.of(unit, "availability", 1.0)
+        """MW of heat that a unit can make: what it is made for, or what its turbine or region allows."""
+        most = self.of(unit, "heat_max") * self.available(unit)
+        if unit.get("mode") == "extraction":
+            line = self.of(unit, "power_loss") + self.of(unit, "power_to_heat")
+            turbine = self.of(unit, "power_max") * self.available(unit)
+            most = np.minimum(most, np.divide(turbine, line, out=self.series(np.inf), where=line > 0.0))
+        if unit.get("mode") == "region":
+            most = np.minimum(most, max(vertex["heat"] for vertex in unit["region"]))
+        return most
 
     def floor(self, unit):
         """MW of heat that a unit has to make."""
@@ -85,13 +111,15 @@ class HeatCase:
         """The plant's connection for electricity, where it has one."""
         return next((c for c in self.connections if c["plant"] == plant and c["carrier"] in self.electric), None)
 
-    def heat_cost(self, unit):
-        """Cost of a MWh of a unit's heat besides what its connections count."""
-        cost = self.of(unit, "var_om")
+    def loose_price(self, unit):
+        """Price of a MWh of a unit's carrier that no connection counts."""
         carrier = unit.get("carrier")
-        if carrier is not None and self.connection(unit["plant"], carrier) is None:
-            cost = cost + self.buy[carrier] * self.draws(unit)[0]
-        return cost
+        counted = carrier is None or self.connection(unit["plant"], carrier) is not None
+        return self.series(0.0) if counted else self.buy[carrier]
+
+    def heat_cost(self, unit):
+        """Cost of a MWh of a unit's heat besides what its connections count, where it has one yield."""
+        return self.of(unit, "var_om") + self.loose_price(unit) * self.draws(unit)[0]
 
     def initial(self, unit):
         """MW of heat now, or None."""
@@ -99,7 +127,7 @@ class HeatCase:
 
     def ramps(self, unit):
         """MW by which heat may rise and fall into each step; infinite where there is no limit. What a forced outage takes
-        from the heat of now is no ramp."""
+        is no ramp, neither from the heat of now nor in the step in which it begins."""
         up, down = (
             self.hours * (np.inf if unit.get(field) is None else unit[field])
             for field in ("ramp_up_per_h", "ramp_down_per_h")
@@ -107,6 +135,9 @@ class HeatCase:
         now = self.initial(unit)
         if now is not None:
             down[0] += max(0.0, now - self.capacity(unit)[0])
+        for outage in unit.get("outages", []):
+            if outage["from_step"] > 0:
+                down[outage["from_step"]] = np.inf
         return up, down
 
     def fixed_loss(self, header):
@@ -123,17 +154,23 @@ class HeatCase:
     def final(self, storage):
         """MWh to end with, or None."""
         final = storage["final"]
-        if final == "free":
+        if final == "free" or isinstance(final, dict):
             return None
         return storage["initial_mwh"] if final == "equal-initial" else float(final)
+
+    def final_value(self, storage):
+        """What a MWh is worth that is there at the end."""
+        final = storage["final"]
+        return final["value_per_mwh"] if isinstance(final, dict) else 0.0
 
     def kept(self, storage):
         """Share of the content that a step leaves."""
         return (1.0 - storage.get("loss_per_h", 0.0)) ** self.hours
 
 
-def main(judge, about):
-    """Runs a judge over the files of the command line and prints one line of JSON for each."""
+def main(judge, about, rare=False):
+    """Runs a judge over the files of the command line and prints one line of JSON for each. One that knows the rare fields
+    says so."""
     import argparse
 
     arguments = argparse.ArgumentParser(description=about)
@@ -143,4 +180,4 @@ def main(judge, about):
     asked = arguments.parse_args()
     weights = [float(weight) for weight in asked.weights.split(",")]
     for path in asked.case:
-        print(json.dumps(judge(HeatCase(path), weights, asked.weighted_only)), flush=True)
+        print(json.dumps(judge(HeatCase(path, rare), weights, asked.weighted_only)), flush=True)

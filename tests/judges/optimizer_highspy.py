@@ -2,7 +2,10 @@
 strictly from the top and the cost last. A class that was minimised is held by a row, where the optimizer fixes the face of
 optima by its duals: two ways to one answer.
 
-Prints {"name","objective_weighted","unserved_weighted":{class:MWh},"stages":{class:MWh,"cost":money}} for each case.
+Written from the description of the format, without a physical limit that gives: a case that needs one is infeasible here.
+
+Prints {"name","objective_weighted","unserved_weighted":{class:MWh},"stages":{class:MWh,"cost":money}} for each case, or
+{"name","infeasible":true}.
 """
 
 import highspy
@@ -40,9 +43,20 @@ class Program:
         for kept, given in ((self.row_lower, lower), (self.row_upper, upper)):
             kept.append(np.broadcast_to(np.asarray(given, dtype=float), (self.steps,))[steps])
         for numbers, coefficient in terms:
-            self.at_row.append(rows)
-            self.at_column.append(numbers[steps])
-            self.value.append(np.broadcast_to(np.asarray(coefficient, dtype=float), (self.steps,))[steps])
+            coefficient = np.broadcast_to(np.asarray(coefficient, dtype=float), (self.steps,))
+            self.enter(rows, numbers[steps], coefficient[steps])
+        return rows
+
+    def enter(self, rows, columns, coefficient):
+        """Further coefficients, row by row."""
+        self.at_row.append(rows)
+        self.at_column.append(columns)
+        self.value.append(np.broadcast_to(coefficient, rows.shape))
+
+    def charge(self, numbers, cost):
+        """More cost on the columns of a block."""
+        block = numbers[0] // self.steps
+        self.cost[block] = self.cost[block] + cost
 
     def passed(self):
         """The program inside a solver."""
@@ -68,6 +82,35 @@ class Program:
         return solver
 
 
+def conversion(program, case, unit, heat):
+    """The columns that draw the unit's carrier and make its power: each with MW of both per unit of the column."""
+    nothing = case.series(0.0)
+    if unit.get("segments"):
+        pieces = [program.block(upper=segment["heat"]) for segment in unit["segments"]]
+        program.constrain(0.0, 0.0, [(heat, -1.0), *((piece, 1.0) for piece in pieces)])
+        return [(piece, case.of(segment, "input_per_heat"), nothing) for piece, segment in zip(pieces, unit["segments"])]
+    if unit.get("mode") == "extraction":
+        power = program.block()
+        loss, per_fuel = case.of(unit, "power_loss"), case.of(unit, "condensing_eff")
+        program.constrain(0.0, INF, [(power, 1.0), (heat, -case.of(unit, "power_to_heat"))])
+        most = case.of(unit, "power_max") * case.available(unit)
+        program.constrain(-INF, most, [(power, 1.0), (heat, loss)])
+        return [(power, 1.0 / per_fuel, case.series(1.0)), (heat, loss / per_fuel, nothing)]
+    if unit.get("mode") == "region":
+        weights = [program.block() for _ in unit["region"]]
+        for_heat = [(weight, vertex["heat"]) for weight, vertex in zip(weights, unit["region"])]
+        program.constrain(0.0, 0.0, [(heat, -1.0), *for_heat])
+        there = (case.available(unit) > 0.0).astype(float)
+        # A unit that must run is somewhere in its region; another may be anywhere between there and standstill.
+        least = there if unit.get("must_run") is not None else -INF
+        program.constrain(least, there, [(weight, 1.0) for weight in weights])
+        return [
+            (weight, case.series(vertex["fuel"]), case.series(vertex["power"]))
+            for weight, vertex in zip(weights, unit["region"])
+        ]
+    return [(heat, *case.draws(unit))]
+
+
 def formulate(case):
     """The program with its economic costs, and the columns of unserved heat by class."""
     program, hours = Program(case.steps), case.hours
@@ -79,35 +122,68 @@ def formulate(case):
         sale = case.sell.get(carrier, case.series(0.0))
         fed = program.block(-hours * sale, upper=case.of(connection, "max_export"))
         at_connection[connection["id"]] = [(drawn, 1.0), (fed, -1.0)]
+    margins = {header: [] for header in case.headers}
+    made_at = {connection["id"]: [] for connection in case.connections}
     for unit in case.units:
-        heat = program.block(hours * case.heat_cost(unit), case.floor(unit), case.capacity(unit))
+        capacity = case.capacity(unit)
+        heat = program.block(hours * case.of(unit, "var_om"), case.floor(unit), capacity)
         at_header[unit["header"]].append((heat, 1.0))
-        taken, made = case.draws(unit)
         source = case.connection(unit["plant"], unit.get("carrier"))
-        if source:
-            at_connection[source["id"]].append((heat, -taken))
         power = case.power_connection(unit["plant"])
-        if power and made.any():
-            at_connection[power["id"]].append((heat, made))
+        for column, taken, made in conversion(program, case, unit, heat):
+            program.charge(column, hours * case.loose_price(unit) * taken)
+            if source:
+                at_connection[source["id"]].append((column, -taken))
+            if power and np.any(made):
+                at_connection[power["id"]].append((column, made))
+                made_at[power["id"]].append((column, made))
         up, down = case.ramps(unit)
         now = case.initial(unit)
         if now is not None:
             program.constrain(now - down, now + up, [(heat, 1.0)], [0])
         if case.steps > 1:
             program.constrain(-down, up, [(heat, 1.0), (np.roll(heat, 1), -1.0)], range(1, case.steps))
+        if unit["header"] in case.reserves:
+            ramp = unit.get("ramp_up_per_h")
+            quick = INF if ramp is None else ramp * case.reserves[unit["header"]]["minutes"] / 60.0
+            margin = program.block(upper=quick)
+            margins[unit["header"]].append((margin, 1.0))
+            program.constrain(-INF, capacity, [(heat, 1.0), (margin, 1.0)])
+    for header, reserve in case.reserves.items():
+        asked = case.of(reserve, "mw")
+        lacking = program.block(hours * reserve["price"], upper=asked)
+        program.constrain(asked, INF, [*margins[header], (lacking, 1.0)])
+    for connection in case.connections:
+        # What pays more than it costs is sold only as far as it was made here.
+        carrier = next(c for c in case.raw["carriers"] if c["id"] == connection["carrier"])
+        if "sell" in carrier:
+            cheap = np.flatnonzero(case.of(carrier, "sell") > case.of(carrier, "buy"))
+            fed = at_connection[connection["id"]][1][0]
+            made = [(column, -power) for column, power in made_at[connection["id"]]]
+            program.constrain(-INF, 0.0, [(fed, 1.0), *made], cheap)
+    level = {header: case.fixed_loss(header) for header in case.headers}
+    arrivals = []
     for link in case.links:
-        arriving = 1.0 - link.get("loss_frac", 0.0)
-        for cap, ends in (("cap", ("from", "to")), ("cap_reverse", ("to", "from"))):
-            flow = program.block(upper=case.of(link, cap))
+        arriving, delay = 1.0 - link.get("loss_frac", 0.0), link.get("delay_steps", 0)
+        # What is under way at the end counts as if it arrived.
+        late = np.arange(case.steps) >= case.steps - delay
+        credit = -hours * late * arriving * (link.get("credit_per_mwh") or 0.0)
+        ways = (("cap", "forward_before", ("from", "to")), ("cap_reverse", "reverse_before", ("to", "from")))
+        for cap, before, ends in ways:
+            flow = program.block(credit, upper=case.of(link, cap))
             at_header[link[ends[0]]].append((flow, -1.0))
-            at_header[link[ends[1]]].append((flow, arriving))
+            arrivals.append((link[ends[1]], flow, arriving, delay))
+            for step, sent in enumerate(link.get(before, [])[: case.steps]):
+                level[link[ends[1]]][step] -= arriving * sent
     for storage in case.storages:
         charge = program.block(upper=case.of(storage, "charge_max"))
         discharge = program.block(upper=case.of(storage, "discharge_max"))
         lower, upper = case.series(0.0), case.series(storage["capacity_mwh"])
         if case.final(storage) is not None:
             lower[-1] = upper[-1] = case.final(storage)
-        content = program.block(lower=lower, upper=upper)
+        worth = case.series(0.0)
+        worth[-1] = -case.final_value(storage)
+        content = program.block(worth, lower, upper)
         at_header[storage["header"]] += [(discharge, 1.0), (charge, -1.0)]
         kept = case.kept(storage)
         flows = [
@@ -120,7 +196,6 @@ def formulate(case):
             later = [(content, 1.0), (np.roll(content, 1), -kept), *flows]
             program.constrain(0.0, 0.0, later, range(1, case.steps))
     shed = {name: [] for name in case.classes}
-    level = {header: case.fixed_loss(header) for header in case.headers}
     for demand in case.demands:
         asked, sheddable = case.asked(demand)
         unserved = program.block(upper=sheddable)
@@ -128,7 +203,10 @@ def formulate(case):
         at_header[demand["header"]].append((unserved, 1.0))
         level[demand["header"]] = level[demand["header"]] + asked
     for header, terms in at_header.items():
-        program.constrain(level[header], level[header], [*terms, (program.block(), -1.0)])
+        rows = program.constrain(level[header], level[header], [*terms, (program.block(), -1.0)])
+        for to, flow, arriving, delay in arrivals:
+            if to == header:
+                program.enter(rows[delay:], flow[: max(case.steps - delay, 0)], arriving)
     for connection in case.connections:
         base = case.of(connection, "base_load")
         program.constrain(base, base, at_connection[connection["id"]])
@@ -148,12 +226,17 @@ def judge(case, weights, weighted_only):
     def minimise(costs):
         solver.changeColsCost(program.columns, everything, costs)
         solver.run()
+        if solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+            return None
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise RuntimeError(f"{case.name}: {solver.modelStatusToString(solver.getModelStatus())}")
         return solver.getInfo().objective_function_value, np.array(solver.getSolution().col_value)
 
     weighted = economic + sum(weight * hours[name] for weight, name in zip(weights, case.classes))
-    objective, point = minimise(weighted)
+    best = minimise(weighted)
+    if best is None:
+        return {"name": case.name, "infeasible": True}
+    objective, point = best
     out = {
         "name": case.name,
         "objective_weighted": objective,
@@ -171,4 +254,4 @@ def judge(case, weights, weighted_only):
     return {**out, "stages": stages}
 
 
-heatcase.main(judge, __doc__)
+heatcase.main(judge, __doc__, rare=True)

@@ -14,10 +14,10 @@ use crate::{bench, solved, trap};
 mod python;
 
 /// Relative to 1 + the figure.
-const AGREE: f64 = 1e-6;
+pub const AGREE: f64 = 1e-6;
 
 /// What a judge says of each case.
-fn judged(tool: &str, cases: &[Case]) -> Vec<Value> {
+pub fn judged(tool: &str, cases: &[Case]) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let script = format!("{}/../tests/judges/optimizer_{tool}.py", env!("CARGO_MANIFEST_DIR"));
     let weights = Options::default().weights.map(|weight| weight.to_string()).join(",");
@@ -41,7 +41,7 @@ fn judged(tool: &str, cases: &[Case]) -> Vec<Value> {
     verdicts
 }
 
-fn disagreement(said: f64, ours: f64) -> f64 {
+pub fn disagreement(said: f64, ours: f64) -> f64 {
     let far = (said - ours).abs() / (1.0 + ours.abs());
     if far.is_nan() { f64::INFINITY } else { far }
 }
