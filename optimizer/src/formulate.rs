@@ -20,7 +20,7 @@ pub use crate::solution::Rule;
 use crate::solution::SlackKind;
 
 pub use index::Index;
-use layout::Layout;
+pub(crate) use layout::Layout;
 pub use unit::ramp_range;
 
 /// What a column is.

@@ -6,8 +6,15 @@
 //! outage: stores are a reserve, drawn on only where a consumer would go short and filled
 //! again from what is left over.
 
+mod map;
+mod offers;
+mod search;
 mod step;
 
+use std::collections::BTreeMap;
+
+use map::Map;
+use search::Search;
 use step::Step;
 
 use crate::case::{Case, Time};
@@ -140,33 +147,35 @@ fn worse(these: &[f64], than: &[f64]) -> bool {
 }
 
 fn made(case: &Case, by: &str, plan: impl Fn(usize) -> Option<Plan>) -> Solution {
-    let mut solution = extract::empty(case);
-    prepare(case, &mut solution);
+    let map = Map::new(case);
+    let mut search = Search::new(case.headers.len());
+    let mut made = Made::new(case);
     let mut content: Vec<f64> = case.storages.iter().map(|storage| storage.initial_mwh).collect();
     let mut last: Vec<Option<f64>> =
         case.units.iter().map(|unit| unit.initial.map(|initial| initial.heat_mw)).collect();
     for t in 0..case.time.steps {
-        let mut step = Step::new(case, t, &last, &content);
+        let mut step = Step::new(case, &map, t, &last, &content);
         if let Some(plan) = plan(t) {
             let floor = step.follow(&plan);
             step.force();
-            step.serve();
-            step.charge(&plan);
+            step.serve(&mut search);
+            step.charge(&mut search, &plan);
             step.trim(&floor);
         } else {
             step.force();
-            step.serve();
-            step.refill();
+            step.serve(&mut search);
+            step.refill(&mut search);
         }
-        step.record(&mut solution, &mut content, &mut last);
+        step.record(&mut made, &mut content, &mut last);
     }
     for (s, storage) in case.storages.iter().enumerate() {
         if let Some(mwh) = storage.final_mwh() {
             let t = case.time.steps - 1;
-            declare(&mut solution, case, SlackKind::FinalShort, &storage.id, t, mwh - content[s]);
-            declare(&mut solution, case, SlackKind::FinalOver, &storage.id, t, content[s] - mwh);
+            made.declare(case, SlackKind::FinalShort, &storage.id, t, mwh - content[s]);
+            made.declare(case, SlackKind::FinalOver, &storage.id, t, content[s] - mwh);
         }
     }
+    let mut solution = made.solution(case);
     extract::keep_margins(case, &mut solution);
     extract::settle(case, &mut solution);
     solution.status = Status::Greedy;
@@ -186,37 +195,57 @@ fn made(case: &Case, by: &str, plan: impl Fn(usize) -> Option<Plan>) -> Solution
     solution
 }
 
-fn prepare(case: &Case, solution: &mut Solution) {
-    for unit in &case.units {
-        solution.units.insert(unit.id.clone(), UnitSeries::default());
-    }
-    for connection in &case.connections {
-        solution.connections.insert(connection.id.clone(), ConnectionSeries::default());
-    }
-    for link in &case.links {
-        solution.links.insert(link.id.clone(), LinkSeries::default());
-    }
-    for storage in &case.storages {
-        solution.storages.insert(storage.id.clone(), StorageSeries::default());
-    }
-    for demand in &case.demands {
-        solution.demands.insert(demand.id.clone(), DemandSeries::default());
-    }
-    for header in &case.headers {
-        solution.vents.insert(header.id.clone(), Vec::new());
-    }
+/// What was made so far, by number in the case's lists.
+struct Made {
+    units: Vec<UnitSeries>,
+    connections: Vec<ConnectionSeries>,
+    links: Vec<LinkSeries>,
+    storages: Vec<StorageSeries>,
+    demands: Vec<DemandSeries>,
+    vents: Vec<Vec<f64>>,
+    slacks: Vec<Slack>,
 }
 
-fn declare(solution: &mut Solution, case: &Case, kind: SlackKind, owner: &str, t: usize, amount: f64) {
-    if amount <= DUST {
-        return;
+impl Made {
+    fn new(case: &Case) -> Self {
+        Self {
+            units: vec![UnitSeries::default(); case.units.len()],
+            connections: vec![ConnectionSeries::default(); case.connections.len()],
+            links: vec![LinkSeries::default(); case.links.len()],
+            storages: vec![StorageSeries::default(); case.storages.len()],
+            demands: vec![DemandSeries::default(); case.demands.len()],
+            vents: vec![Vec::new(); case.headers.len()],
+            slacks: Vec::new(),
+        }
     }
-    let known = solution.slacks.iter().position(|slack| slack.kind == kind && slack.owner == owner);
-    let at = known.unwrap_or_else(|| {
-        solution.slacks.push(Slack { kind, owner: owner.to_owned(), amount: vec![0.0; case.time.steps] });
-        solution.slacks.len() - 1
-    });
-    solution.slacks[at].amount[t] = amount;
+
+    fn declare(&mut self, case: &Case, kind: SlackKind, owner: &str, t: usize, amount: f64) {
+        if amount <= DUST {
+            return;
+        }
+        let known = self.slacks.iter().position(|slack| slack.kind == kind && slack.owner == owner);
+        let at = known.unwrap_or_else(|| {
+            self.slacks.push(Slack { kind, owner: owner.to_owned(), amount: vec![0.0; case.time.steps] });
+            self.slacks.len() - 1
+        });
+        self.slacks[at].amount[t] = amount;
+    }
+
+    fn solution(self, case: &Case) -> Solution {
+        fn named<'c, S>(ids: impl Iterator<Item = &'c String>, series: Vec<S>) -> BTreeMap<String, S> {
+            ids.cloned().zip(series).collect()
+        }
+        Solution {
+            units: named(case.units.iter().map(|it| &it.id), self.units),
+            connections: named(case.connections.iter().map(|it| &it.id), self.connections),
+            links: named(case.links.iter().map(|it| &it.id), self.links),
+            storages: named(case.storages.iter().map(|it| &it.id), self.storages),
+            demands: named(case.demands.iter().map(|it| &it.id), self.demands),
+            vents: named(case.headers.iter().map(|it| &it.id), self.vents),
+            slacks: self.slacks,
+            ..extract::empty(case)
+        }
+    }
 }
 
 /// MW from which a unit can still ramp down in time to every lower capacity that is foreseen.
@@ -228,6 +257,9 @@ fn foreseen(case: &Case, u: usize, t: usize) -> f64 {
     let (mut most, mut way_down) = (unit.capacity(t), 0.0);
     for later in t + 1..case.time.steps {
         way_down += ramp * case.time.hours(later);
+        if way_down >= most {
+            break;
+        }
         most = most.min(unit.capacity(later) + way_down);
     }
     most
