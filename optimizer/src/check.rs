@@ -8,14 +8,20 @@
 //! served for whom; and of an optimal one that nothing better exists, stage by stage (`proof`, over the judge's own
 //! `program`). Movement is not proved: it chooses between schedules that are as good, within 0.1 % of the cost.
 
+mod places;
 mod priority;
 mod program;
 mod proof;
 mod states;
 mod units;
 
-use crate::case::{Case, Final, FinalWord, Link};
+use std::collections::HashSet;
+use std::fmt::Arguments;
+
+use crate::case::{Carrier, Case, Final, FinalWord, Link};
 use crate::solution::{SlackKind, Solution, Status};
+
+use places::Places;
 
 /// Allowed residual, relative to 1 + the magnitude of the limit (MW, MWh, money).
 const RESIDUAL: f64 = 1e-5;
@@ -37,20 +43,22 @@ pub fn check(case: &Case, solution: &Solution) -> Verdict {
     let mut judge = Judge { case, solution, verdict: Verdict::default() };
     if let Err(error) = case.validate() {
         judge.fault(error.to_string());
-    } else if judge.shapes() {
-        judge.units();
-        judge.reserves();
-        judge.states();
-        judge.flows();
-        judge.stores();
-        judge.connections();
-        judge.headers();
-        judge.demands();
-        judge.totals();
-        judge.priority();
+    } else if judge.shapes()
+        && let Some(places) = Places::new(case, solution)
+    {
+        judge.units(&places);
+        judge.reserves(&places);
+        judge.states(&places);
+        judge.flows(&places);
+        judge.stores(&places);
+        judge.connections(&places);
+        judge.headers(&places);
+        judge.demands(&places);
+        judge.totals(&places);
+        judge.priority(&places);
         judge.evidence();
         judge.bounds();
-        judge.proofs();
+        judge.proofs(&places);
     }
     judge.verdict.passed = judge.verdict.faults.is_empty();
     judge.verdict
@@ -60,33 +68,38 @@ pub fn check(case: &Case, solution: &Solution) -> Verdict {
 /// in stores and under way is worth at the end.
 #[must_use]
 pub fn cost_of(case: &Case, solution: &Solution) -> f64 {
-    let price = |id: &str, t: usize| {
-        case.carriers
-            .iter()
-            .find(|carrier| carrier.id == id)
-            .map_or((0.0, 0.0), |c| (c.buying(t) + c.co2_t_per_mwh * case.co2_price.at(t), c.selling(t)))
-    };
+    let carrier = |id: &str| case.carriers.iter().find(|carrier| carrier.id == id);
+    let connected: HashSet<(&str, &str)> =
+        case.connections.iter().map(|it| (it.plant.as_str(), it.carrier.as_str())).collect();
+    let connections: Vec<_> = case
+        .connections
+        .iter()
+        .filter_map(|it| Some((solution.connections.get(&it.id)?, carrier(&it.carrier))))
+        .collect();
+    let units: Vec<_> = case
+        .units
+        .iter()
+        .filter_map(|unit| {
+            let loose = unit.carrier.as_deref().filter(|id| !connected.contains(&(unit.plant.as_str(), *id)));
+            Some((unit, solution.units.get(&unit.id)?, loose.and_then(carrier)))
+        })
+        .collect();
     let mut cost = 0.0;
     for t in 0..case.time.steps {
         let h = case.time.hours(t);
-        for connection in &case.connections {
-            if let Some(series) = solution.connections.get(&connection.id) {
-                let (buy, sell) = price(&connection.carrier, t);
-                cost += h * (buy * value(&series.import, t) - sell * value(&series.export, t));
-            }
+        let emitted = case.co2_price.at(t);
+        for (series, carrier) in &connections {
+            let (buy, sell) =
+                carrier.map_or((0.0, 0.0), |it| (it.buying(t) + it.co2_t_per_mwh * emitted, it.selling(t)));
+            cost += h * (buy * value(&series.import, t) - sell * value(&series.export, t));
         }
-        for unit in &case.units {
-            let Some(series) = solution.units.get(&unit.id) else {
-                continue;
-            };
+        for (unit, series, loose) in &units {
             cost += h * value(&series.heat, t) * unit.var_om.at(t);
             if states::starts(unit, series, t) {
                 cost += unit.start_cost;
             }
-            if let Some(carrier) = &unit.carrier
-                && !case.connections.iter().any(|c| c.plant == unit.plant && c.carrier == *carrier)
-            {
-                cost += h * value(&series.input, t) * price(carrier, t).0;
+            if let Some(carrier) = loose {
+                cost += h * value(&series.input, t) * (carrier.buying(t) + carrier.co2_t_per_mwh * emitted);
             }
         }
         for header in &case.headers {
@@ -139,7 +152,7 @@ impl Judge<'_> {
     }
 
     /// `least <= value <= most` within the tolerance; a NaN is a fault.
-    fn within(&mut self, what: &str, t: usize, value: f64, least: f64, most: f64) {
+    fn within(&mut self, what: Arguments<'_>, t: usize, value: f64, least: f64, most: f64) {
         let below = if least.is_finite() { (least - value) / (1.0 + least.abs()) } else { 0.0 };
         let above = if most.is_finite() { (value - most) / (1.0 + most.abs()) } else { 0.0 };
         let residual = below.max(above).max(0.0);
@@ -149,7 +162,7 @@ impl Judge<'_> {
         }
     }
 
-    fn equal(&mut self, what: &str, t: usize, left: f64, right: f64) {
+    fn equal(&mut self, what: Arguments<'_>, t: usize, left: f64, right: f64) {
         self.within(what, t, left, right, right);
     }
 
@@ -215,33 +228,31 @@ impl Judge<'_> {
         self.verdict.faults.is_empty()
     }
 
-    fn flows(&mut self) {
-        for link in &self.case.links {
-            let series = &self.solution.links[&link.id];
+    fn flows(&mut self, places: &Places<'_>) {
+        for (link, series) in self.case.links.iter().zip(&places.links) {
             for t in 0..self.case.time.steps {
-                self.within(&format!("link {} forward", link.id), t, series.forward[t], 0.0, link.cap.at(t));
+                self.within(format_args!("link {} forward", link.id), t, series.forward[t], 0.0, link.cap.at(t));
                 let reverse = link.cap_reverse.at(t);
-                self.within(&format!("link {} reverse", link.id), t, series.reverse[t], 0.0, reverse);
+                self.within(format_args!("link {} reverse", link.id), t, series.reverse[t], 0.0, reverse);
             }
         }
     }
 
-    fn stores(&mut self) {
-        for storage in &self.case.storages {
-            let series = &self.solution.storages[&storage.id];
+    fn stores(&mut self, places: &Places<'_>) {
+        for (storage, series) in self.case.storages.iter().zip(&places.storages) {
             let id = &storage.id;
             let mut before = storage.initial_mwh;
             for t in 0..self.case.time.steps {
                 let h = self.case.time.hours(t);
-                self.within(&format!("storage {id} charge"), t, series.charge[t], 0.0, storage.charge_max.at(t));
+                self.within(format_args!("storage {id} charge"), t, series.charge[t], 0.0, storage.charge_max.at(t));
                 let most = storage.discharge_max.at(t);
-                self.within(&format!("storage {id} discharge"), t, series.discharge[t], 0.0, most);
+                self.within(format_args!("storage {id} discharge"), t, series.discharge[t], 0.0, most);
                 let both = series.charge[t].min(series.discharge[t]);
-                self.within(&format!("storage {id} charge and discharge"), t, both, 0.0, 0.0);
-                self.within(&format!("storage {id} energy"), t, series.energy[t], 0.0, storage.capacity_mwh);
+                self.within(format_args!("storage {id} charge and discharge"), t, both, 0.0, 0.0);
+                self.within(format_args!("storage {id} energy"), t, series.energy[t], 0.0, storage.capacity_mwh);
                 let flows = series.charge[t] * storage.charge_eff - series.discharge[t] / storage.discharge_eff;
                 let after = before * (1.0 - storage.loss_per_h).powf(h) + h * flows;
-                self.equal(&format!("storage {id} content"), t, series.energy[t], after);
+                self.equal(format_args!("storage {id} content"), t, series.energy[t], after);
                 before = series.energy[t];
             }
             let level = match storage.r#final {
@@ -253,22 +264,34 @@ impl Judge<'_> {
                 let t = self.case.time.steps - 1;
                 let least = mwh - self.gives(SlackKind::FinalShort, id, t);
                 let most = mwh + self.gives(SlackKind::FinalOver, id, t);
-                self.within(&format!("storage {id} final level"), t, before, least, most);
+                self.within(format_args!("storage {id} final level"), t, before, least, most);
             }
         }
     }
 
-    fn connections(&mut self) {
-        for connection in &self.case.connections {
-            let series = &self.solution.connections[&connection.id];
+    fn connections(&mut self, places: &Places<'_>) {
+        for (c, connection) in self.case.connections.iter().enumerate() {
+            let (series, carrier) = (places.connections[c], places.carrier_of[c]);
             let id = &connection.id;
-            let electric = self.case.carriers.iter().any(|c| c.id == connection.carrier && c.is_power());
+            let electric = carrier.is_some_and(Carrier::is_power);
             for t in 0..self.case.time.steps {
-                self.within(&format!("connection {id} import"), t, series.import[t], 0.0, connection.max_import.at(t));
-                self.within(&format!("connection {id} export"), t, series.export[t], 0.0, connection.max_export.at(t));
+                self.within(
+                    format_args!("connection {id} import"),
+                    t,
+                    series.import[t],
+                    0.0,
+                    connection.max_import.at(t),
+                );
+                self.within(
+                    format_args!("connection {id} export"),
+                    t,
+                    series.export[t],
+                    0.0,
+                    connection.max_export.at(t),
+                );
                 let (mut used, mut made_here) = (connection.base_load.at(t), 0.0);
-                for unit in self.case.units.iter().filter(|unit| unit.plant == connection.plant) {
-                    let made = &self.solution.units[&unit.id];
+                for &u in &places.units_of[c] {
+                    let (unit, made) = (&self.case.units[u], places.units[u]);
                     if unit.carrier.as_ref() == Some(&connection.carrier) {
                         used += made.input[t];
                     }
@@ -277,88 +300,84 @@ impl Judge<'_> {
                         made_here += made.power[t];
                     }
                 }
-                let carrier = self.case.carriers.iter().find(|carrier| carrier.id == connection.carrier);
                 if carrier.is_some_and(|carrier| carrier.selling(t) > carrier.buying(t)) {
-                    self.within(&format!("connection {id} power made"), t, series.export[t], 0.0, made_here);
+                    self.within(format_args!("connection {id} power made"), t, series.export[t], 0.0, made_here);
                 }
                 let gives = self.gives(SlackKind::BaseLoad, id, t);
-                self.within(&format!("connection {id} base load slack"), t, gives, 0.0, connection.base_load.at(t));
+                self.within(format_args!("connection {id} base load slack"), t, gives, 0.0, connection.base_load.at(t));
                 let net = series.import[t] - series.export[t] + gives;
-                self.equal(&format!("connection {id} balance"), t, net, used);
+                self.equal(format_args!("connection {id} balance"), t, net, used);
             }
         }
     }
 
-    fn headers(&mut self) {
-        for header in &self.case.headers {
+    fn headers(&mut self, places: &Places<'_>) {
+        for (h, header) in self.case.headers.iter().enumerate() {
             for t in 0..self.case.time.steps {
-                let vent = self.solution.vents[&header.id][t];
-                self.within(&format!("header {} vent", header.id), t, vent, 0.0, f64::INFINITY);
+                let vent = places.vents[h][t];
+                self.within(format_args!("header {} vent", header.id), t, vent, 0.0, f64::INFINITY);
                 let (mut into, mut out) = (0.0, vent);
-                for unit in self.case.units.iter().filter(|unit| unit.header == header.id) {
-                    into += self.solution.units[&unit.id].heat[t];
+                for &u in &places.units_at[h] {
+                    into += places.units[u].heat[t];
                 }
-                for storage in self.case.storages.iter().filter(|storage| storage.header == header.id) {
-                    into += self.solution.storages[&storage.id].discharge[t];
-                    out += self.solution.storages[&storage.id].charge[t];
+                for &s in &places.storages_at[h] {
+                    into += places.storages[s].discharge[t];
+                    out += places.storages[s].charge[t];
                 }
                 let mut losses = 0.0;
-                for link in &self.case.links {
-                    let flow = &self.solution.links[&link.id];
-                    if link.from == header.id {
-                        out += flow.forward[t];
-                        into += arrives(link, &flow.reverse, &link.reverse_before, t);
-                    }
-                    if link.to == header.id {
-                        out += flow.reverse[t];
-                        into += arrives(link, &flow.forward, &link.forward_before, t);
-                    }
-                    if link.from == header.id || link.to == header.id {
-                        losses += 0.5 * link.fixed_loss.at(t);
-                    }
+                for &(l, from) in &places.links_at[h] {
+                    let (link, flow) = (&self.case.links[l], places.links[l]);
+                    let (sent, comes, before) = if from {
+                        (&flow.forward, &flow.reverse, &link.reverse_before)
+                    } else {
+                        (&flow.reverse, &flow.forward, &link.forward_before)
+                    };
+                    out += sent[t];
+                    into += arrives(link, comes, before, t);
+                    losses += 0.5 * link.fixed_loss.at(t);
                 }
                 let gives = self.gives(SlackKind::FixedLoss, &header.id, t);
-                self.within(&format!("header {} fixed loss slack", header.id), t, gives, 0.0, losses);
+                self.within(format_args!("header {} fixed loss slack", header.id), t, gives, 0.0, losses);
                 out += losses - gives;
-                for demand in self.case.demands.iter().filter(|demand| demand.header == header.id) {
-                    out += self.solution.demands[&demand.id].served[t];
+                for &d in &places.demands_at[h] {
+                    out += places.demands[d].served[t];
                 }
-                self.equal(&format!("header {} balance", header.id), t, into, out);
+                self.equal(format_args!("header {} balance", header.id), t, into, out);
             }
         }
     }
 
-    fn demands(&mut self) {
-        for demand in &self.case.demands {
-            let series = &self.solution.demands[&demand.id];
+    fn demands(&mut self, places: &Places<'_>) {
+        for (demand, series) in self.case.demands.iter().zip(&places.demands) {
             let id = &demand.id;
             for t in 0..self.case.time.steps {
                 let asked = demand.heat.at(t);
-                self.within(&format!("demand {id} served"), t, series.served[t], 0.0, asked);
+                self.within(format_args!("demand {id} served"), t, series.served[t], 0.0, asked);
                 let most = demand.sheddable_mw(t) + self.gives(SlackKind::MustServe, id, t);
-                self.within(&format!("demand {id} unserved"), t, series.unserved[t], 0.0, most);
+                self.within(format_args!("demand {id} unserved"), t, series.unserved[t], 0.0, most);
                 let sum = series.served[t] + series.unserved[t];
-                self.equal(&format!("demand {id} sum"), t, sum, asked);
+                self.equal(format_args!("demand {id} sum"), t, sum, asked);
             }
         }
     }
 
-    fn totals(&mut self) {
+    fn totals(&mut self, places: &Places<'_>) {
         for class in &self.case.classes {
             let mut mwh = 0.0;
-            for demand in self.case.demands.iter().filter(|demand| demand.class == *class) {
-                for (t, unserved) in self.solution.demands[&demand.id].unserved.iter().enumerate() {
+            let demands = self.case.demands.iter().zip(&places.demands);
+            for (_, series) in demands.filter(|(demand, _)| demand.class == *class) {
+                for (t, unserved) in series.unserved.iter().enumerate() {
                     mwh += unserved * self.case.time.hours(t);
                 }
             }
             let said = self.solution.unserved_mwh.get(class).copied().unwrap_or(f64::NAN);
-            self.equal(&format!("class {class} unserved total"), 0, said, mwh);
+            self.equal(format_args!("class {class} unserved total"), 0, said, mwh);
         }
         let cost = cost_of(self.case, self.solution);
-        self.equal("schedule cost", 0, self.solution.schedule_cost, cost);
+        self.equal(format_args!("schedule cost"), 0, self.solution.schedule_cost, cost);
         let movable = 1e-3 * self.solution.cost.abs();
         let most = if self.case.previous.is_some() { self.solution.cost + movable } else { self.solution.cost };
-        self.within("cost against the cost stage", 0, cost, self.solution.cost, most);
+        self.within(format_args!("cost against the cost stage"), 0, cost, self.solution.cost, most);
     }
 
     fn evidence(&mut self) {
@@ -373,13 +392,13 @@ impl Judge<'_> {
             let physical = self.given_in_all();
             for stage in &self.solution.stages {
                 match stage.name.as_str() {
-                    "physical" => self.equal("stage physical", 0, stage.value, physical),
-                    "cost" => self.equal("stage cost", 0, stage.value, self.solution.cost),
+                    "physical" => self.equal(format_args!("stage physical"), 0, stage.value, physical),
+                    "cost" => self.equal(format_args!("stage cost"), 0, stage.value, self.solution.cost),
                     _ => {}
                 }
                 if let Some(mwh) = self.solution.unserved_mwh.get(&stage.name).copied() {
                     self.equal(
-                        &format!("stage {}", stage.name),
+                        format_args!("stage {}", stage.name),
                         0,
                         mwh,
                         self.stage_with_must_serve(&stage.name, stage.value),
@@ -395,7 +414,7 @@ impl Judge<'_> {
             return;
         };
         let cost = self.solution.cost;
-        self.within("commitment cost bound", 0, commitment.cost_bound, f64::NEG_INFINITY, cost);
+        self.within(format_args!("commitment cost bound"), 0, commitment.cost_bound, f64::NEG_INFINITY, cost);
         let gap = (cost - commitment.cost_bound) / (1.0 + cost.abs());
         // Not `equal`: its tolerance is relative to 1, and a gap is small.
         if (commitment.gap - gap.max(0.0)).abs() > 1e-9 || commitment.gap.is_nan() {
@@ -405,7 +424,7 @@ impl Judge<'_> {
             let stage = self.solution.stages.iter().find(|stage| stage.name == bound.stage);
             let value = stage.map_or(f64::NAN, |stage| stage.value);
             let what = format!("commitment bound of {}", bound.stage);
-            self.within(&what, 0, bound.least, f64::NEG_INFINITY, value);
+            self.within(format_args!("{what}"), 0, bound.least, f64::NEG_INFINITY, value);
             if commitment.proven && (value - bound.least).abs() > RESIDUAL * (1.0 + value.abs()) {
                 self.fault(format!("{what}: said to be proven at {}, but the schedule is at {value}", bound.least));
             }

@@ -4,8 +4,9 @@
 
 use crate::case::{Case, ChpMode, Unit, UnitKind};
 use crate::problem::Problem;
-use crate::solution::{Rule, Solution};
+use crate::solution::Rule;
 
+use super::places::Places;
 use super::{states, units};
 
 /// Columns of one kind, by owner and step.
@@ -21,7 +22,7 @@ struct Draw {
 /// See the module.
 pub struct Program<'a> {
     case: &'a Case,
-    solution: &'a Solution,
+    places: &'a Places<'a>,
     /// With what the columns cost.
     pub problem: Problem,
     /// Rule, owner and step of each row.
@@ -40,11 +41,11 @@ pub struct Program<'a> {
 
 impl<'a> Program<'a> {
     /// Writes it for a case that is valid and a schedule that has a series of the right length for everything.
-    pub fn new(case: &'a Case, solution: &'a Solution) -> Self {
+    pub fn new(case: &'a Case, places: &'a Places<'a>) -> Self {
         let none = || vec![Vec::new(); case.units.len()];
         let mut this = Self {
             case,
-            solution,
+            places,
             problem: Problem::default(),
             rows: Vec::new(),
             physical: Vec::new(),
@@ -94,12 +95,11 @@ impl<'a> Program<'a> {
 
     /// Whether it is on in a step; nothing for a unit without states.
     fn states(&self, u: usize, t: usize) -> Option<bool> {
-        self.solution.units[&self.case.units[u].id].on.get(t).copied()
+        self.places.units[u].on.get(t).copied()
     }
 
     fn was_on(&self, u: usize, t: usize) -> Option<bool> {
-        let unit = &self.case.units[u];
-        states::before(unit, &self.solution.units[&unit.id], t)
+        states::before(&self.case.units[u], self.places.units[u], t)
     }
 
     fn unit_columns(&mut self, u: usize, unit: &'a Unit, t: usize) {
@@ -139,16 +139,14 @@ impl<'a> Program<'a> {
             _ => draws.push(Draw { column: heat, input: 1.0 / of(&unit.efficiency), power: 0.0 }),
         }
         // A carrier without a connection at the plant is paid for at the unit.
-        if let Some(carrier) = case.carriers.iter().find(|carrier| unit.carrier.as_ref() == Some(&carrier.id))
-            && !case.connections.iter().any(|c| c.plant == unit.plant && c.carrier == carrier.id)
-        {
+        if let Some(carrier) = self.places.loose[u] {
             let price = carrier.buying(t) + carrier.co2_t_per_mwh * case.co2_price.at(t);
             for draw in &draws {
                 self.problem.cost[draw.column] += h * price * draw.input;
             }
         }
         self.draws[u].push(draws);
-        if let Some(reserve) = case.headers.iter().find(|h| h.id == unit.header).and_then(|h| h.reserve.as_ref()) {
+        if let Some(reserve) = self.places.reserve_of[u] {
             let quick = unit.ramp_up_per_h.map_or(f64::INFINITY, |ramp| ramp * reserve.minutes / 60.0);
             let margin = self.column(0.0, quick.min(unit.capacity(t)));
             self.margin[u].push(margin);
@@ -347,41 +345,37 @@ impl<'a> Program<'a> {
 
     fn headers(&mut self, stores: &[Vec<(usize, usize)>], links: &[Vec<(usize, usize)>]) {
         let case = self.case;
-        for header in &case.headers {
+        let rank = |class: &str| case.classes.iter().position(|known| known == class);
+        let ranks: Vec<Option<usize>> = case.demands.iter().map(|demand| rank(&demand.class)).collect();
+        for (at, header) in case.headers.iter().enumerate() {
+            let places = self.places;
             for t in 0..case.time.steps {
                 let h = case.time.hours(t);
                 let mut entries = vec![(self.column(0.0, f64::INFINITY), -1.0)];
                 let (mut level, mut losses) = (0.0, 0.0);
-                let of_header = case.units.iter().enumerate().filter(|(_, unit)| unit.header == header.id);
-                let of_header: Vec<usize> = of_header.map(|(u, _)| u).collect();
-                entries.extend(of_header.iter().map(|&u| (self.heat[u][t], 1.0)));
-                for (_, flows) in case.storages.iter().zip(stores).filter(|(s, _)| s.header == header.id) {
-                    entries.extend([(flows[t].0, 1.0), (flows[t].1, -1.0)]);
+                entries.extend(places.units_at[at].iter().map(|&u| (self.heat[u][t], 1.0)));
+                for &s in &places.storages_at[at] {
+                    entries.extend([(stores[s][t].0, 1.0), (stores[s][t].1, -1.0)]);
                 }
-                for (link, flows) in case.links.iter().zip(links) {
+                for &(l, away) in &places.links_at[at] {
+                    let (link, flows) = (&case.links[l], &links[l]);
                     let arriving = 1.0 - link.loss_frac;
-                    let sent = t.checked_sub(link.delay_steps);
-                    for (ends, away) in [(&link.from, true), (&link.to, false)] {
-                        if *ends != header.id {
-                            continue;
-                        }
-                        let pick =
-                            |(forward, reverse): (usize, usize), away: bool| if away { forward } else { reverse };
-                        entries.push((pick(flows[t], away), -1.0));
-                        let known = if away { &link.reverse_before } else { &link.forward_before };
-                        match sent {
-                            Some(sent) => entries.push((pick(flows[sent], !away), arriving)),
-                            None => level -= arriving * known.get(t).copied().unwrap_or(0.0),
-                        }
-                        losses += link.fixed_loss.at(t) / 2.0;
+                    let pick = |(forward, reverse): (usize, usize), away: bool| if away { forward } else { reverse };
+                    entries.push((pick(flows[t], away), -1.0));
+                    let known = if away { &link.reverse_before } else { &link.forward_before };
+                    match t.checked_sub(link.delay_steps) {
+                        Some(sent) => entries.push((pick(flows[sent], !away), arriving)),
+                        None => level -= arriving * known.get(t).copied().unwrap_or(0.0),
                     }
+                    losses += link.fixed_loss.at(t) / 2.0;
                 }
-                for demand in case.demands.iter().filter(|demand| demand.header == header.id) {
+                for &d in &places.demands_at[at] {
+                    let demand = &case.demands[d];
                     let (asked, most) = (demand.heat.at(t), demand.sheddable_mw(t));
                     level += asked;
                     let shed = self.column(0.0, most);
                     entries.push((shed, 1.0));
-                    if let Some(class) = case.classes.iter().position(|class| *class == demand.class) {
+                    if let Some(class) = ranks[d] {
                         self.shed[class].push((shed, h));
                     }
                     if asked > most {
@@ -396,7 +390,7 @@ impl<'a> Program<'a> {
                 if let Some(reserve) = &header.reserve {
                     let asked = reserve.mw.at(t);
                     let mut entries = vec![(self.column(h * reserve.price, asked), 1.0)];
-                    entries.extend(of_header.iter().map(|&u| (self.margin[u][t], 1.0)));
+                    entries.extend(places.units_at[at].iter().map(|&u| (self.margin[u][t], 1.0)));
                     self.row(Rule::Reserve, &header.id, t, asked, f64::INFINITY, &entries);
                 }
             }
@@ -405,8 +399,8 @@ impl<'a> Program<'a> {
 
     fn connections(&mut self) {
         let case = self.case;
-        for connection in &case.connections {
-            let carrier = case.carriers.iter().find(|carrier| carrier.id == connection.carrier);
+        for (c, connection) in case.connections.iter().enumerate() {
+            let carrier = self.places.carrier_of[c];
             for t in 0..case.time.steps {
                 let h = case.time.hours(t);
                 let (buy, sell) = carrier.map_or((0.0, 0.0), |carrier| {
@@ -417,11 +411,9 @@ impl<'a> Program<'a> {
                 let electric = carrier.is_some_and(crate::case::Carrier::is_power);
                 let mut entries = vec![(import, 1.0), (export, -1.0)];
                 let mut made = vec![(export, 1.0)];
-                for (unit, draws) in
-                    case.units.iter().zip(&self.draws).filter(|(unit, _)| unit.plant == connection.plant)
-                {
-                    let takes = unit.carrier.as_ref() == Some(&connection.carrier);
-                    for draw in &draws[t] {
+                for &u in &self.places.units_of[c] {
+                    let takes = case.units[u].carrier.as_ref() == Some(&connection.carrier);
+                    for draw in &self.draws[u][t] {
                         let power = if electric { draw.power } else { 0.0 };
                         let net = power - if takes { draw.input } else { 0.0 };
                         entries.push((draw.column, net));

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::solution::{Proof, Status};
 
 use super::Judge;
+use super::places::Places;
 use super::program::Program;
 
 /// By how much a proof may miss what it proves, relative to 1 + its size.
@@ -24,11 +25,11 @@ const UNSUPPORTED: f64 = 1e-7;
 const ROUNDING: f64 = 1e-8;
 
 impl Judge<'_> {
-    pub(super) fn proofs(&mut self) {
+    pub(super) fn proofs(&mut self, places: &Places<'_>) {
         if self.solution.status != Status::Optimal {
             return;
         }
-        let mut program = Program::new(self.case, self.solution);
+        let mut program = Program::new(self.case, places);
         let economic = program.problem.cost.clone();
         let mut above: Vec<(&str, Vec<(usize, f64)>)> = vec![("physical", std::mem::take(&mut program.physical))];
         let classes = self.case.classes.iter().map(String::as_str);

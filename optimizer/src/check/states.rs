@@ -5,6 +5,7 @@ use crate::case::Unit;
 use crate::solution::{SlackKind, UnitSeries};
 
 use super::Judge;
+use super::places::Places;
 
 /// Hours that are too few to count.
 const HAIR: f64 = 1e-9;
@@ -23,10 +24,8 @@ pub fn before(unit: &Unit, series: &UnitSeries, t: usize) -> Option<bool> {
 }
 
 impl Judge<'_> {
-    pub(super) fn states(&mut self) {
-        let solution = self.solution;
-        for unit in &self.case.units {
-            let series = &solution.units[&unit.id];
+    pub(super) fn states(&mut self, places: &Places<'_>) {
+        for (unit, series) in self.case.units.iter().zip(&places.units) {
             if series.on.is_empty() {
                 continue;
             }
@@ -35,8 +34,8 @@ impl Judge<'_> {
                 let (most, least) =
                     if series.on[t] { (capacity, unit.heat_min.at(t).min(capacity)) } else { (0.0, 0.0) };
                 let least = least - self.gives(SlackKind::MustRun, &unit.id, t);
-                self.within(&format!("unit {} while on", unit.id), t, series.heat[t], least, most);
-                self.within(&format!("unit {} power while on", unit.id), t, series.power[t], 0.0, {
+                self.within(format_args!("unit {} while on", unit.id), t, series.heat[t], least, most);
+                self.within(format_args!("unit {} power while on", unit.id), t, series.power[t], 0.0, {
                     if series.on[t] { f64::INFINITY } else { 0.0 }
                 });
                 if series.on[t] && capacity <= 0.0 {
@@ -66,8 +65,8 @@ impl Judge<'_> {
             _ => up,
         };
         if let Some(rise) = rise {
-            let what = format!("unit {} {}", unit.id, if was_on { "ramp" } else { "start" });
-            self.within(&what, t, heat, f64::NEG_INFINITY, last + rise);
+            let what = if was_on { "ramp" } else { "start" };
+            self.within(format_args!("unit {} {what}", unit.id), t, heat, f64::NEG_INFINITY, last + rise);
         }
         let fall = match (was_on, series.on[t]) {
             (true, false) => unit.stop_max.or(down.map(|ramp| ramp.max(least(t.saturating_sub(1))))),
@@ -80,8 +79,8 @@ impl Judge<'_> {
         };
         if let Some(fall) = fall {
             let most = fall + outage + self.gives(SlackKind::RampDown, &unit.id, t);
-            let what = format!("unit {} {}", unit.id, if series.on[t] { "ramp" } else { "stop" });
-            self.within(&what, t, heat, last - most, f64::INFINITY);
+            let what = if series.on[t] { "ramp" } else { "stop" };
+            self.within(format_args!("unit {} {what}", unit.id), t, heat, last - most, f64::INFINITY);
         }
     }
 
