@@ -13,7 +13,7 @@
 //!   of the lower one with the power of one unit of the higher), strict priority does not.
 
 mod plant;
-mod random;
+pub(crate) mod random;
 mod weather;
 
 use crate::case::{Carrier, Case, Header, Link, Plant, SCHEMA, Time};

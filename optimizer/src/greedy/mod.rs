@@ -10,6 +10,8 @@ mod map;
 mod offers;
 mod search;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -5,10 +5,10 @@ use super::search::Search;
 use super::step::Step;
 
 /// Price of heat from a store, above that of every source: a store is a reserve.
-const RESERVE: f64 = 1e9;
+pub(super) const RESERVE: f64 = 1e9;
 
 /// Where heat comes from. Among those that cost the same, the first one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// Heat that is at the header already because a unit cannot make less.
     Forced(usize),

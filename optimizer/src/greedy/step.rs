@@ -277,7 +277,7 @@ impl<'a> Step<'a> {
 
     /// Brings up to `wanted` MW to a header from the cheapest sources that reach it, and says how much came. Stops after
     /// a push that gave back room on a connection, so that the caller can look at higher classes again.
-    fn bring(&mut self, search: &mut Search, to: usize, wanted: f64, stores: bool) -> f64 {
+    pub(super) fn bring(&mut self, search: &mut Search, to: usize, wanted: f64, stores: bool) -> f64 {
         let mut came = 0.0;
         if wanted <= DUST {
             return 0.0;
