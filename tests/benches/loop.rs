@@ -1,10 +1,10 @@
 //! The figures of the whole loop on the real programs: `make bench-loop`.
 //!
-//! Starts the small fleet, lets it run for a minute at rest and half a minute after a trip, and prints what the programs
-//! measured of themselves (`/metrics`) and what the kernel says of them (`/proc`). It judges nothing: a figure depends on
-//! the machine, so only those of one run may be compared.
+//! Starts the default fleet once for the time of its first start. Then starts the small fleet, lets it run for a minute at
+//! rest and half a minute after a trip, and prints what the programs measured of themselves (`/metrics`) and what the kernel
+//! says of them (`/proc`). It judges nothing: a figure depends on the machine, so only those of one run may be compared.
 
-use hypocaust_tests::harness::{Demo, Options, Process, cpu_s, histogram_quantile, resident_mb, wait_until};
+use hypocaust_tests::harness::{Demo, Options, Process, cpu_s, histogram_quantile, resident_mb, root, wait_until};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,10 @@ fn stored(demo: &Demo) -> f64 {
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures elapsed time")]
 fn main() {
+    let first = Demo::start(Options { fleet: root().join("deploy/fleets/four"), ..Options::default() });
+    say(&format!("default fleet ready {:.1} s after its first start", first.ready_after.as_secs_f64()));
+    first.stop();
+    drop(first);
     let demo = Demo::start(Options::default());
     wait_until("both plants are led", Duration::from_secs(60), || {
         let fleet = demo.try_get("/api/v1/fleet")?;

@@ -37,6 +37,8 @@ pub struct Spec {
     pub log: PathBuf,
     /// Children of a lower stage are stopped first.
     pub stage: u8,
+    /// Does it need the certificates of OPC UA?
+    pub certificates: bool,
 }
 
 impl Spec {

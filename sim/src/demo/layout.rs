@@ -101,6 +101,7 @@ impl Layout {
 }
 
 /// The files of one demo.
+#[derive(Clone)]
 pub struct Files {
     pub data: PathBuf,
     pub logs: PathBuf,
@@ -155,8 +156,8 @@ fn args<const N: usize>(list: [&dyn AsRef<std::ffi::OsStr>; N]) -> Vec<OsString>
     list.iter().map(|a| a.as_ref().to_owned()).collect()
 }
 
-/// The processes in the order in which they are started. Edges stop first (each says goodbye to the broker), then centre
-/// and plants, the broker last.
+/// The processes in the order in which they are started; those that need certificates wait for these. Edges stop first
+/// (each says goodbye to the broker), then centre and plants, the broker last.
 #[must_use]
 pub fn processes(
     fleet: &Fleet,
@@ -177,6 +178,7 @@ pub fn processes(
             args: args([&"-c", &files.broker]),
             log: log("mosquitto"),
             stage: 3,
+            certificates: false,
         },
         Spec {
             name: "hypocaust-sim".into(),
@@ -201,6 +203,7 @@ pub fn processes(
             ]),
             log: log("sim"),
             stage: 2,
+            certificates: true,
         },
     ];
     for (n, console) in (1..).zip(&layout.consoles) {
@@ -227,6 +230,7 @@ pub fn processes(
             log: log(&if n == 1 { "central".to_owned() } else { format!("central-{n}") }),
             replica: Some(replica),
             stage: 2,
+            certificates: false,
         });
     }
     list.push(Spec {
@@ -237,6 +241,7 @@ pub fn processes(
         args: args([&"subagents", &"--kafka", &kafka]),
         log: log("subagents"),
         stage: 1,
+        certificates: false,
     });
     for plant in &fleet.plants {
         let id = plant.id.to_string();
@@ -264,6 +269,7 @@ pub fn processes(
             plant: Some(id),
             replica: None,
             stage: 1,
+            certificates: true,
         });
     }
     list

@@ -25,7 +25,9 @@ use hypocaust_protocols::model::{Device, Fleet, SourceKind};
 use hypocaust_protocols::wire::subagent::{COORDINATION, Kind};
 use layout::{Files, Layout};
 use serde_json::json;
+use setup::Introduced;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -168,7 +170,7 @@ async fn demo(options: &Options) -> Result<(), Error> {
         options.data.canonicalize().map_err(|e| Error::io(format!("cannot find {}", options.data.display()), e))?;
     let files = Files::new(&data);
     setup::write(&layout, &files)?;
-    setup::introduce(&fleet, &layout, &files)?;
+    let introduced = setup::introduce(&fleet, &layout, &files);
     let (kafka, _cluster) = bus(options.kafka.as_deref())?;
     let password = setup::first_user(&files, &programs)?;
 
@@ -186,7 +188,7 @@ async fn demo(options: &Options) -> Result<(), Error> {
         ready: false,
         began,
     };
-    demo.supervise(stop_asked).await
+    demo.supervise(introduced, stop_asked).await
 }
 
 /// The bus: where it is and, if it is ours, what has to live as long as the demo.
@@ -237,24 +239,26 @@ struct Demo {
 }
 
 impl Demo {
-    async fn supervise(&mut self, stop_asked: impl Future<Output = &'static str>) -> Result<(), Error> {
+    async fn supervise(
+        &mut self,
+        introduced: Introduced,
+        stop_asked: impl Future<Output = &'static str>,
+    ) -> Result<(), Error> {
         let (events, mut happened) = mpsc::unbounded_channel();
         let (stop, stopping) = watch::channel(0u8);
         let mut children: [JoinSet<()>; 3] = std::array::from_fn(|_| JoinSet::new());
-        let mut started = Ok(());
-        for (index, spec) in self.specs.clone().into_iter().enumerate() {
+        let spawn = |index: usize, spec: Spec| {
             let stage = usize::from(spec.stage.clamp(1, 3)) - 1;
-            let makes_key = spec.replica.as_deref() == Some("1");
             children[stage].spawn(child::supervise(index, spec, events.clone(), stopping.clone()));
-            if makes_key {
-                started = self.wait_for_key(&mut happened).await;
-                if started.is_err() {
-                    break;
-                }
-            }
-        }
+        };
+        tokio::pin!(stop_asked);
+        let started = tokio::select! {
+            why = &mut stop_asked => Ok(Some(why)),
+            started = self.start(introduced, &mut happened, spawn) => started.map(|()| None),
+        };
         let outcome = match started {
-            Ok(()) => self.watch(stop_asked, &mut happened).await,
+            Ok(None) => self.watch(stop_asked, &mut happened).await,
+            Ok(Some(why)) => Ok(why),
             Err(error) => Err(error),
         };
         let _ = std::fs::remove_file(&self.files.endpoints);
@@ -268,9 +272,30 @@ impl Demo {
         outcome.map(|_| ())
     }
 
+    /// Starts one after the other; what needs certificates, when they are there.
+    async fn start(
+        &mut self,
+        introduced: Introduced,
+        happened: &mut mpsc::UnboundedReceiver<Event>,
+        mut spawn: impl FnMut(usize, Spec),
+    ) -> Result<(), Error> {
+        let all = self.specs.clone().into_iter().enumerate();
+        let (later, now): (Vec<_>, Vec<_>) = all.partition(|(_, spec)| spec.certificates);
+        for (index, spec) in now {
+            let makes_key = spec.replica.as_deref() == Some("1");
+            spawn(index, spec);
+            if makes_key {
+                self.wait_for_key(happened).await?;
+            }
+        }
+        introduced.await.unwrap_or_else(|_| Err(Error::Certificates(setup::failed_thread())))?;
+        later.into_iter().for_each(|(index, spec)| spawn(index, spec));
+        Ok(())
+    }
+
     /// Edges check every command against the centre's public key, which the centre makes at its first start.
     async fn wait_for_key(&mut self, happened: &mut mpsc::UnboundedReceiver<Event>) -> Result<(), Error> {
-        for _ in 0..200 {
+        while self.began.elapsed() <= READY_WITHIN {
             while let Ok(event) = happened.try_recv() {
                 self.take(event)?;
             }
@@ -287,14 +312,13 @@ impl Demo {
 
     async fn watch(
         &mut self,
-        stop_asked: impl Future<Output = &'static str>,
+        mut stop_asked: Pin<&mut impl Future<Output = &'static str>>,
         happened: &mut mpsc::UnboundedReceiver<Event>,
     ) -> Result<&'static str, Error> {
         let mut probe = interval(Duration::from_millis(200));
         probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut state = interval(STATE_LINE);
         state.reset();
-        tokio::pin!(stop_asked);
         loop {
             tokio::select! {
                 why = &mut stop_asked => return Ok(why),

@@ -2,7 +2,7 @@
 
 use super::layout::{Files, Layout, broker_configuration};
 use super::{Error, Options};
-use hypocaust_protocols::model::{Fleet, Plant};
+use hypocaust_protocols::model::{Device, Fleet, Plant};
 use hypocaust_protocols::opcua::pki;
 use hypocaust_protocols::process::{self, Lock, Unlocked};
 use std::fs::{File, OpenOptions};
@@ -10,6 +10,9 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::oneshot;
 
 const LOCK: &str = "demo.lock";
 pub const USER: &str = "demo";
@@ -100,35 +103,78 @@ pub fn write(layout: &Layout, files: &Files) -> Result<(), Error> {
     file(&files.overrides, &overrides)
 }
 
+/// What [`introduce`] answers when it is done.
+pub type Introduced = oneshot::Receiver<Result<(), Error>>;
+
 /// The work of an engineer with a memory stick: each OPC UA device and the edge of its plant trust each other's
-/// certificate, by files. Keys are made at the first start, at the same time, because each takes half a second.
-pub fn introduce(fleet: &Fleet, layout: &Layout, files: &Files) -> Result<(), Error> {
-    std::thread::scope(|scope| {
-        let plants: Vec<_> = fleet
-            .plants
-            .iter()
-            .filter(|p| p.devices.iter().any(|d| d.opc_ua().is_some()))
-            .map(|plant| scope.spawn(|| introduce_plant(plant, layout, files)))
-            .collect();
-        plants.into_iter().try_for_each(|plant| {
-            plant
-                .join()
-                .unwrap_or_else(|_| Err(pki::Error::Make("a thread failed".into())))
-                .map_err(Error::Certificates)
-        })
-    })
+/// certificate, by files. Keys are made at the first start, on threads of their own: whoever needs none is started meanwhile.
+pub fn introduce(fleet: &Fleet, layout: &Layout, files: &Files) -> Introduced {
+    let (done, introduced) = oneshot::channel();
+    let (fleet, layout, files) = (fleet.clone(), layout.clone(), files.clone());
+    std::thread::spawn(move || {
+        // Nobody waits any more where the demo has failed at something else.
+        let _ = done.send(introduce_all(&fleet, &layout, &files).map_err(Error::Certificates));
+    });
+    introduced
 }
 
-fn introduce_plant(plant: &Plant, layout: &Layout, files: &Files) -> Result<(), pki::Error> {
-    let id = plant.id.as_str();
-    let edge = hypocaust_edge::shell::opcua::certificates(&files.edge(id), id)?;
-    for device in plant.devices.iter().filter(|d| d.opc_ua().is_some()) {
-        let address = layout.devices[device.id.as_str()];
-        let server = crate::plants::opcua::certificates(&files.certificates, &device.id, address)?;
-        server.import(&edge.own_certificate())?;
-        edge.import(&server.own_certificate())?;
+/// One of those that make keys has panicked.
+pub fn failed_thread() -> pki::Error {
+    pki::Error::Make("a thread failed".into())
+}
+
+fn introduce_all(fleet: &Fleet, layout: &Layout, files: &Files) -> Result<(), pki::Error> {
+    let plants: Vec<(&Plant, Vec<&Device>)> = fleet
+        .plants
+        .iter()
+        .map(|plant| (plant, plant.devices.iter().filter(|d| d.opc_ua().is_some()).collect()))
+        .filter(|(_, devices): &(_, Vec<_>)| !devices.is_empty())
+        .collect();
+    // An edge's first, its devices' after it.
+    let whose: Vec<(&Plant, Option<&Device>)> = plants
+        .iter()
+        .flat_map(|(plant, devices)| {
+            [(*plant, None)].into_iter().chain(devices.iter().map(|device| (*plant, Some(*device))))
+        })
+        .collect();
+    let mut all = over_the_cores(&whose, |(plant, device)| match device {
+        None => hypocaust_edge::shell::opcua::certificates(&files.edge(plant.id.as_str()), plant.id.as_str()),
+        Some(device) => {
+            let address = layout.devices[device.id.as_str()];
+            crate::plants::opcua::certificates(&files.certificates, &device.id, address)
+        }
+    })
+    .into_iter()
+    .map(|made| made.unwrap_or_else(|| Err(failed_thread())));
+    for (_, devices) in plants {
+        let edge = all.next().expect("one for each plant")?;
+        for server in all.by_ref().take(devices.len()) {
+            let server = server?;
+            server.import(&edge.own_certificate())?;
+            edge.import(&server.own_certificate())?;
+        }
     }
     Ok(())
+}
+
+/// What `make` makes of each, in their order, on as many threads as there are cores; `None` where it panicked.
+fn over_the_cores<T: Sync, R: Send + Sync>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<Option<R>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    let next = AtomicUsize::new(0);
+    let made: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
+    let work = || {
+        while let at = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(item) = items.get(at)
+        {
+            let _ = made[at].set(make(item));
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        // One that panicked leaves a gap; not asked here, it would panic the scope.
+        workers.into_iter().for_each(|worker| drop(worker.join()));
+    });
+    made.into_iter().map(OnceLock::into_inner).collect()
 }
 
 /// A password that nobody chose, from the system's own source.
