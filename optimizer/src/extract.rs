@@ -1,7 +1,7 @@
 //! From the point that the solver found to a schedule. Rounding dust (1e-9 MW) below zero or above a limit is swept here,
 //! and here only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::case::Case;
 use crate::formulate::{Flow, Formulation, Part};
@@ -37,6 +37,8 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
     };
     let series = |part: Part, owner: usize| -> Vec<f64> { steps.clone().map(|t| at(part, owner, t)).collect() };
 
+    let asking: HashSet<&str> =
+        case.headers.iter().filter(|header| header.reserve.is_some()).map(|header| header.id.as_str()).collect();
     let mut solution = empty(case);
     for (u, unit) in case.units.iter().enumerate() {
         let flow = |of: fn(&Flow) -> f64| -> Vec<f64> {
@@ -46,7 +48,7 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
         let weigh = |t: usize| (0..unit.vertices().len()).map(|k| at(Part::vertex(k), u, t)).collect();
         let on = |t: usize| formulation.find(Part::On, u, t).is_some_and(|column| x[column] > 0.5);
         let decided = formulation.find(Part::On, u, 0).is_some();
-        let asked = case.headers.iter().any(|header| header.id == unit.header && header.reserve.is_some());
+        let asked = asking.contains(unit.header.as_str());
         let of_unit = UnitSeries {
             heat: series(Part::Heat, u),
             power: flow(|flow| flow.power),

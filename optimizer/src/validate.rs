@@ -4,7 +4,8 @@
 
 mod conversion;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Display;
 
 use crate::case::{Case, Final, Link, SCHEMA, Unit, UnitKind};
 use crate::error::Error;
@@ -47,7 +48,12 @@ impl Case {
     /// # Errors
     /// `Error::Invalid` with every mistake, in the order of the file.
     pub fn validate(&self) -> Result<(), Error> {
-        let mut found = Findings { steps: self.time.steps, mistakes: Vec::new() };
+        let mut found = Findings {
+            steps: self.time.steps,
+            plants: self.plants.iter().map(|plant| plant.id.as_str()).collect(),
+            headers: self.headers.iter().map(|header| header.id.as_str()).collect(),
+            mistakes: Vec::new(),
+        };
         if self.beyond_measure() {
             // Looking at every step of it would take as long as solving it.
             found.say("time.steps", format!("more than {MOST_COLUMNS} columns would come of it; write fewer steps"));
@@ -76,7 +82,7 @@ impl Case {
         per_step.saturating_mul(self.time.steps) > MOST_COLUMNS
     }
 
-    fn frame(&self, found: &mut Findings) {
+    fn frame(&self, found: &mut Findings<'_>) {
         if self.schema != SCHEMA {
             found.say("schema", format!("{:?} is not known; write {SCHEMA:?}", self.schema));
         }
@@ -92,31 +98,31 @@ impl Case {
         found.unique("plants", self.plants.iter().map(|plant| &plant.id));
         found.unique("headers", self.headers.iter().map(|header| &header.id));
         for (i, header) in self.headers.iter().enumerate() {
-            self.known_plant(&format!("headers[{i}].plant"), &header.plant, found);
+            found.known_plant(format_args!("headers[{i}].plant"), &header.plant);
             if let Some(reserve) = &header.reserve {
                 let path = format!("headers[{i}].reserve");
-                found.series(&format!("{path}.mw"), &reserve.mw, 0.0, f64::INFINITY);
-                found.number(&format!("{path}.minutes"), reserve.minutes, f64::MIN_POSITIVE, f64::INFINITY);
-                found.number(&format!("{path}.price"), reserve.price, 0.0, f64::INFINITY);
+                found.series(format_args!("{path}.mw"), &reserve.mw, 0.0, f64::INFINITY);
+                found.number(format_args!("{path}.minutes"), reserve.minutes, f64::MIN_POSITIVE, f64::INFINITY);
+                found.number(format_args!("{path}.price"), reserve.price, 0.0, f64::INFINITY);
             }
         }
     }
 
-    fn supply(&self, found: &mut Findings) {
+    fn supply(&self, found: &mut Findings<'_>) {
         found.unique("carriers", self.carriers.iter().map(|carrier| &carrier.id));
         for (i, carrier) in self.carriers.iter().enumerate() {
             let path = format!("carriers[{i}]");
             match (&carrier.price, &carrier.buy, &carrier.sell) {
                 (Some(price), None, None) => {
-                    found.series(&format!("{path}.price"), price, f64::NEG_INFINITY, f64::INFINITY);
+                    found.series(format_args!("{path}.price"), price, f64::NEG_INFINITY, f64::INFINITY);
                 }
                 (None, Some(buy), Some(sell)) => {
-                    found.series(&format!("{path}.buy"), buy, f64::NEG_INFINITY, f64::INFINITY);
-                    found.series(&format!("{path}.sell"), sell, f64::NEG_INFINITY, f64::INFINITY);
+                    found.series(format_args!("{path}.buy"), buy, f64::NEG_INFINITY, f64::INFINITY);
+                    found.series(format_args!("{path}.sell"), sell, f64::NEG_INFINITY, f64::INFINITY);
                 }
                 _ => found.say(&path, "write either \"price\", or \"buy\" and \"sell\""),
             }
-            found.number(&format!("{path}.co2_t_per_mwh"), carrier.co2_t_per_mwh, 0.0, f64::INFINITY);
+            found.number(format_args!("{path}.co2_t_per_mwh"), carrier.co2_t_per_mwh, 0.0, f64::INFINITY);
         }
         let power = self.carriers.iter().filter(|carrier| carrier.is_power()).count();
         if power > 1 {
@@ -129,11 +135,11 @@ impl Case {
         let mut seen = BTreeMap::new();
         for (i, connection) in self.connections.iter().enumerate() {
             let path = format!("connections[{i}]");
-            self.known_plant(&format!("{path}.plant"), &connection.plant, found);
-            self.known_carrier(&format!("{path}.carrier"), &connection.carrier, found);
-            found.series(&format!("{path}.max_import"), &connection.max_import, 0.0, f64::INFINITY);
-            found.series(&format!("{path}.max_export"), &connection.max_export, 0.0, f64::INFINITY);
-            found.series(&format!("{path}.base_load"), &connection.base_load, 0.0, f64::INFINITY);
+            found.known_plant(format_args!("{path}.plant"), &connection.plant);
+            self.known_carrier(format_args!("{path}.carrier"), &connection.carrier, found);
+            found.series(format_args!("{path}.max_import"), &connection.max_import, 0.0, f64::INFINITY);
+            found.series(format_args!("{path}.max_export"), &connection.max_export, 0.0, f64::INFINITY);
+            found.series(format_args!("{path}.base_load"), &connection.base_load, 0.0, f64::INFINITY);
             if let Some(first) = seen.insert((&connection.plant, &connection.carrier), i) {
                 found.say(
                     &path,
@@ -143,52 +149,52 @@ impl Case {
         }
     }
 
-    fn unit(&self, i: usize, unit: &Unit, found: &mut Findings) {
+    fn unit(&self, i: usize, unit: &Unit, found: &mut Findings<'_>) {
         if i == 0 {
             found.unique("units", self.units.iter().map(|unit| &unit.id));
         }
         let path = format!("units[{i}]");
-        self.known_plant(&format!("{path}.plant"), &unit.plant, found);
-        self.known_header(&format!("{path}.header"), &unit.header, found);
+        found.known_plant(format_args!("{path}.plant"), &unit.plant);
+        found.known_header(format_args!("{path}.header"), &unit.header);
         match (&unit.carrier, unit.kind) {
             (Some(carrier), UnitKind::WasteHeat) => found.say(
-                &format!("{path}.carrier"),
+                format_args!("{path}.carrier"),
                 format!("waste heat takes no carrier, but {carrier:?} is given; write null"),
             ),
-            (Some(carrier), _) => self.known_carrier(&format!("{path}.carrier"), carrier, found),
+            (Some(carrier), _) => self.known_carrier(format_args!("{path}.carrier"), carrier, found),
             (None, UnitKind::WasteHeat) => {}
-            (None, _) => found.say(&format!("{path}.carrier"), "missing; write the carrier that it takes"),
+            (None, _) => found.say(format_args!("{path}.carrier"), "missing; write the carrier that it takes"),
         }
-        found.series(&format!("{path}.heat_max"), &unit.heat_max, 0.0, f64::INFINITY);
-        found.series(&format!("{path}.heat_min"), &unit.heat_min, 0.0, f64::INFINITY);
-        found.series(&format!("{path}.availability"), &unit.availability, 0.0, 1.0);
-        found.series(&format!("{path}.var_om"), &unit.var_om, f64::NEG_INFINITY, f64::INFINITY);
-        found.number(&format!("{path}.start_cost"), unit.start_cost, 0.0, f64::INFINITY);
-        found.number(&format!("{path}.min_up_h"), unit.min_up_h, 0.0, f64::INFINITY);
-        found.number(&format!("{path}.min_down_h"), unit.min_down_h, 0.0, f64::INFINITY);
+        found.series(format_args!("{path}.heat_max"), &unit.heat_max, 0.0, f64::INFINITY);
+        found.series(format_args!("{path}.heat_min"), &unit.heat_min, 0.0, f64::INFINITY);
+        found.series(format_args!("{path}.availability"), &unit.availability, 0.0, 1.0);
+        found.series(format_args!("{path}.var_om"), &unit.var_om, f64::NEG_INFINITY, f64::INFINITY);
+        found.number(format_args!("{path}.start_cost"), unit.start_cost, 0.0, f64::INFINITY);
+        found.number(format_args!("{path}.min_up_h"), unit.min_up_h, 0.0, f64::INFINITY);
+        found.number(format_args!("{path}.min_down_h"), unit.min_down_h, 0.0, f64::INFINITY);
         for (name, most) in [("start_max", unit.start_max), ("stop_max", unit.stop_max)] {
             if let Some(most) = most {
-                found.number(&format!("{path}.{name}"), most, 0.0, f64::INFINITY);
+                found.number(format_args!("{path}.{name}"), most, 0.0, f64::INFINITY);
             }
         }
         self.conversion(&path, unit, found);
         for (name, ramp) in [("ramp_up_per_h", unit.ramp_up_per_h), ("ramp_down_per_h", unit.ramp_down_per_h)] {
             if let Some(ramp) = ramp {
-                found.number(&format!("{path}.{name}"), ramp, 0.0, f64::INFINITY);
+                found.number(format_args!("{path}.{name}"), ramp, 0.0, f64::INFINITY);
             }
         }
         if let Some(initial) = unit.initial {
-            found.number(&format!("{path}.initial.heat_mw"), initial.heat_mw, 0.0, f64::INFINITY);
+            found.number(format_args!("{path}.initial.heat_mw"), initial.heat_mw, 0.0, f64::INFINITY);
             if initial.on == Some(false) && initial.heat_mw > 0.0 {
                 let what = format!("the unit is off, but makes {} MW; write true, or a heat of 0", initial.heat_mw);
-                found.say(&format!("{path}.initial.on"), what);
+                found.say(format_args!("{path}.initial.on"), what);
             }
             if let Some(hours) = initial.hours {
-                found.number(&format!("{path}.initial.hours"), hours, 0.0, f64::INFINITY);
+                found.number(format_args!("{path}.initial.hours"), hours, 0.0, f64::INFINITY);
             }
         }
         if let Some(must_run) = &unit.must_run {
-            found.series(&format!("{path}.must_run"), must_run, 0.0, f64::INFINITY);
+            found.series(format_args!("{path}.must_run"), must_run, 0.0, f64::INFINITY);
         }
         for (o, outage) in unit.outages.iter().enumerate() {
             let path = format!("{path}.outages[{o}]");
@@ -197,26 +203,26 @@ impl Case {
                     "{} after a beginning in step {}; write a step above it and of at most {}",
                     outage.to_step, outage.from_step, found.steps
                 );
-                found.say(&format!("{path}.to_step"), what);
+                found.say(format_args!("{path}.to_step"), what);
             }
-            found.number(&format!("{path}.available"), outage.available, 0.0, 1.0);
+            found.number(format_args!("{path}.available"), outage.available, 0.0, 1.0);
         }
     }
 
-    fn stores_and_links(&self, found: &mut Findings) {
+    fn stores_and_links(&self, found: &mut Findings<'_>) {
         found.unique("storages", self.storages.iter().map(|storage| &storage.id));
         for (i, storage) in self.storages.iter().enumerate() {
             let path = format!("storages[{i}]");
-            self.known_header(&format!("{path}.header"), &storage.header, found);
-            found.number(&format!("{path}.capacity_mwh"), storage.capacity_mwh, 0.0, f64::INFINITY);
-            found.series(&format!("{path}.charge_max"), &storage.charge_max, 0.0, f64::INFINITY);
-            found.series(&format!("{path}.discharge_max"), &storage.discharge_max, 0.0, f64::INFINITY);
-            found.number(&format!("{path}.charge_eff"), storage.charge_eff, 1e-3, 1.0);
-            found.number(&format!("{path}.discharge_eff"), storage.discharge_eff, 1e-3, 1.0);
-            found.number(&format!("{path}.loss_per_h"), storage.loss_per_h, 0.0, 1.0);
-            found.number(&format!("{path}.initial_mwh"), storage.initial_mwh, 0.0, storage.capacity_mwh);
+            found.known_header(format_args!("{path}.header"), &storage.header);
+            found.number(format_args!("{path}.capacity_mwh"), storage.capacity_mwh, 0.0, f64::INFINITY);
+            found.series(format_args!("{path}.charge_max"), &storage.charge_max, 0.0, f64::INFINITY);
+            found.series(format_args!("{path}.discharge_max"), &storage.discharge_max, 0.0, f64::INFINITY);
+            found.number(format_args!("{path}.charge_eff"), storage.charge_eff, 1e-3, 1.0);
+            found.number(format_args!("{path}.discharge_eff"), storage.discharge_eff, 1e-3, 1.0);
+            found.number(format_args!("{path}.loss_per_h"), storage.loss_per_h, 0.0, 1.0);
+            found.number(format_args!("{path}.initial_mwh"), storage.initial_mwh, 0.0, storage.capacity_mwh);
             match storage.r#final {
-                Final::Mwh(mwh) => found.number(&format!("{path}.final"), mwh, 0.0, storage.capacity_mwh),
+                Final::Mwh(mwh) => found.number(format_args!("{path}.final"), mwh, 0.0, storage.capacity_mwh),
                 Final::Value { value_per_mwh } => {
                     let path = format!("{path}.final.value_per_mwh");
                     found.number(&path, value_per_mwh, f64::NEG_INFINITY, f64::INFINITY);
@@ -227,20 +233,20 @@ impl Case {
         found.unique("links", self.links.iter().map(|link| &link.id));
         for (i, link) in self.links.iter().enumerate() {
             let path = format!("links[{i}]");
-            self.known_header(&format!("{path}.from"), &link.from, found);
-            self.known_header(&format!("{path}.to"), &link.to, found);
+            found.known_header(format_args!("{path}.from"), &link.from);
+            found.known_header(format_args!("{path}.to"), &link.to);
             if link.from == link.to {
                 found.say(&path, "joins a header to itself; write two different headers");
             }
-            found.series(&format!("{path}.cap"), &link.cap, 0.0, f64::INFINITY);
-            found.series(&format!("{path}.cap_reverse"), &link.cap_reverse, 0.0, f64::INFINITY);
-            found.number(&format!("{path}.loss_frac"), link.loss_frac, 0.0, 1.0);
-            found.series(&format!("{path}.fixed_loss"), &link.fixed_loss, 0.0, f64::INFINITY);
+            found.series(format_args!("{path}.cap"), &link.cap, 0.0, f64::INFINITY);
+            found.series(format_args!("{path}.cap_reverse"), &link.cap_reverse, 0.0, f64::INFINITY);
+            found.number(format_args!("{path}.loss_frac"), link.loss_frac, 0.0, 1.0);
+            found.series(format_args!("{path}.fixed_loss"), &link.fixed_loss, 0.0, f64::INFINITY);
             self.delay(&path, link, found);
         }
     }
 
-    fn delay(&self, path: &str, link: &Link, found: &mut Findings) {
+    fn delay(&self, path: &str, link: &Link, found: &mut Findings<'_>) {
         for (name, before) in [("forward_before", &link.forward_before), ("reverse_before", &link.reverse_before)] {
             if before.len() != link.delay_steps {
                 let what = format!(
@@ -248,49 +254,49 @@ impl Case {
                     before.len(),
                     link.delay_steps
                 );
-                found.say(&format!("{path}.{name}"), what);
+                found.say(format_args!("{path}.{name}"), what);
             }
             for (k, mw) in before.iter().enumerate() {
-                found.number(&format!("{path}.{name}[{k}]"), *mw, 0.0, f64::INFINITY);
+                found.number(format_args!("{path}.{name}[{k}]"), *mw, 0.0, f64::INFINITY);
             }
         }
         match (link.delay_steps, link.credit_per_mwh) {
             (0, None) => {}
             (0, Some(_)) => found.say(
-                &format!("{path}.credit_per_mwh"),
+                format_args!("{path}.credit_per_mwh"),
                 "nothing is under way on a link without delay; write \"delay_steps\", or leave it out",
             ),
             (_, None) => found.say(
-                &format!("{path}.credit_per_mwh"),
+                format_args!("{path}.credit_per_mwh"),
                 "missing; write what a MWh is worth that is under way when the horizon ends, be it 0",
             ),
             (_, Some(credit)) => {
-                found.number(&format!("{path}.credit_per_mwh"), credit, f64::NEG_INFINITY, f64::INFINITY);
+                found.number(format_args!("{path}.credit_per_mwh"), credit, f64::NEG_INFINITY, f64::INFINITY);
             }
         }
         let minutes = self.time.step_minutes.written();
         if link.delay_steps > 0 && minutes.windows(2).any(|pair| pair[0] != pair[1]) {
             found.say(
-                &format!("{path}.delay_steps"),
+                format_args!("{path}.delay_steps"),
                 "a delay is counted in steps of one length, but step_minutes has several; write one length, or no delay",
             );
         }
     }
 
-    fn consumers(&self, found: &mut Findings) {
+    fn consumers(&self, found: &mut Findings<'_>) {
         found.unique("demands", self.demands.iter().map(|demand| &demand.id));
         for (i, demand) in self.demands.iter().enumerate() {
             let path = format!("demands[{i}]");
-            self.known_header(&format!("{path}.header"), &demand.header, found);
+            found.known_header(format_args!("{path}.header"), &demand.header);
             if !self.classes.contains(&demand.class) {
                 found.say(
-                    &format!("{path}.class"),
+                    format_args!("{path}.class"),
                     format!("{:?} is no class of this case; write one of {:?}", demand.class, self.classes),
                 );
             }
-            found.series(&format!("{path}.heat"), &demand.heat, 0.0, f64::INFINITY);
+            found.series(format_args!("{path}.heat"), &demand.heat, 0.0, f64::INFINITY);
             if let Some(sheddable) = &demand.sheddable {
-                found.series(&format!("{path}.sheddable"), sheddable, 0.0, f64::INFINITY);
+                found.series(format_args!("{path}.sheddable"), sheddable, 0.0, f64::INFINITY);
             }
         }
         for (id, mw) in self.previous.iter().flatten() {
@@ -304,19 +310,7 @@ impl Case {
         }
     }
 
-    fn known_plant(&self, path: &str, id: &str, found: &mut Findings) {
-        if !self.plants.iter().any(|plant| plant.id == id) {
-            found.say(path, format!("{id:?} is no plant of this case; write the id of one, or add it to \"plants\""));
-        }
-    }
-
-    fn known_header(&self, path: &str, id: &str, found: &mut Findings) {
-        if !self.headers.iter().any(|header| header.id == id) {
-            found.say(path, format!("{id:?} is no header of this case; write the id of one, or add it to \"headers\""));
-        }
-    }
-
-    fn known_carrier(&self, path: &str, id: &str, found: &mut Findings) {
+    fn known_carrier(&self, path: impl Display, id: &str, found: &mut Findings<'_>) {
         if !self.carriers.iter().any(|carrier| carrier.id == id) {
             found.say(
                 path,
@@ -326,17 +320,32 @@ impl Case {
     }
 }
 
-struct Findings {
+/// What was found so far, and what there is to be named. Paths are written out only where something is wrong.
+struct Findings<'a> {
     steps: usize,
+    plants: HashSet<&'a str>,
+    headers: HashSet<&'a str>,
     mistakes: Vec<Mistake>,
 }
 
-impl Findings {
-    fn say(&mut self, path: &str, what: impl Into<String>) {
-        self.mistakes.push(Mistake { path: path.to_owned(), what: what.into() });
+impl Findings<'_> {
+    fn known_plant(&mut self, path: impl Display, id: &str) {
+        if !self.plants.contains(id) {
+            self.say(path, format!("{id:?} is no plant of this case; write the id of one, or add it to \"plants\""));
+        }
     }
 
-    fn number(&mut self, path: &str, value: f64, least: f64, most: f64) {
+    fn known_header(&mut self, path: impl Display, id: &str) {
+        if !self.headers.contains(id) {
+            self.say(path, format!("{id:?} is no header of this case; write the id of one, or add it to \"headers\""));
+        }
+    }
+
+    fn say(&mut self, path: impl Display, what: impl Into<String>) {
+        self.mistakes.push(Mistake { path: path.to_string(), what: what.into() });
+    }
+
+    fn number(&mut self, path: impl Display, value: f64, least: f64, most: f64) {
         if !value.is_finite() {
             self.say(path, format!("{value} is no finite number; write one"));
         } else if value < least || value > most {
@@ -344,18 +353,18 @@ impl Findings {
         }
     }
 
-    fn series(&mut self, path: &str, series: &Series, least: f64, most: f64) {
+    fn series(&mut self, path: impl Display, series: &Series, least: f64, most: f64) {
         if let Some(len) = series.len_given()
             && len != self.steps
         {
-            self.say(path, format!("{len} numbers for {} steps; write one per step, or a single number", self.steps));
+            self.say(&path, format!("{len} numbers for {} steps; write one per step, or a single number", self.steps));
         }
         let array = series.len_given().is_some();
         for (t, value) in series.written().iter().enumerate() {
             if array {
-                self.number(&format!("{path}[{t}]"), *value, least, most);
+                self.number(format_args!("{path}[{t}]"), *value, least, most);
             } else {
-                self.number(path, *value, least, most);
+                self.number(&path, *value, least, most);
             }
         }
     }
@@ -364,7 +373,7 @@ impl Findings {
         let mut seen = BTreeSet::new();
         for (i, id) in ids.enumerate() {
             if !seen.insert(id) {
-                self.say(&format!("{path}[{i}]"), format!("{id:?} is there twice; write an id of its own"));
+                self.say(format_args!("{path}[{i}]"), format!("{id:?} is there twice; write an id of its own"));
             }
         }
     }

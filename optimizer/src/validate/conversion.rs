@@ -9,16 +9,16 @@ use super::Findings;
 const MOST: usize = 10_000;
 
 impl Case {
-    pub(super) fn conversion(&self, path: &str, unit: &Unit, found: &mut Findings) {
+    pub(super) fn conversion(&self, path: &str, unit: &Unit, found: &mut Findings<'_>) {
         let mode = match (unit.kind, unit.mode) {
             (UnitKind::Chp, None) => {
                 let what = "missing; write \"backpressure\", \"extraction\" or \"region\"";
-                found.say(&format!("{path}.mode"), what);
+                found.say(format_args!("{path}.mode"), what);
                 Some(ChpMode::Backpressure)
             }
             (UnitKind::Chp, mode) => mode,
             (_, Some(_)) => {
-                found.say(&format!("{path}.mode"), "belongs to CHP units only; leave it out");
+                found.say(format_args!("{path}.mode"), "belongs to CHP units only; leave it out");
                 None
             }
             (_, None) => None,
@@ -42,42 +42,46 @@ impl Case {
         ];
         for (name, value, needed, least, most) in figures {
             match value {
-                Some(series) if needed => found.series(&format!("{path}.{name}"), series, least, most),
+                Some(series) if needed => found.series(format_args!("{path}.{name}"), series, least, most),
                 Some(_) if by_segments && matches!(name, "efficiency" | "cop") => {
-                    found.say(&format!("{path}.{name}"), "is said by \"segments\" already; write one of the two");
+                    found.say(format_args!("{path}.{name}"), "is said by \"segments\" already; write one of the two");
                 }
                 None if needed => {
-                    found.say(&format!("{path}.{name}"), format!("missing; a unit of this kind needs {name:?}"));
+                    found.say(format_args!("{path}.{name}"), format!("missing; a unit of this kind needs {name:?}"));
                 }
-                Some(_) => found.say(&format!("{path}.{name}"), "means nothing for a unit of this kind; leave it out"),
+                Some(_) => {
+                    found.say(format_args!("{path}.{name}"), "means nothing for a unit of this kind; leave it out")
+                }
                 None => {}
             }
         }
         match (&unit.segments, by_segments) {
             (Some(segments), true) => self.segments(&format!("{path}.segments"), unit, segments, found),
             (Some(_), false) => {
-                found.say(&format!("{path}.segments"), "means nothing for a unit of this kind; leave it out");
+                found.say(format_args!("{path}.segments"), "means nothing for a unit of this kind; leave it out");
             }
             (None, _) => {}
         }
         match (&unit.region, mode == Some(ChpMode::Region)) {
             (Some(region), true) => vertices(&format!("{path}.region"), region, found),
-            (None, true) => found.say(&format!("{path}.region"), "missing; write its vertices of heat, power and fuel"),
+            (None, true) => {
+                found.say(format_args!("{path}.region"), "missing; write its vertices of heat, power and fuel")
+            }
             (Some(_), false) => {
-                found.say(&format!("{path}.region"), "belongs to CHP units of mode \"region\"; leave it out");
+                found.say(format_args!("{path}.region"), "belongs to CHP units of mode \"region\"; leave it out");
             }
             (None, false) => {}
         }
     }
 
-    fn segments(&self, path: &str, unit: &Unit, segments: &[Segment], found: &mut Findings) {
+    fn segments(&self, path: &str, unit: &Unit, segments: &[Segment], found: &mut Findings<'_>) {
         if segments.is_empty() || segments.len() > MOST {
             found.say(path, format!("{} segments; write 1 to {MOST}", segments.len()));
             return;
         }
         for (k, segment) in segments.iter().enumerate() {
-            found.number(&format!("{path}[{k}].heat"), segment.heat, f64::MIN_POSITIVE, f64::INFINITY);
-            found.series(&format!("{path}[{k}].input_per_heat"), &segment.input_per_heat, 1e-3, 1e3);
+            found.number(format_args!("{path}[{k}].heat"), segment.heat, f64::MIN_POSITIVE, f64::INFINITY);
+            found.series(format_args!("{path}[{k}].input_per_heat"), &segment.input_per_heat, 1e-3, 1e3);
         }
         let reach: f64 = segments.iter().map(|segment| segment.heat).sum();
         let most = unit.heat_max.written().iter().fold(0.0_f64, |most, mw| most.max(*mw));
@@ -95,20 +99,20 @@ impl Case {
                     before.at(t),
                     after.at(t)
                 );
-                found.say(&format!("{path}[{}].input_per_heat", k + 1), what);
+                found.say(format_args!("{path}[{}].input_per_heat", k + 1), what);
             }
         }
     }
 }
 
-fn vertices(path: &str, region: &[Vertex], found: &mut Findings) {
+fn vertices(path: &str, region: &[Vertex], found: &mut Findings<'_>) {
     if region.is_empty() || region.len() > MOST {
         found.say(path, format!("{} vertices; write 1 to {MOST}", region.len()));
         return;
     }
     for (k, vertex) in region.iter().enumerate() {
         for (name, value) in [("heat", vertex.heat), ("power", vertex.power), ("fuel", vertex.fuel)] {
-            found.number(&format!("{path}[{k}].{name}"), value, 0.0, f64::INFINITY);
+            found.number(format_args!("{path}[{k}].{name}"), value, 0.0, f64::INFINITY);
         }
     }
     let hottest = region.iter().fold(0.0_f64, |most, vertex| most.max(vertex.heat));
