@@ -7,20 +7,25 @@ use std::path::Path;
 
 /// The sample fleet with `from` replaced by `to` in `file`, and what loading it says.
 fn check(file: &str, from: &str, to: &str) -> String {
+    check_all(&[(file, from, to)])
+}
+
+/// The same of several files.
+fn check_all(changes: &[(&str, &str, &str)]) -> String {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("plants")).expect("a folder for the plants");
-    let mut replaced = false;
+    let mut replaced = 0;
     for name in ["fleet.toml", "plants/north.toml", "plants/south.toml"] {
         let mut text = fs::read_to_string(sample.join(name)).expect("the sample fleet");
-        if name == file {
+        for (_, from, to) in changes.iter().filter(|(file, ..)| *file == name) {
             assert!(text.contains(from), "the sample fleet no longer holds {from:?}");
             text = text.replacen(from, to, 1);
-            replaced = true;
+            replaced += 1;
         }
         fs::write(folder.path().join(name), text).expect("the changed fleet");
     }
-    assert!(replaced);
+    assert_eq!(replaced, changes.len());
     match hypocaust_protocols::files::load(folder.path()) {
         Ok(_) => "the fleet passes its check".to_owned(),
         Err(error) => error.to_string(),
@@ -83,6 +88,8 @@ golden! {
     steam_of_a_water_boiler: "plants/north.toml", "header = \"steam\"\ncarrier = \"gas\"\nheat_max_mw = 8.0" => "header = \"water\"\ncarrier = \"gas\"\nheat_max_mw = 8.0";
     no_limits_of_sub_agents: "fleet.toml", "[limits.subagents]\nbeat_s = 10" => "[limits.subagents]\nbeat_s = 0";
     not_toml: "fleet.toml", "co2_price = 70.0" => "co2_price = = 70.0";
+    bracket_that_is_not_closed: "plants/north.toml", "scan = \"fast\" }," => "scan = \"fast\",";
+    main_from_no_header_beside_another_mistake: "fleet.toml", "from = \"north.steam\"" => "from = \"north.steem\"\ncolour = \"red\"";
     two_devices_in_one_namespace: "plants/south.toml", "127.0.0.1:5023\"\nnamespace = \"urn:hypocaust:south:plc2\"" => "127.0.0.1:5021\"\nnamespace = \"urn:hypocaust:north:plc2\"";
     unknown_protocol: "plants/south.toml", "protocol = \"opc-ua\"" => "protocol = \"opc\"";
     node_on_modbus: "plants/south.toml", "at = \"input:104\"" => "at = \"node:b1.state\"";
@@ -100,6 +107,18 @@ golden! {
     denied_range_of_nodes: "plants/south.toml", "nodes = \"sis.\"" => "table = \"holding\"\nfirst = 900\nlast = 949";
     unit_id_of_opc_ua: "plants/south.toml", "security = \"sign-and-encrypt\"" => "security = \"sign-and-encrypt\"\nunit_id = 1";
     watchdog_that_is_no_counter: "plants/south.toml", "counter = \"plc2.counter\"" => "counter = \"b1.start\"";
+}
+
+/// What follows only from the file that is no TOML is not told: the main that begins in north. What south and the main
+/// itself have wrong is, though there is no fleet to judge.
+#[test]
+fn a_file_that_is_no_toml_beside_mistakes_of_others() {
+    insta::assert_snapshot!(check_all(&[
+        ("plants/north.toml", "scan = \"fast\" },", "scan = \"fast\","),
+        ("plants/south.toml", "class = \"", "class = \"un"),
+        ("fleet.toml", "to = \"south.steam\"", "to = \"south.steem\""),
+        ("fleet.toml", "beat_s = 1\n", ""),
+    ]));
 }
 
 /// The sample fleet with this drawing of its south.

@@ -188,6 +188,11 @@ impl Scope {
         Some(id)
     }
 
+    /// Was anything within this plant given a name?
+    fn knows(&self, plant: &str) -> bool {
+        self.defined.borrow().keys().any(|(_, id)| id.split_once('.').is_some_and(|(of, _)| of == plant))
+    }
+
     fn place(&self, kind: Kind, id: &str) -> Option<Place> {
         self.defined.borrow().get(&(kind.word(), id.to_owned())).cloned()
     }
@@ -200,16 +205,51 @@ fn qualify(plant: Option<&str>, id: &str) -> String {
     }
 }
 
+/// Files of which nothing could be used, each with a mistake of its own. What they would have named is missed by nobody.
+#[derive(Default)]
+pub(super) struct Unread {
+    /// Is `fleet.toml` among them?
+    pub fleet: bool,
+    /// Plants, by the names of their files.
+    pub plants: Vec<String>,
+}
+
+impl Unread {
+    /// Would a thing of this kind and name stand there?
+    fn holds(&self, scope: &Scope, kind: Kind, id: &str) -> bool {
+        let plant = id.split_once('.').map_or(id, |(plant, _)| plant);
+        matches!(kind, Kind::Carrier) && self.fleet || self.plants.iter().any(|p| p == plant) && !scope.knows(plant)
+    }
+}
+
+/// Names that point nowhere, told also where other mistakes leave no fleet.
+pub(super) fn names(scope: &Scope, unread: &Unread, report: &RefCell<Report>) {
+    let defined = scope.defined.borrow();
+    for Reference { kind, id, place, .. } in scope.references.borrow().iter() {
+        let word = kind.word();
+        if defined.contains_key(&(word, id.clone())) || unread.holds(scope, *kind, id) {
+            continue;
+        }
+        let names = defined.keys().filter(|(w, _)| *w == word).map(|(_, id)| id.as_str());
+        let help = match nearest(id, names) {
+            Some(near) => format!("`{near}`, or describe that {word}"),
+            None => format!("the id of a {word} that is described in this fleet"),
+        };
+        let message = format!("there is no {word} `{id}`");
+        report.borrow_mut().mistake(place.file, place.span.clone(), message, help);
+    }
+}
+
 struct Checker<'c> {
     fleet: &'c Fleet,
     scope: &'c Scope,
     report: &'c RefCell<Report>,
 }
 
-/// All cross checks.
+/// All cross checks but that of [`names`].
 pub(super) fn check(fleet: &Fleet, scope: &Scope, report: &RefCell<Report>) {
     let checker = Checker { fleet, scope, report };
-    checker.names();
+    checker.units();
     checker.roles();
     checker.addresses();
     checker.devices();
@@ -227,21 +267,12 @@ impl Checker<'_> {
         self.report.borrow_mut().mistake(place.file, place.span.clone(), message, help);
     }
 
-    fn names(&self) {
-        let defined = self.scope.defined.borrow();
+    fn units(&self) {
         for reference in self.scope.references.borrow().iter() {
-            let word = reference.kind.word();
-            if !defined.contains_key(&(word, reference.id.clone())) {
-                let names = defined.keys().filter(|(w, _)| *w == word).map(|(_, id)| id.as_str());
-                let help = match nearest(&reference.id, names) {
-                    Some(near) => format!("`{near}`, or describe that {word}"),
-                    None => format!("the id of a {word} that is described in this fleet"),
-                };
-                self.say(&reference.place, format!("there is no {word} `{}`", reference.id), help);
-                continue;
-            }
             let (Kind::Tag(units) | Kind::Setpoint(units)) = reference.kind else { continue };
-            if let Some((_, tag)) = self.fleet.tag(&reference.id)
+            let known = self.scope.place(reference.kind, &reference.id).is_some();
+            if known
+                && let Some((_, tag)) = self.fleet.tag(&reference.id)
                 && !units.is_empty()
                 && !units.contains(&tag.unit)
             {

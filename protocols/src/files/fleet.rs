@@ -1,6 +1,6 @@
 //! `fleet.toml`, and the putting together of all files.
 
-use super::checks::{ID, Kind, Scope, check};
+use super::checks::{ID, Kind, Scope, Unread, check, names};
 use super::mimic;
 use super::plant;
 use super::reader::{Reader, parse};
@@ -22,15 +22,24 @@ pub(super) fn build(
     let mut plants = Vec::new();
     let mut drawings = Vec::new();
     let mut scans: Vec<String> = Vec::new();
+    let mut unread = Unread::default();
     for (name, text) in files {
         let file = report.borrow_mut().file(name, text);
-        let Some(document) = parse(&report, file, text) else { continue };
-        let head = text.find('\n').unwrap_or(text.len());
         let what = match name.split('/').next() {
             Some("plants") => "plant",
             Some("mimics") => "mimic",
             _ => "fleet",
         };
+        let stem = name.rsplit('/').next().and_then(|last| last.strip_suffix(".toml")).unwrap_or(name);
+        let Some(document) = parse(&report, file, text) else {
+            match what {
+                "fleet" => unread.fleet = true,
+                "plant" => unread.plants.push(stem.to_owned()),
+                _ => {}
+            }
+            continue;
+        };
+        let head = text.find('\n').unwrap_or(text.len());
         let reader = Reader::new(file, what, document.get_ref(), 0..head, &report);
         if name == "fleet.toml" {
             fleet = read_fleet(reader, &scope, folder);
@@ -40,17 +49,14 @@ pub(super) fn build(
         } else if what == "mimic" {
             drawings.push(mimic::read(reader));
         } else {
-            plants.extend(plant::read(
-                reader,
-                &scope,
-                name,
-                fleet.as_ref().map(|f| &f.limits),
-                &scans,
-                folder,
-                is_file,
-            ));
+            let limits = fleet.as_ref().map(|f| &f.limits);
+            match plant::read(reader, &scope, name, limits, &scans, folder, is_file) {
+                Some(read) => plants.push(read),
+                None => unread.plants.push(stem.to_owned()),
+            }
         }
     }
+    names(&scope, &unread, &report);
     let built = fleet.map(|mut f| {
         for (plant, mains) in plants {
             f.plants.push(plant);
@@ -58,7 +64,7 @@ pub(super) fn build(
         }
         check(&f, &scope, &report);
         for drawing in drawings {
-            mimic::take(&mut f, drawing, &report);
+            mimic::take(&mut f, drawing, &unread.plants, &report);
         }
         f
     });

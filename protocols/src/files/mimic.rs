@@ -47,12 +47,15 @@ fn read_place(kind: Equipment, r: Reader<'_, '_>) -> Option<(Place, Range<usize>
     Some((place, id.span))
 }
 
-/// Names in full, everything judged, and into the fleet with it.
-pub(super) fn take(fleet: &mut Fleet, drawing: Drawing, report: &RefCell<Report>) {
+/// Names in full, everything judged, and into the fleet with it. A plant whose file could not be used has no drawing.
+pub(super) fn take(fleet: &mut Fleet, drawing: Drawing, unread: &[String], report: &RefCell<Report>) {
     let Drawing { file, head, plant, places } = drawing;
     let say =
         |span: Range<usize>, message: String, help: String| report.borrow_mut().mistake(file, span, message, help);
     let Some(named) = plant else { return };
+    if unread.contains(&named.value) {
+        return;
+    }
     let Some(plant) = fleet.plant(&named.value) else {
         let help = match nearest(&named.value, fleet.plants.iter().map(|p| p.id.as_str())) {
             Some(near) => format!("`{near}`"),

@@ -17,10 +17,11 @@ use std::rc::Rc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Parses a file's text. What is no TOML goes into the report, and then there is no table to read.
+/// Parses a file's text. What is no TOML goes into the report, and then there is no table to read. Only the first place is
+/// told: what follows is read wrongly because of it (a bracket that is not closed makes hundreds).
 pub fn parse<'t>(report: &RefCell<Report>, file: usize, text: &'t str) -> Option<Spanned<DeTable<'t>>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    if let Some(error) = errors.first() {
         let span = error.span().unwrap_or(0..0);
         report.borrow_mut().mistake(file, span, format!("this is not TOML: {}", error.message()), "valid TOML 1.0");
     }
