@@ -4,7 +4,7 @@
 //! 2: wrong usage; 3: could not be tried.
 
 use clap::{Parser, Subcommand, ValueEnum};
-use hypocaust_edge::shell::inquire::{self, Found, Reach, Unbrowsed};
+use hypocaust_edge::shell::inquire::{self, Found, Probed, Reach, Unbrowsed};
 use hypocaust_edge::shell::{Endpoints, opcua, run};
 use hypocaust_protocols::answer::{Unsaid, say, tell, unless_unread};
 use hypocaust_protocols::files::{self, nearest};
@@ -21,6 +21,8 @@ use std::time::Duration;
 /// What is told unless `HYPOCAUST_LOG` says otherwise. The OPC UA library warns of every step of an attempt that fails;
 /// the driver says once why there is no session.
 const LOG: &str = "info,opcua_client=off,opcua_core=off,opcua_crypto=off,opcua_types=off";
+
+const JSON: &str = "The answer as JSON, for scripts";
 
 #[derive(Parser)]
 #[command(name = "hypocaust-edge", version, about = "The edge agent of one plant: scan, guard, fail-safe, spool")]
@@ -66,9 +68,10 @@ enum Verb {
     },
     /// Reports every mistake in a fleet folder.
     Check {
+        /// The fleet folder.
         #[arg(env = "HYPOCAUST_FLEET", required_unless_present = "schema")]
         fleet: Option<PathBuf>,
-        #[arg(long)]
+        #[arg(long, help = JSON)]
         json: bool,
         /// Look at no fleet: print the JSON Schema of fleet.toml, of plants/*.toml, or of both in one.
         #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "both", value_parser = ["fleet", "plant", "both"])]
@@ -78,32 +81,38 @@ enum Verb {
     Probe {
         #[command(flatten)]
         place: Place,
+        /// The device, with or without its plant's name.
         device: String,
+        /// JSON, device id to host:port, for devices that are not where the fleet says.
         #[arg(long, env = "HYPOCAUST_ENDPOINTS")]
         endpoints: Option<PathBuf>,
         /// The edge's folder, whose certificates an OPC UA device is asked with.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: Option<PathBuf>,
-        #[arg(long)]
+        #[arg(long, help = JSON)]
         json: bool,
     },
     /// Lists the variables of an OPC UA device, and which tags they are.
     Browse {
         #[command(flatten)]
         place: Place,
+        /// The device, with or without its plant's name.
         device: String,
+        /// JSON, device id to host:port, for devices that are not where the fleet says.
         #[arg(long, env = "HYPOCAUST_ENDPOINTS")]
         endpoints: Option<PathBuf>,
+        /// The edge's folder, with whose certificates the device is asked.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: Option<PathBuf>,
         /// No more than so many.
         #[arg(long, default_value_t = 10_000)]
         most: usize,
-        #[arg(long)]
+        #[arg(long, help = JSON)]
         json: bool,
     },
     /// Certificates of OPC UA servers: lists them, trusts one (by the beginning of its thumbprint), or trusts it no more.
     Trust {
+        /// The edge's folder, where its certificates are.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
         /// The plant of this edge, in whose name its own certificate is made.
@@ -117,31 +126,36 @@ enum Verb {
         /// Trust it no longer.
         #[arg(long, requires = "thumbprint")]
         revoke: bool,
-        #[arg(long)]
+        #[arg(long, help = JSON)]
         json: bool,
     },
     /// What the data folder, and the running edge if there is one, say.
     Status {
+        /// The edge's folder.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
+        /// Where the running edge shows /status, ip:port.
         #[arg(long, env = "HYPOCAUST_METRICS")]
         metrics: Option<SocketAddr>,
-        #[arg(long)]
+        #[arg(long, help = JSON)]
         json: bool,
     },
     /// Asks the write gate about a write, without making it. What only the running edge could know is assumed, and said.
     SimulateWrite {
         #[command(flatten)]
         place: Place,
+        /// The setpoint, with or without its plant's name.
         setpoint: String,
+        /// What would be written, in the setpoint's unit.
         #[arg(allow_negative_numbers = true)]
         value: f64,
         /// Where the setpoint stands, to tell how long the movement takes, and whether it is the way of the fail-safe lane.
         #[arg(long, allow_negative_numbers = true)]
         from: Option<f64>,
+        /// In whose name.
         #[arg(long, value_enum, default_value = "dispatch")]
         writer: Who,
-        #[arg(long)]
+        #[arg(long, help = JSON)]
         json: bool,
     },
 }
@@ -251,14 +265,20 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
             let data = data.as_deref();
             let reach = Reach { fleet: &fleet, plant: &plant, device: &device, endpoints: &endpoints, data };
             let all = inquire::probe(&reach).await.map_err(Failure::Usage)?;
+            // A device that does not answer is told once, not by each of its tags.
+            let silent = silent(&all);
             show(&all, json, || {
-                all.iter().try_for_each(|p| match (&p.value, &p.error) {
+                let shown: &[Probed] = if silent.is_some() { &[] } else { &all };
+                shown.iter().try_for_each(|p| match (&p.value, &p.error) {
                     (Some(value), _) => say(format_args!("{:32} {value:>12.4} {}", p.tag.as_str(), p.unit)),
                     (None, error) => {
                         say(format_args!("{:32} {:>12} {}", p.tag.as_str(), "-", error.as_deref().unwrap_or("")))
                     }
                 })
             })?;
+            if let Some(why) = silent {
+                return Err(Failure::Untried(format!("{device} shows none of its {} tags: {why}", all.len())));
+            }
             match all.iter().find_map(|p| p.error.as_ref()) {
                 Some(error) if all.iter().all(|p| p.value.is_none()) => Err(Failure::Untried(error.clone())),
                 Some(error) => Err(Failure::No(format!("not every tag could be read: {error}"))),
@@ -316,6 +336,12 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
 fn show(value: &impl Serialize, json: bool, text: impl FnOnce() -> Result<(), Unsaid>) -> Result<(), Failure> {
     let said = if json { say(serde_json::to_string_pretty(value).expect("reports are plain data")) } else { text() };
     Ok(unless_unread(said)?)
+}
+
+/// Why a device that shows none of its tags does not, where it is the same for all of them.
+fn silent(all: &[Probed]) -> Option<&str> {
+    let first = all.first()?.error.as_deref()?;
+    all.iter().all(|p| p.value.is_none() && p.error.as_deref() == Some(first)).then_some(first)
 }
 
 fn trust(
@@ -403,4 +429,39 @@ async fn wait_for_key(path: &Path) -> Result<VerifyingKey, Failure> {
     Err(Failure::Untried(format!(
         "no public key in {shown} after 30 s: copy the centre's centre.pub there, or name it with --key"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use hypocaust_protocols::model::TagId;
+
+    fn without_words(command: &clap::Command, within: &str, found: &mut Vec<String>) {
+        let name = format!("{within} {}", command.get_name());
+        let silent = command.get_arguments().filter(|a| a.get_help().is_none_or(|words| words.to_string().is_empty()));
+        found.extend(silent.map(|argument| format!("{name}: {}", argument.get_id())));
+        command.get_subcommands().for_each(|verb| without_words(verb, &name, found));
+    }
+
+    #[test]
+    fn every_option_has_words_in_the_help() {
+        let mut found = Vec::new();
+        without_words(&Cli::command(), "", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    fn probed(tag: &str, outcome: Result<f64, &str>) -> Probed {
+        let tag = TagId::new(tag).unwrap();
+        Probed { tag, value: outcome.ok(), unit: "MW", error: outcome.err().map(Into::into) }
+    }
+
+    #[test]
+    fn a_device_is_silent_where_one_reason_holds_for_every_tag() {
+        let refused = |tag| probed(tag, Err("refused"));
+        assert_eq!(silent(&[refused("n.a"), refused("n.b")]), Some("refused"));
+        assert_eq!(silent(&[refused("n.a"), probed("n.b", Ok(1.0))]), None);
+        assert_eq!(silent(&[refused("n.a"), probed("n.b", Err("no such register"))]), None);
+        assert_eq!(silent(&[]), None);
+    }
 }

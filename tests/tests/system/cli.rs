@@ -417,3 +417,16 @@ fn a_simulated_write_is_refused_by_direction_and_names_what_it_assumes() {
     says(&said, 1, &["bounds"]);
     assert!(assumed.is_empty(), "a refusal rests on nothing: {assumed:?}");
 }
+
+/// Nobody listens at port 1: the device is told once, not by each of its tags.
+#[test]
+fn a_device_that_does_not_answer_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoints = folder.path().join("endpoints.json");
+    std::fs::write(&endpoints, r#"{"north.plc1": "127.0.0.1:1"}"#).unwrap();
+    let fleet = small_fleet();
+    let place = ["--fleet", shown(&fleet), "--plant", "north", "--endpoints", shown(&endpoints)];
+    let output = call("hypocaust-edge", &[&["probe", "plc1"], &place[..]].concat());
+    says(&output, 3, &["plc1 shows none of its"]);
+    assert_eq!((output.stdout.len(), text(&output).matches("127.0.0.1:1").count()), (0, 1), "{}", text(&output));
+}
