@@ -1,5 +1,6 @@
-//! What must hold of every world. Each check says in words what is wrong.
+//! What must hold of every world. Each check says in words what is wrong, and those that leave something out how much they judged.
 
+use crate::share::Share;
 use hypocaust_edge::core::Event;
 use hypocaust_edge::core::contingency::Origin;
 use hypocaust_protocols::model::{HeaderId, PlantId, SetpointId};
@@ -9,7 +10,7 @@ use hypocaust_sim::world::{Happening, STEP_MS, World, Wrote};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The journal verifies, and its fold is the leader's state.
-pub fn journal(world: &World) -> Result<(), String> {
+pub fn journal(world: &World) -> Result<Share, String> {
     let entries = world.journal.entries();
     let head = world.state().map(|(_, head)| head);
     hypocaust_central::journal::verify(&world.fleet.id, &entries, head).map_err(|e| e.to_string())?;
@@ -19,12 +20,12 @@ pub fn journal(world: &World) -> Result<(), String> {
         Some((_, head)) if entries.last().map(|e| e.head()) != Some(head) => {
             Err("the leader's head is not the journal's".into())
         }
-        _ => Ok(()),
+        _ => Ok(Share::of(entries.len(), 0)),
     }
 }
 
 /// Every entry that was spooled is stored once, as it was, and in order within live and within each round of backlog.
-pub fn samples(world: &World) -> Result<(), String> {
+pub fn samples(world: &World) -> Result<Share, String> {
     let mut stored = BTreeMap::new();
     let mut last = BTreeMap::new();
     for (plant, entry, round) in world.history.rows() {
@@ -39,7 +40,7 @@ pub fn samples(world: &World) -> Result<(), String> {
             return Err(format!("{plant}: {at:?} came after {before:?} in round {round}"));
         }
     }
-    let mut spooled = BTreeSet::new();
+    let (mut spooled, mut under_way) = (BTreeSet::new(), 0);
     for (plant, entry) in &world.spooled {
         let id = (plant.clone(), entry.boot, entry.seq);
         // What was spooled in the last seconds may be under way still; its edge keeps it.
@@ -49,13 +50,14 @@ pub fn samples(world: &World) -> Result<(), String> {
                 return Err(format!("{plant}: {}:{} was changed", entry.boot, entry.seq));
             }
             None if !young => return Err(format!("{plant}: {}:{} never arrived", entry.boot, entry.seq)),
-            _ => {}
+            None => under_way += 1,
+            Some(_) => {}
         }
         spooled.insert(id);
     }
     match stored.keys().find(|id| !spooled.contains(*id)) {
         Some((plant, boot, seq)) => Err(format!("{plant}: {boot}:{seq} was never spooled")),
-        None => Ok(()),
+        None => Ok(Share::of(stored.len(), under_way)),
     }
 }
 
@@ -75,34 +77,38 @@ fn disturbed(happened: &[(i64, Happening)], plant: &PlantId, at: i64) -> bool {
 
 /// Every trip of a source that a running, seeing edge had time to see was acted on within a scan and the trip's own delay:
 /// by the row of the table that the edge had, or by its own rules where it had none.
-pub fn trips(world: &World, happened: &[(i64, Happening)]) -> Result<(), String> {
+pub fn trips(world: &World, happened: &[(i64, Happening)]) -> Result<Share, String> {
+    let mut share = Share::default();
     for (at, what) in happened {
         let Happening::Plant(plant, Fault::Trip { name }) = what else { continue };
         // A second trip of a source that is tripped already is none.
         let again =
             happened.iter().any(|(t, w)| matches!(w, Happening::Plant(p, Fault::Trip { .. }) if p == plant && t < at));
-        if again || disturbed(happened, plant, *at) {
-            continue;
-        }
         let spec = world.fleet.plant(plant.as_str()).expect("a plant of the fleet");
-        let Some(trip) = spec.trips.iter().find(|t| t.source.as_str() == name) else { continue };
+        let trip = spec.trips.iter().find(|t| t.source.as_str() == name);
+        let Some(trip) = trip.filter(|_| !again && !disturbed(happened, plant, *at)) else {
+            share.left_out += 1;
+            continue;
+        };
+        share.judged += 1;
         let lost = [Loss::Source(trip.source.clone())];
         let within = scan_ms(world) + trip.on_delay_ms as i64;
         acted(world, happened, plant, *at, &format!("trip {}", trip.id), within, &lost)?;
     }
-    Ok(())
+    Ok(share)
 }
 
 /// Every closing of an open main that a running edge could see was acted on within a scan, in the same way. Where it was the
 /// last main that joined the plant to others, by the row of the island, if the table has one.
-pub fn mains(world: &World, happened: &[(i64, Happening)]) -> Result<usize, String> {
-    let mut judged = 0;
+pub fn mains(world: &World, happened: &[(i64, Happening)]) -> Result<Share, String> {
+    let mut share = Share::default();
     for (at, what) in happened {
         let Happening::Plant(_, Fault::Close { name }) = what else { continue };
         let main = world.fleet.mains.iter().find(|m| m.id.as_str() == name).expect("a main of the fleet");
         let plant = world.fleet.plant_of(main.open.as_str()).expect("a main's flag is a tag of a plant");
         let is_closed = |id: &str| closed(happened, id, *at);
         if is_closed(name) || disturbed(happened, &plant.id, *at) {
+            share.left_out += 1;
             continue;
         }
         let ours = |header: &HeaderId| plant.headers.iter().any(|h| h.id == *header);
@@ -111,9 +117,9 @@ pub fn mains(world: &World, happened: &[(i64, Happening)]) -> Result<usize, Stri
         let lost: Vec<Loss> =
             island.then(|| Loss::Island(plant.id.clone())).into_iter().chain([Loss::Main(main.id.clone())]).collect();
         acted(world, happened, &plant.id, *at, &format!("main {name} closed"), scan_ms(world), &lost)?;
-        judged += 1;
+        share.judged += 1;
     }
-    Ok(judged)
+    Ok(share)
 }
 
 /// Had this main been closed before that time, and not been opened again?
@@ -180,14 +186,14 @@ fn rows(world: &World, happened: &[(i64, Happening)], plant: &PlantId, lost: &Lo
 }
 
 /// No answer of a sub-agent was used after its deadline, by when the leader had it.
-pub fn advice(world: &World) -> Result<(), String> {
+pub fn advice(world: &World) -> Result<Share, String> {
     match world.advice.iter().find(|(_, (at, kept))| *at > kept.asked.deadline) {
         Some((task, (at, kept))) => Err(format!(
             "the answer to {task} about {} was used {} ms after its deadline",
             kept.asked.subject,
             at.since(kept.asked.deadline)
         )),
-        None => Ok(()),
+        None => Ok(Share::of(world.advice.len(), 0)),
     }
 }
 
@@ -207,8 +213,15 @@ pub struct Forged {
     pub from: i64,
 }
 
-/// No command without right was carried out: no answer says so, and no register shows it.
-pub fn commands(world: &World, forged: &[Forged]) -> Result<(), String> {
+/// No command without right was carried out: no answer says so, and no register shows it. Judged are those that an edge
+/// has met; the others were lost on their way.
+pub fn commands(world: &World, forged: &[Forged]) -> Result<Share, String> {
+    let refused = world.events.iter().filter_map(|(_, _, event)| match event {
+        Event::Refused { id, .. } => Some(id.as_str()),
+        _ => None,
+    });
+    let met: BTreeSet<&str> = refused.chain(world.outcomes.iter().map(|(_, _, o)| o.id.as_str())).collect();
+    let mut share = Share::default();
     for f in forged {
         // The answer to a repeated one is that to the first.
         let done = |verdict: &Verdict| matches!(verdict, Verdict::Done { .. });
@@ -226,18 +239,21 @@ pub fn commands(world: &World, forged: &[Forged]) -> Result<(), String> {
                 write.setpoint, f.mark, write.at, f.what
             ));
         }
+        share += if met.contains(f.id.as_str()) { Share::of(1, 0) } else { Share::of(0, 1) };
     }
-    Ok(())
+    Ok(share)
 }
 
 /// No command is carried out a second time: once done, it is answered by that same answer, or refused.
-pub fn repeats(world: &World) -> Result<(), String> {
+pub fn repeats(world: &World) -> Result<Share, String> {
     let mut first: BTreeMap<(&PlantId, &str), &Outcome> = BTreeMap::new();
+    let mut share = Share::default();
     for (at, plant, outcome) in world.outcomes.iter().filter(|(_, _, o)| matches!(o.verdict, Verdict::Done { .. })) {
         let done = *first.entry((plant, outcome.id.as_str())).or_insert(outcome);
         if done != outcome {
             return Err(format!("{plant} did {} again at {at} ms: {outcome:?}, before that {done:?}", outcome.id));
         }
+        share.judged += 1;
     }
-    Ok(())
+    Ok(share)
 }

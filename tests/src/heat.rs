@@ -14,6 +14,7 @@
 //! after the centre was away, by the time of the gradual re-entry.
 
 use crate::clairvoyant::{Instant, Pipe, forced_unserved};
+use crate::share::{Share, Shares};
 use hypocaust_protocols::model::{Class, Plant, SetpointId, SourceState};
 use hypocaust_sim::physics::Source;
 use hypocaust_sim::world::{Happening, World};
@@ -28,8 +29,37 @@ pub struct Look {
     pub order: [f64; 5],
     /// What of it the faults force.
     pub bound: [f64; 5],
+    /// Asked and not served at plants that nobody could move, MW: it is in none of the above.
+    pub left_out: f64,
     /// Does the centre reach every plant, and see it as it is?
     pub led: bool,
+}
+
+impl Look {
+    /// Do the yardsticks have somebody's shortage before them?
+    fn is_judged(&self) -> bool {
+        self.short[4] > NOTHING_MW
+    }
+}
+
+/// In how many looks somebody was short, and what of them was judged: all, those while dispatch led everywhere, and those
+/// in which a yardstick did not force all that was missing, so that it could have told.
+pub fn looked(looks: &[Look]) -> Shares {
+    let mut shares = Shares::new();
+    let mut count = |name, judged| {
+        *shares.entry(name).or_default() += if judged { Share::of(1, 0) } else { Share::of(0, 1) };
+    };
+    for look in looks.iter().filter(|l| l.short[4] + l.left_out > NOTHING_MW) {
+        let could_tell = |yardstick: &[f64; 5]| {
+            let mut classes = look.short.iter().zip(yardstick);
+            look.is_judged() && classes.any(|(short, forced)| *short > forced + NOTHING_MW)
+        };
+        count("looks with a shortage", look.is_judged());
+        count("such looks while dispatch led", look.is_judged() && look.led);
+        count("such looks that the order did not force", could_tell(&look.order));
+        count("such looks that the bound did not force", could_tell(&look.bound));
+    }
+    shares
 }
 
 const LOOK_MS: i64 = 500;
@@ -49,8 +79,12 @@ enum Able {
     Starting(f64, u32),
 }
 
+/// Is a plant's heat somebody's to answer for ([`is_governed`])? Tests put another answer in its place.
+pub type Governs = fn(&World, &Plant) -> bool;
+
 /// Watches a world.
 struct Watch {
+    governs: Governs,
     able: Vec<Able>,
     /// Headers that were joined to a shortage at the last look.
     short_before: Vec<bool>,
@@ -58,9 +92,10 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(world: &World) -> Self {
+    fn new(world: &World, governs: Governs) -> Self {
         let physics = &world.plants.physics;
         Self {
+            governs,
             able: physics.sources.iter().map(present).collect(),
             short_before: vec![false; physics.headers.len()],
             last: world.now,
@@ -74,19 +109,26 @@ impl Watch {
         for (able, source) in self.able.iter_mut().zip(&physics.sources) {
             *able = if self.short_before[source.header] { driven(*able, source, dt_s) } else { present(source) };
         }
-        let mut short = [0.0; 5];
-        for (k, class) in Class::ALL.into_iter().enumerate() {
-            let up = |c: &&hypocaust_sim::physics::Consumer| c.spec.class <= class && moved(world, c.spec.id.as_str());
-            short[k] = physics.consumers.iter().filter(up).map(|c| (c.asked - c.served).max(0.0)).sum();
+        let seen = Seen::new(world, self.governs);
+        let (mut short, mut left_out) = ([0.0; 5], 0.0);
+        for consumer in &physics.consumers {
+            let lacks = (consumer.asked - consumer.served).max(0.0);
+            if !seen.moved(consumer.spec.id.as_str()) {
+                left_out += lacks;
+                continue;
+            }
+            for (k, class) in Class::ALL.into_iter().enumerate() {
+                short[k] += if consumer.spec.class <= class { lacks } else { 0.0 };
+            }
         }
-        self.short_before = joined_to_shortage(world);
-        let led = world.fleet.plants.iter().all(|p| is_governed(world, p) && world.leads(&p.id));
-        let mut look = Look { at: world.now, short, led, ..Look::default() };
-        if short[4] > NOTHING_MW {
+        self.short_before = seen.joined_to_shortage();
+        let led = world.fleet.plants.iter().all(|p| seen.is_governed(p) && world.leads(&p.id));
+        let mut look = Look { at: world.now, short, left_out, led, ..Look::default() };
+        if look.is_judged() {
             // What a tripped source gives still is what is left in its pipes: nothing to plan with.
             let lit = |s: &Source| if s.is_on() { s.heat } else { 0.0 };
             let made: Vec<f64> = physics.sources.iter().map(lit).collect();
-            look.order = forced_unserved(&instant(world, &made, true));
+            look.order = forced_unserved(&seen.instant(&made, true));
             let able: Vec<f64> = self
                 .able
                 .iter()
@@ -103,7 +145,7 @@ impl Watch {
                 .map(|(mw, s)| mw.min((world.fleet.limits.unit_load_max * s.spec.heat_max_mw).max(s.heat)))
                 .collect();
             let (proven, normal) =
-                (forced_unserved(&instant(world, &able, false)), forced_unserved(&instant(world, &normal, false)));
+                (forced_unserved(&seen.instant(&able, false)), forced_unserved(&seen.instant(&normal, false)));
             look.bound = std::array::from_fn(|k| if k < 3 { proven[k] } else { normal[k] });
         }
         look
@@ -115,9 +157,20 @@ pub fn watched(
     world: &mut World,
     happened: &[(i64, Happening)],
     until: i64,
+    also: impl FnMut(&mut World),
+) -> Vec<Look> {
+    watched_by(world, happened, until, is_governed, also)
+}
+
+/// The same with another answer to whose heat is judged.
+pub fn watched_by(
+    world: &mut World,
+    happened: &[(i64, Happening)],
+    until: i64,
+    governs: Governs,
     mut also: impl FnMut(&mut World),
 ) -> Vec<Look> {
-    let (mut watch, mut looks) = (Watch::new(world), Vec::new());
+    let (mut watch, mut looks) = (Watch::new(world, governs), Vec::new());
     let mut run = |world: &mut World, until: i64| {
         while world.now < until {
             also(world);
@@ -133,36 +186,93 @@ pub fn watched(
     looks
 }
 
-/// The headers where heat is missing, and those that free mains join to them: only there is there a reason to make more.
-fn joined_to_shortage(world: &World) -> Vec<bool> {
-    let physics = &world.plants.physics;
-    let mut missing = vec![0.0; physics.headers.len()];
-    for consumer in &physics.consumers {
-        missing[consumer.header] += (consumer.asked - consumer.served).max(0.0);
+/// A world at one moment, and which of its plants are governed then.
+struct Seen<'w> {
+    world: &'w World,
+    governed: Vec<bool>,
+}
+
+impl<'w> Seen<'w> {
+    fn new(world: &'w World, governs: Governs) -> Self {
+        Self { world, governed: world.fleet.plants.iter().map(|plant| governs(world, plant)).collect() }
     }
-    let mut joined: Vec<bool> = missing.iter().map(|mw| *mw > NOTHING_MW).collect();
-    for _ in 0..joined.len() {
-        for main in physics.mains.iter().filter(|m| m.open && is_free(world, m)) {
-            let either = joined[main.from] || joined[main.to];
-            (joined[main.from], joined[main.to]) = (either, either);
+
+    fn plant_of(&self, id: &str) -> &'w Plant {
+        self.world.fleet.plant_of(id).expect("the physics has what the fleet has")
+    }
+
+    fn is_governed(&self, plant: &Plant) -> bool {
+        self.world.fleet.plants.iter().zip(&self.governed).any(|(p, governed)| p.id == plant.id && *governed)
+    }
+
+    fn moved(&self, id: &str) -> bool {
+        self.is_governed(self.plant_of(id))
+    }
+
+    /// The headers where heat is missing, and those that free mains join to them: only there is there a reason to make more.
+    fn joined_to_shortage(&self) -> Vec<bool> {
+        let physics = &self.world.plants.physics;
+        let mut missing = vec![0.0; physics.headers.len()];
+        for consumer in &physics.consumers {
+            missing[consumer.header] += (consumer.asked - consumer.served).max(0.0);
         }
+        let mut joined: Vec<bool> = missing.iter().map(|mw| *mw > NOTHING_MW).collect();
+        for _ in 0..joined.len() {
+            for main in physics.mains.iter().filter(|m| m.open && self.is_free(m)) {
+                let either = joined[main.from] || joined[main.to];
+                (joined[main.from], joined[main.to]) = (either, either);
+            }
+        }
+        joined
     }
-    joined
-}
 
-/// Can somebody who knows both ends set this main's flow?
-fn is_free(world: &World, main: &hypocaust_sim::physics::Main) -> bool {
-    let (from, to) = (plant_of(world, main.spec.from.as_str()), plant_of(world, main.spec.to.as_str()));
-    let governed = |plant| is_governed(world, plant);
-    governed(from) && governed(to) && (from.id == to.id || world.leads(&from.id) && world.leads(&to.id))
-}
+    /// Can somebody who knows both ends set this main's flow?
+    fn is_free(&self, main: &hypocaust_sim::physics::Main) -> bool {
+        let (from, to) = (self.plant_of(main.spec.from.as_str()), self.plant_of(main.spec.to.as_str()));
+        let both = self.is_governed(from) && self.is_governed(to);
+        both && (from.id == to.id || self.world.leads(&from.id) && self.world.leads(&to.id))
+    }
 
-fn plant_of<'w>(world: &'w World, id: &str) -> &'w Plant {
-    world.fleet.plant_of(id).expect("the physics has what the fleet has")
-}
-
-fn moved(world: &World, id: &str) -> bool {
-    is_governed(world, plant_of(world, id))
+    /// The network with this heat of the sources; `made`: stores give what they give now, otherwise what they could.
+    fn instant(&self, heat: &[f64], made: bool) -> Instant {
+        let physics = &self.world.plants.physics;
+        let mut at = Instant { headers: physics.headers.len(), ..Instant::default() };
+        for (source, mw) in physics.sources.iter().zip(heat) {
+            if self.moved(source.spec.id.as_str()) {
+                at.sources.push((source.header, *mw));
+            }
+        }
+        for store in physics.storages.iter().filter(|s| self.moved(s.spec.id.as_str())) {
+            let could = if store.energy > 0.05 { store.spec.discharge_max_mw } else { 0.0 };
+            at.sources.push((store.header, if made { store.heat.max(0.0) } else { could }));
+        }
+        for consumer in physics.consumers.iter().filter(|c| self.moved(c.spec.id.as_str())) {
+            at.demands.push((consumer.header, consumer.spec.class, consumer.asked));
+        }
+        // Heat that fills a header up to its nominal value again stands behind everybody else.
+        for (i, header) in physics.headers.iter().enumerate() {
+            let lacks_mwh = (header.spec.nominal - header.value).max(0.0) * header.spec.capacity_mwh;
+            at.demands.push((i, Class::Comfort, lacks_mwh * 60.0 / self.world.fleet.limits.restore_min[0].max(1.0)));
+        }
+        for main in physics.mains.iter().filter(|m| m.open) {
+            let (from, to) = (self.plant_of(main.spec.from.as_str()), self.plant_of(main.spec.to.as_str()));
+            if self.is_free(main) {
+                let (loss, fixed) = (main.spec.loss_fraction, main.spec.fixed_loss_mw);
+                let (cap, cap_reverse) = (main.spec.cap_mw, main.spec.cap_reverse_mw);
+                at.mains.push(Pipe { from: main.from, to: main.to, cap, cap_reverse, loss, fixed });
+                continue;
+            }
+            let ((sends, sender), (takes, taker)) =
+                if main.flow >= 0.0 { ((main.from, from), (main.to, to)) } else { ((main.to, to), (main.from, from)) };
+            if self.is_governed(sender) {
+                at.demands.push((sends, Class::LifeSafety, main.flow.abs()));
+            }
+            if self.is_governed(taker) {
+                at.sources.push((takes, main.flow.abs() * (1.0 - main.spec.loss_fraction)));
+            }
+        }
+        at
+    }
 }
 
 /// Does its edge run, and see the plant as it is?
@@ -187,47 +297,6 @@ fn driven(able: Able, source: &Source, dt_s: f64) -> Able {
         Able::Starting(passed, _) if passed + dt_s >= lasts => Able::On(0.0),
         Able::Starting(passed, _) => Able::Starting(passed + dt_s, source.failed_starts),
     }
-}
-
-/// The network with this heat of the sources; `made`: stores give what they give now, otherwise what they could.
-fn instant(world: &World, heat: &[f64], made: bool) -> Instant {
-    let physics = &world.plants.physics;
-    let mut at = Instant { headers: physics.headers.len(), ..Instant::default() };
-    for (source, mw) in physics.sources.iter().zip(heat) {
-        if moved(world, source.spec.id.as_str()) {
-            at.sources.push((source.header, *mw));
-        }
-    }
-    for store in physics.storages.iter().filter(|s| moved(world, s.spec.id.as_str())) {
-        let could = if store.energy > 0.05 { store.spec.discharge_max_mw } else { 0.0 };
-        at.sources.push((store.header, if made { store.heat.max(0.0) } else { could }));
-    }
-    for consumer in physics.consumers.iter().filter(|c| moved(world, c.spec.id.as_str())) {
-        at.demands.push((consumer.header, consumer.spec.class, consumer.asked));
-    }
-    // Heat that fills a header up to its nominal value again stands behind everybody else.
-    for (i, header) in physics.headers.iter().enumerate() {
-        let lacks_mwh = (header.spec.nominal - header.value).max(0.0) * header.spec.capacity_mwh;
-        at.demands.push((i, Class::Comfort, lacks_mwh * 60.0 / world.fleet.limits.restore_min[0].max(1.0)));
-    }
-    for main in physics.mains.iter().filter(|m| m.open) {
-        let (from, to) = (plant_of(world, main.spec.from.as_str()), plant_of(world, main.spec.to.as_str()));
-        if is_free(world, main) {
-            let (loss, fixed) = (main.spec.loss_fraction, main.spec.fixed_loss_mw);
-            let (cap, cap_reverse) = (main.spec.cap_mw, main.spec.cap_reverse_mw);
-            at.mains.push(Pipe { from: main.from, to: main.to, cap, cap_reverse, loss, fixed });
-            continue;
-        }
-        let ((sends, sender), (takes, taker)) =
-            if main.flow >= 0.0 { ((main.from, from), (main.to, to)) } else { ((main.to, to), (main.from, from)) };
-        if is_governed(world, sender) {
-            at.demands.push((sends, Class::LifeSafety, main.flow.abs()));
-        }
-        if is_governed(world, taker) {
-            at.sources.push((takes, main.flow.abs() * (1.0 - main.spec.loss_fraction)));
-        }
-    }
-    at
 }
 
 /// Where classes lack more than the yardstick forces, in words.

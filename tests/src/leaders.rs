@@ -1,5 +1,6 @@
 //! What must hold of the leaders of every world, however many replicas the centre has.
 
+use crate::share::{Share, Shares};
 use hypocaust_sim::world::World;
 
 /// Nobody leads for no longer than this while some replica could: a dead leader's lease, the look of another at it, and its
@@ -15,7 +16,7 @@ pub fn one_each(world: &World) -> Result<(), String> {
 }
 
 /// Every entry whose storing was acknowledged stands in the journal, as it was, in its place.
-pub fn accepted_survive(world: &World) -> Result<(), String> {
+pub fn accepted_survive(world: &World) -> Result<Share, String> {
     let entries = world.journal.entries();
     for accepted in &world.record.accepted {
         let found = usize::try_from(accepted.seq).ok().and_then(|seq| entries.get(seq.checked_sub(1)?));
@@ -24,17 +25,17 @@ pub fn accepted_survive(world: &World) -> Result<(), String> {
             return Err(format!("entry {seq} ({kind}, epoch {epoch}) was accepted and is not in the journal"));
         }
     }
-    Ok(())
+    Ok(Share::of(world.record.accepted.len(), 0))
 }
 
 /// Nothing that was signed in a lower epoch than its edge knew was let in.
-pub fn stale_refused(world: &World) -> Result<(), String> {
+pub fn stale_refused(world: &World) -> Result<Share, String> {
     match world.stale.iter().find(|s| !s.refused) {
         Some(s) => Err(format!(
             "at {} ms the edge of {} let in a {} of epoch {}, knowing {}",
             s.at, s.plant, s.what, s.epoch, s.known
         )),
-        None => Ok(()),
+        None => Ok(Share::of(world.stale.len(), 0)),
     }
 }
 
@@ -68,11 +69,14 @@ pub fn agreed(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// All of it.
-pub fn all(world: &World) -> Result<(), String> {
-    one_each(world)
-        .and_then(|()| accepted_survive(world))
-        .and_then(|()| stale_refused(world))
-        .and_then(|()| led(world))
-        .and_then(|()| agreed(world))
+/// All of it, and how much of each there was.
+pub fn all(world: &World) -> Result<Shares, String> {
+    one_each(world)?;
+    led(world)?;
+    agreed(world)?;
+    Ok(Shares::from([
+        ("accepted entries", accepted_survive(world)?),
+        ("stale messages", stale_refused(world)?),
+        ("leaderships", Share::of(world.record.led.len(), 0)),
+    ]))
 }

@@ -5,6 +5,7 @@
 //! * [`faults`]: what happens in it, from a seed.
 //! * [`heat`]: who goes short in it, against what the faults force.
 //! * [`leaders`]: who leads in it, and what is left of what leaders did.
+//! * [`share`]: how much of it each check had before it.
 //! * [`harness`]: the real programs, started and ended.
 
 pub mod checks;
@@ -13,3 +14,4 @@ pub mod faults;
 pub mod harness;
 pub mod heat;
 pub mod leaders;
+pub mod share;

@@ -2,6 +2,7 @@
 //! dispatch that turns the classes round, somebody does.
 
 use crate::fleet;
+use crate::worlds::seeds::LEAST_HEAT;
 use hypocaust_central::domain::{Domain, Effect, Input, Judges};
 use hypocaust_edge::core::contingency::Origin;
 use hypocaust_edge::core::{self, Birth, Core, Memory, Now};
@@ -10,7 +11,8 @@ use hypocaust_protocols::wire::{VerifyingKey, metric};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Centre, EdgeNode, Happening, Makers, World};
 use hypocaust_tests::checks;
-use hypocaust_tests::heat::{Look, unforced, watched};
+use hypocaust_tests::heat::{Look, looked, unforced, watched, watched_by};
+use hypocaust_tests::share::{Share, enough};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -206,7 +208,7 @@ fn an_edge_that_does_nothing_about_a_trip_or_not_what_its_table_says_is_found() 
 }
 
 /// The main to the south closes while it carries heat.
-fn closed_main(makers: Makers) -> Result<usize, String> {
+fn closed_main(makers: Makers) -> Result<Share, String> {
     let mut world = World::new(fleet(), 3, 10.0, makers);
     let north = PlantId::new("north").expect("an id");
     let happened = [(60_000, Happening::Plant(north, Fault::Close { name: "n-s".into() }))];
@@ -217,7 +219,7 @@ fn closed_main(makers: Makers) -> Result<usize, String> {
 
 #[test]
 fn an_edge_that_does_nothing_about_a_closed_main_or_not_what_its_table_says_is_found() {
-    assert_eq!(closed_main(Makers::default()), Ok(1), "the real edge does what its table says");
+    assert_eq!(closed_main(Makers::default()), Ok(Share::of(1, 0)), "the real edge does what its table says");
     let edge = |fleet: Arc<Fleet>, plant: &PlantId, key: VerifyingKey, boot: u64, memory: Memory, now: Now| {
         let flags = fleet.mains.iter().map(|m| (m.open.clone(), 1.0)).collect();
         let core = Core::new(fleet, plant, key, boot, memory, now)?;
@@ -250,4 +252,20 @@ fn a_trip_in_the_middle_of_an_edges_restart_is_met_all_the_same() {
         heat(&world, &looks).unwrap_or_else(|wrong| panic!("tripped {after_ms} ms after the kill: {wrong}"));
         assert!(looks.iter().any(|l| l.short[4] > 2.0), "nobody went short, so this shows nothing");
     }
+}
+
+#[test]
+fn a_check_that_leaves_everybody_out_is_found_by_what_it_judged() {
+    let (_, looks) = lost_boiler(Makers::default());
+    enough(&looked(&looks), 1, &LEAST_HEAT).expect("the real one sees who is short");
+    // Nobody's heat is anybody's to answer for: there is nothing to complain of, whatever happens.
+    let mut world = World::new(fleet(), 2, 10.0, Makers::default());
+    let looks = watched_by(&mut world, &[lost_boiler_of_south()], 300_000, |_, _| false, |_| ());
+    heat(&world, &looks).expect("it judges nothing");
+    let wrong = enough(&looked(&looks), 1, &LEAST_HEAT).unwrap_err();
+    assert!(wrong.contains("looks with a shortage: 0 judged"), "{wrong}");
+    // One that has the whole shortage for forced judges as little.
+    let excused: Vec<Look> = looks.iter().map(|l| Look { order: l.short, bound: l.short, ..*l }).collect();
+    let wrong = enough(&looked(&excused), 1, &LEAST_HEAT).unwrap_err();
+    assert!(wrong.contains("that the bound did not force"), "{wrong}");
 }

@@ -66,7 +66,7 @@ fn ordering(makers: Makers) -> World {
 fn a_state_to_which_the_journal_does_not_lead_is_found() {
     for centres in [1, 2] {
         let world = ordering(Makers { centres, ..Makers::default() });
-        checks::journal(&world).and_then(|()| leaders::agreed(&world)).expect("the state is the journal's fold");
+        checks::journal(&world).and_then(|_| leaders::agreed(&world)).expect("the state is the journal's fold");
         let world = ordering(Makers { centres, centre: Sanguine::make, ..Makers::default() });
         let wrong = checks::journal(&world).unwrap_err();
         assert!(wrong.contains("a replay of the journal leads to another state"), "{wrong}");
