@@ -69,14 +69,35 @@ pub fn agreed(world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// Whoever acted as a leader had the lease at that moment.
+pub fn within_the_lease(world: &World) -> Result<Share, String> {
+    match world.record.overdue.first() {
+        Some(o) => Err(format!(
+            "at {} ms replica {} acted in epoch {}, {} ms after its lease had run out",
+            o.at, o.replica, o.epoch, o.late_ms
+        )),
+        None => Ok(Share::of(world.record.outlived, 0)),
+    }
+}
+
+/// No process has ended because the journal was not the one that it knew.
+pub fn none_ended(world: &World) -> Result<(), String> {
+    match world.record.ended.first() {
+        Some(ended) => Err(format!("at {} ms the process of replica {} ended: {}", ended.at, ended.replica, ended.why)),
+        None => Ok(()),
+    }
+}
+
 /// All of it, and how much of each there was.
 pub fn all(world: &World) -> Result<Shares, String> {
     one_each(world)?;
     led(world)?;
     agreed(world)?;
+    none_ended(world)?;
     Ok(Shares::from([
         ("accepted entries", accepted_survive(world)?),
         ("stale messages", stale_refused(world)?),
+        ("appends that outlived a lease", within_the_lease(world)?),
         ("leaderships", Share::of(world.record.led.len(), 0)),
     ]))
 }

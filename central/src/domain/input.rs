@@ -120,6 +120,18 @@ pub enum Effect {
     StepDown { reason: String },
 }
 
+impl Effect {
+    /// May only the leader of this moment carry it out? Whoever does asks for each such effect anew whether this replica
+    /// still leads: an append before it may have taken longer than the lease. An answer, a task of advice and the end of
+    /// a leadership harm nobody.
+    pub fn needs_the_lease(&self) -> bool {
+        match self {
+            Effect::Append { .. } | Effect::Solve { .. } | Effect::SolveLosses { .. } | Effect::Send { .. } => true,
+            Effect::Reply { .. } | Effect::Task { .. } | Effect::StepDown { .. } => false,
+        }
+    }
+}
+
 /// Why a request is refused before it becomes a decision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {

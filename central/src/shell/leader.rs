@@ -351,12 +351,11 @@ impl<S: Store + Leases> Leader<S> {
                 entries.iter().try_for_each(|e| self.tail.step(e)).map_err(|broken| broken.to_string())?;
             }
             for effect in effects {
+                if effect.needs_the_lease() && !self.may_act() {
+                    // The next input finds that the leadership is over.
+                    continue;
+                }
                 match effect {
-                    Effect::Append { .. } | Effect::Solve { .. } | Effect::SolveLosses { .. } | Effect::Send { .. }
-                        if !self.may_act() =>
-                    {
-                        // The next input finds that the leadership is over.
-                    }
                     Effect::Append { expected, epoch, drafts } => {
                         scheduled |= drafts.iter().any(|d| d.kind == SCHEDULED);
                         written = crate::journal::Entry::chain(&expected, epoch, drafts.clone());

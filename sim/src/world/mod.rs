@@ -6,6 +6,7 @@
 //! the history. A crash takes everything of a program but what it had put on its disk.
 
 mod agents;
+mod appends;
 mod bus;
 mod database;
 mod history;
@@ -15,19 +16,22 @@ mod replica;
 mod run;
 mod site;
 
+pub use appends::Took;
 pub use bus::{Bus, BusWeather};
 pub use database::Database;
 pub use history::{History, Ledgered};
 pub use network::{Message, Network, Weather};
 pub use nodes::{Centre, EdgeNode};
-pub use replica::{Actor, Leaderships, Trouble, Whom};
+pub use replica::{Actor, Ended, Leaderships, Overdue, Trouble, Whom};
 
 use crate::fault::{Fault, inject};
 use crate::physics::Enterprise;
 use crate::plc::Plants;
 use agents::Agents;
+use appends::Appends;
 use hypocaust_central::domain::subagents::Kept;
 use hypocaust_central::domain::{Domain, Event, Judges, State};
+use hypocaust_central::election::Election;
 use hypocaust_central::journal::{Head, Memory as Journal};
 use hypocaust_edge::core::{Core, Memory, Now};
 use hypocaust_protocols::model::{Fleet, FleetId, Millis, PlantId, TagId, Tick};
@@ -62,6 +66,8 @@ pub enum Happening {
     /// To one replica of the centre, and nothing else.
     Centre(Whom, Trouble),
     Bus(BusWeather),
+    /// From now on an append takes so long.
+    AppendsTake(Took),
     /// From now on a solve takes so long; one beyond the limit ends at the limit, without an answer.
     SolvesTake {
         ms: i64,
@@ -77,12 +83,17 @@ pub type MakeEdge = fn(Arc<Fleet>, &PlantId, VerifyingKey, u64, Memory, Now) -> 
 /// Makes a leader of this epoch from the fold of the journal.
 pub type MakeCentre = fn(Arc<Fleet>, SigningKey, u64, State, Head) -> Box<dyn Centre>;
 
+/// The epoch in which a replica may act at this moment of its clock, as its election has it.
+pub type MayAct = fn(&Election, u64) -> Option<u64>;
+
 /// How the cores are made; tests replace one to show that a check sees the difference.
 pub struct Makers {
     pub edge: MakeEdge,
     pub centre: MakeCentre,
     pub history: Box<dyn History>,
     pub database: fn(&FleetId) -> Box<dyn Database>,
+    /// What a replica asks before it takes an input as a leader, and before each effect that needs the lease.
+    pub may_act: MayAct,
     /// Replicas of the centre.
     pub centres: usize,
     /// Do the reference sub-agents run?
@@ -100,6 +111,7 @@ impl Default for Makers {
             },
             history: Box::<Ledgered>::default(),
             database: |fleet| Box::new(Journal::new(fleet)),
+            may_act: Election::leads,
             centres: 1,
             agents: false,
         }
@@ -149,6 +161,8 @@ pub struct World {
     pub events: Vec<(i64, PlantId, hypocaust_edge::core::Event)>,
     make_edge: MakeEdge,
     make_centre: MakeCentre,
+    may_act: MayAct,
+    appends: Appends,
     solve_ms: i64,
     sites: Vec<Site>,
     replicas: Vec<replica::Node>,
@@ -184,6 +198,8 @@ impl World {
             solve_ms: SOLVE_MS,
             make_edge: makers.edge,
             make_centre: makers.centre,
+            may_act: makers.may_act,
+            appends: Appends::new(seed),
             sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
             replicas: (0..makers.centres.max(1)).map(|index| replica::Node::new(index, &fleet)).collect(),
             agents: makers.agents.then(|| Agents::new(seed)),
@@ -252,9 +268,10 @@ impl World {
         self.sites.iter().any(|s| s.plant == *plant && s.node.is_some())
     }
 
-    /// Does the centre reach this plant's edge: both at work, and a session between them?
+    /// Does the centre reach this plant's edge: both at work, and a session between them? A leader that waits for its
+    /// database is not at work.
     pub fn leads(&self, plant: &PlantId) -> bool {
-        self.leader().is_some_and(|r| self.replicas[r].reaches(plant))
+        self.leader().is_some_and(|r| self.replicas[r].reaches(plant) && !self.replicas[r].waits())
             && self.sites.iter().any(|s| s.plant == *plant && s.node.is_some() && s.link)
     }
 
@@ -293,6 +310,7 @@ impl World {
             Happening::CentreCrash { down_ms } => self.trouble(Whom::Leader, &Trouble::Crash { down_ms: *down_ms }),
             Happening::Centre(whom, trouble) => self.trouble(*whom, trouble),
             Happening::Bus(weather) => self.bus.weather = *weather,
+            Happening::AppendsTake(took) => self.appends.take = *took,
         }
     }
 

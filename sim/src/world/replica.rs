@@ -1,9 +1,10 @@
 //! One replica of the centre with what its shell would do: stand for election, follow the journal, carry out effects.
 
+use super::appends::Answered;
 use super::nodes::Centre;
 use super::*;
 use hypocaust_central::domain::{Answer, Effect, Input};
-use hypocaust_central::election::{Effect as Said, Election, Input as Heard, Replica, Timing};
+use hypocaust_central::election::{Effect as Said, Input as Heard, Replica, Timing};
 use hypocaust_central::journal::{Entry as Record, Verifier};
 use hypocaust_central::solver::{Bases, Rolling};
 use hypocaust_edge::core::Input as EdgeInput;
@@ -18,6 +19,8 @@ const SILENCE_MS: i64 = 5_000;
 const STALL_MS: i64 = 6_000;
 /// Inputs that a stopped process finds when it wakes; the broker drops what is beyond.
 const WAITING: usize = 500;
+/// Inputs that wait for a leader which waits for its database; whoever brings more waits too.
+const QUEUE: usize = 4096;
 
 /// What goes wrong with one replica.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,10 +83,21 @@ pub(super) struct Node {
     /// Handed to the network and not out when the process was stopped.
     outbox: Vec<Message>,
     inbox: VecDeque<Input>,
+    /// What stands behind an append that has no answer yet.
+    behind: Option<Behind>,
+    /// What the last append has stored, until the domain has taken it.
+    written: Vec<Record>,
     no_database: Option<i64>,
     answers_lost: bool,
     no_broker: Option<(i64, i64)>,
     no_plant: BTreeMap<PlantId, i64>,
+}
+
+/// Effects of the input that led to an append, and inputs after it.
+#[derive(Default)]
+struct Behind {
+    effects: VecDeque<Effect>,
+    inputs: VecDeque<Input>,
 }
 
 /// What a replica was asked to solve.
@@ -107,6 +121,24 @@ impl Solve {
 /// A process that acted as leader: its replica and which of its lives.
 pub type Actor = (usize, u32);
 
+/// A replica whose process has ended because the journal was not the one that it knew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub at: i64,
+    pub replica: usize,
+    pub why: String,
+}
+
+/// Something that only a leader may do, done after the lease had run out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    pub at: i64,
+    pub replica: usize,
+    pub epoch: u64,
+    /// How long after the end of the lease.
+    pub late_ms: i64,
+}
+
 /// Who led and acted, for the checks.
 #[derive(Default)]
 pub struct Leaderships {
@@ -118,6 +150,13 @@ pub struct Leaderships {
     pub led: Vec<(i64, usize, u64)>,
     /// When a process was stopped, which is later than it was asked for ([`Trouble::Pause`]), and which replica.
     pub stopped: Vec<(i64, usize)>,
+    /// Processes that have ended by themselves.
+    pub ended: Vec<Ended>,
+    pub overdue: Vec<Overdue>,
+    /// Appends during which the lease of their leader ran out.
+    pub outlived: usize,
+    /// When the lease of an epoch runs out unless it is renewed, as the database knows it.
+    leases: BTreeMap<u64, i64>,
     /// The longest time for which nobody led although somebody could have, ms.
     pub longest_idle: i64,
     idle: i64,
@@ -134,6 +173,16 @@ impl Node {
             }
             Solve::Late(ids) => ids.into_iter().map(|id| (id, Answer::Late)).collect(),
         }
+    }
+
+    /// What this replica wrote it need not read, once its domain has taken it. A leadership that ended during the append
+    /// has forgotten it, and reads it as what anybody wrote.
+    fn keep_the_tail(&mut self) -> Result<(), String> {
+        if self.state().is_some_and(|(_, head)| head != self.tail.head()) {
+            let written = std::mem::take(&mut self.written);
+            written.iter().try_for_each(|e| self.tail.step(e)).map_err(|broken| broken.to_string())?;
+        }
+        Ok(())
     }
 
     pub fn new(index: usize, fleet: &Fleet) -> Self {
@@ -156,6 +205,8 @@ impl Node {
             stalls: None,
             outbox: Vec::new(),
             inbox: VecDeque::new(),
+            behind: None,
+            written: Vec::new(),
             no_database: None,
             answers_lost: false,
             no_broker: None,
@@ -181,8 +232,14 @@ impl Node {
     fn fit(&self) -> bool {
         !matches!(self.mind, Mind::Down)
             && self.paused_until.is_none()
+            && !self.waits()
             && self.no_database.is_none()
             && self.no_broker.is_none()
+    }
+
+    /// Has it an append under way?
+    pub fn waits(&self) -> bool {
+        self.behind.is_some()
     }
 
     /// Does what this replica sends reach the plant, and the other way round?
@@ -222,7 +279,8 @@ impl World {
                 (node.rolling, node.bases) = Default::default();
                 node.inbox.clear();
                 node.outbox.clear();
-                (node.paused_until, node.stalls) = (None, None);
+                (node.paused_until, node.stalls, node.behind) = (None, None, None);
+                node.written.clear();
                 node.starts_at = Some(now + down_ms);
                 if led && self.replicas.len() > 1 {
                     self.primary_host(false);
@@ -263,6 +321,7 @@ impl World {
         for plant in dead {
             self.tell_all(&plant, &Input::EdgeDeath { plant: plant.clone() });
         }
+        self.database_step();
         for r in 0..self.replicas.len() {
             self.replica_step(r);
         }
@@ -301,11 +360,12 @@ impl World {
 
     fn replica_step(&mut self, r: usize) {
         self.mend(r);
+        self.hear_of_append(r);
         if self.replicas[r].starts_at.is_some_and(|at| at <= self.now) && self.replicas[r].no_database.is_none() {
             self.start(r);
         }
         let node = &mut self.replicas[r];
-        if matches!(node.mind, Mind::Down) || node.paused_until.is_some() {
+        if matches!(node.mind, Mind::Down) || node.paused_until.is_some() || node.waits() {
             return;
         }
         if let Some((latest, ms)) = node.stalls
@@ -395,12 +455,19 @@ impl World {
         let node = &mut self.replicas[r];
         let Mind::Following(domain) = &mut node.mind else { return };
         for entry in self.journal.entries_from(domain.head().seq + 1) {
-            if node.tail.step(&entry).is_err() || domain.follow(&entry).is_err() {
-                // As the real one, it ends rather than go on with another journal than it has read.
-                node.mind = Mind::Down;
-                return;
+            let stepped = node.tail.step(&entry).map_err(|broken| broken.to_string());
+            if let Err(why) = stepped.and_then(|()| domain.follow(&entry).map_err(|error| error.to_string())) {
+                return self.end(r, why);
             }
         }
+    }
+
+    /// As the real one, it ends rather than go on with another journal than it has read.
+    fn end(&mut self, r: usize, why: String) {
+        let node = &mut self.replicas[r];
+        (node.mind, node.behind) = (Mind::Down, None);
+        node.solves.clear();
+        self.record.ended.push(Ended { at: self.now, replica: r, why });
     }
 
     /// One input of the election and all that follows from it.
@@ -418,7 +485,13 @@ impl World {
                     Said::Look | Said::Swap { .. } if cut => inputs.push_back(Heard::NoAnswer("cut off".into())),
                     Said::Look => inputs.push_back(Heard::Seen(self.journal.lease())),
                     Said::Swap { seen, next } => inputs.push_back(match self.journal.swap(seen.as_ref(), &next) {
-                        Ok(done) => Heard::Swapped(done),
+                        Ok(done) => {
+                            if done {
+                                let until = self.now + Timing::of(&self.fleet.limits).lease_ms as i64;
+                                self.record.leases.insert(next.epoch, until);
+                            }
+                            Heard::Swapped(done)
+                        }
                         Err(hypocaust_central::election::Error::NotAbove { highest, .. }) => Heard::TooLow { highest },
                         Err(error) => Heard::NoAnswer(error.to_string()),
                     }),
@@ -464,22 +537,41 @@ impl World {
     }
 
     fn tell(&mut self, r: usize, input: Input) {
-        let wall = self.wall();
-        if self.replicas[r].paused_until.is_some() {
-            let inbox = &mut self.replicas[r].inbox;
-            if inbox.len() < WAITING {
-                inbox.push_back(input);
+        let node = &mut self.replicas[r];
+        if node.paused_until.is_some() || node.waits() {
+            if node.inbox.len() < if node.waits() { QUEUE } else { WAITING } {
+                node.inbox.push_back(input);
             }
             return;
         }
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            let clock = self.clock_of(r);
-            if self.replicas[r].leading().is_some() && self.replicas[r].election.leads(clock).is_none() {
+        self.work(r, Behind { effects: VecDeque::new(), inputs: VecDeque::from([input]) });
+    }
+
+    /// The epoch in which this replica leads and may act.
+    fn may_act(&self, r: usize) -> Option<u64> {
+        let (epoch, _) = self.replicas[r].leading()?;
+        (self.may_act)(&self.replicas[r].election, self.clock_of(r)).filter(|e| *e == epoch)
+    }
+
+    /// Effects and inputs in their order, until an append has to be waited for.
+    fn work(&mut self, r: usize, Behind { mut effects, mut inputs }: Behind) {
+        let wall = self.wall();
+        loop {
+            while let Some(effect) = effects.pop_front() {
+                if effect.needs_the_lease() && self.may_act(r).is_none() {
+                    continue;
+                }
+                if self.carry_out(r, effect, &mut inputs) {
+                    self.replicas[r].behind = Some(Behind { effects, inputs });
+                    return;
+                }
+            }
+            let Some(input) = inputs.pop_front() else { return };
+            if self.replicas[r].leading().is_some() && self.may_act(r).is_none() {
                 self.stand(r, Heard::Tick);
             }
             let answer = matches!(&input, Input::Subagent { message: Coordination::Report(_) });
-            let effects = match &mut self.replicas[r].mind {
+            effects = match &mut self.replicas[r].mind {
                 Mind::Down => return,
                 Mind::Following(domain) => domain.handle(wall, input),
                 Mind::Leading { centre, .. } => {
@@ -489,35 +581,72 @@ impl World {
                     }
                     effects
                 }
-            };
-            for effect in effects {
-                self.carry_out(r, effect, &mut inputs);
+            }
+            .into();
+            if let Err(why) = self.replicas[r].keep_the_tail() {
+                return self.end(r, why);
             }
         }
     }
 
-    fn carry_out(&mut self, r: usize, effect: Effect, inputs: &mut VecDeque<Input>) {
+    /// An append was answered: what stood behind it goes on, and then what came meanwhile.
+    fn hear_of_append(&mut self, r: usize) {
+        let node = &self.replicas[r];
+        if !node.waits() || node.paused_until.is_some() {
+            return;
+        }
+        let cut = node.no_database.is_some();
+        let Some(answered) = self.appends.answer(self.now, (r, node.life)) else { return };
+        let input = self.appended(r, answered, cut);
+        self.record.outlived += usize::from(Election::leads(&self.replicas[r].election, self.clock_of(r)).is_none());
+        let Some(mut behind) = self.replicas[r].behind.take() else { return };
+        behind.inputs.push_back(input);
+        self.work(r, behind);
+        for input in std::mem::take(&mut self.replicas[r].inbox) {
+            self.tell(r, input);
+        }
+    }
+
+    /// What the replica hears of an append that the database has seen.
+    fn appended(&mut self, r: usize, Answered { entries, result, .. }: Answered, cut: bool) -> Input {
+        match result {
+            Ok(_) if cut => Input::AppendFailed { reason: "the answer was lost".into() },
+            Ok(head) => {
+                self.replicas[r].written.clone_from(&entries);
+                self.record.accepted.extend(entries);
+                Input::Appended { head }
+            }
+            Err(reason) => Input::AppendFailed { reason },
+        }
+    }
+
+    /// Something that needs the lease is done in this epoch: was there one?
+    fn acts(&mut self, r: usize, epoch: u64) {
+        let until = self.record.leases.get(&epoch).copied().unwrap_or(self.now + 1);
+        if self.now >= until {
+            self.record.overdue.push(Overdue { at: self.now, replica: r, epoch, late_ms: self.now - until });
+        }
+    }
+
+    /// Does what an effect asks; true: it is an append whose answer is to be waited for.
+    fn carry_out(&mut self, r: usize, effect: Effect, inputs: &mut VecDeque<Input>) -> bool {
         let actor = (r, self.replicas[r].life);
         match effect {
             Effect::Append { expected, epoch, drafts } => {
+                self.acts(r, epoch);
                 let node = &mut self.replicas[r];
                 let cut = node.no_database.is_some();
                 if cut && !std::mem::take(&mut node.answers_lost) {
-                    return inputs.push_back(Input::AppendFailed { reason: "the database does not answer".into() });
+                    inputs.push_back(Input::AppendFailed { reason: "the database does not answer".into() });
+                    return false;
                 }
-                let entries = Record::chain(&expected, epoch, drafts.clone());
-                inputs.push_back(match self.journal.append(&expected, epoch, drafts) {
-                    Ok(_) if cut => Input::AppendFailed { reason: "the answer was lost".into() },
-                    Ok(head) => {
-                        self.record.actors.entry(epoch).or_default().insert(actor);
-                        let tail = &mut self.replicas[r].tail;
-                        // One that goes wrong is the journal check's to name.
-                        let _ = entries.iter().try_for_each(|e| tail.step(e));
-                        self.record.accepted.extend(entries);
-                        Input::Appended { head }
-                    }
-                    Err(error) => Input::AppendFailed { reason: error.to_string() },
-                });
+                if !self.appends.at_once() {
+                    self.appends.send(self.now, actor, expected, epoch, drafts);
+                    return true;
+                }
+                let (result, entries) = self.store(actor, &expected, epoch, drafts);
+                let input = self.appended(r, Answered { by: actor, entries, result }, cut);
+                inputs.push_back(input);
             }
             Effect::Solve { id, at, case } => self.solve(r, Solve::Cycle(id, at, case)),
             Effect::SolveLosses { at, base, losses } => self.solve(r, Solve::Losses(at, base, losses)),
@@ -526,6 +655,7 @@ impl World {
                     metric::COMMAND => {
                         let sealed: Option<Command> = serde_json::from_str(&signed.body).ok();
                         let epoch = sealed.map_or(0, |c| c.epoch);
+                        self.acts(r, epoch);
                         self.record.actors.entry(epoch).or_default().insert(actor);
                         self.commands.push((self.now, plant.clone(), signed.clone()));
                         EdgeInput::Command(signed)
@@ -548,6 +678,7 @@ impl World {
                 self.stand(r, Heard::Deposed { reason });
             }
         }
+        false
     }
 
     /// As long as the world says it takes; one that takes too long is late.

@@ -243,3 +243,59 @@ fn a_bus_that_is_lost_slow_or_repeats_loses_and_doubles_nothing() {
         checks::samples(&world).unwrap_or_else(|wrong| panic!("{weather:?}: {wrong}"));
     }
 }
+
+/// A database that is slow for a minute: many a lease runs out during an append.
+fn slow(makers: Makers) -> World {
+    let mut world = replicated(makers);
+    world.run(30_000);
+    world.happen(&Happening::AppendsTake((1_000, 5_000)));
+    world.run(60_000);
+    world.happen(&Happening::AppendsTake((0, 0)));
+    world.run(60_000);
+    world
+}
+
+#[test]
+fn an_append_that_outlives_its_lease_is_not_acted_on_and_a_leader_that_does_is_found() {
+    let world = slow(Makers::default());
+    assert!(world.record.outlived > 3 && world.record.led.len() > 3, "no lease ran out, so this shows nothing");
+    leaders::all(&world).expect("what was decided before is left undone");
+    checks::journal(&world).expect("the journal is whole, whatever was stored late");
+    assert!(world.state().is_some(), "somebody leads in the end");
+    // A leader that believes in its leadership until somebody tells it otherwise.
+    let may_act = |election: &election::Election, _: u64| election.leads(0);
+    let wrong = leaders::within_the_lease(&slow(Makers { may_act, ..Makers::default() })).unwrap_err();
+    assert!(wrong.contains("after its lease had run out"), "{wrong}");
+}
+
+/// A journal that shows the others something else than what was stored in it.
+struct Forger(Memory);
+
+impl Database for Forger {
+    fn append(&mut self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
+        self.0.append_now(expected, epoch, drafts)
+    }
+    fn entries(&self) -> Vec<Entry> {
+        self.0.entries()
+    }
+    fn entries_from(&self, seq: u64) -> Vec<Entry> {
+        let mut entries = self.0.entries_from(seq);
+        entries.iter_mut().filter(|e| e.seq > 5).for_each(|e| e.body.push(' '));
+        entries
+    }
+    fn lease(&self) -> Option<Lease> {
+        self.0.lease_now()
+    }
+    fn swap(&mut self, seen: Option<&Lease>, next: &Lease) -> Result<bool, election::Error> {
+        self.0.swap_now(seen, next)
+    }
+}
+
+#[test]
+fn a_replica_that_ends_for_a_journal_which_is_not_the_one_it_knew_is_told() {
+    let database = |fleet: &FleetId| -> Box<dyn Database> { Box::new(Forger(Memory::new(fleet))) };
+    let mut world = replicated(Makers { database, ..Makers::default() });
+    world.run(30_000);
+    let wrong = leaders::none_ended(&world).unwrap_err();
+    assert!(wrong.contains("the process of replica"), "{wrong}");
+}
