@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!   load, air trim -> excess air -> O2, CO2, CO, NOx -+
-//!   load, fouling  -> stack temperature --------------+-> stack loss, loss by CO -> efficiency -> fuel
+//!   load, air, fouling -> stack temperature ----------+-> stack loss, loss by CO -> efficiency -> fuel
 //! ```
 //! The efficiency curve of the fleet file holds for a clean boiler at its own air curve. What the curve leaves over after
 //! radiation is the stack loss, and that gives the temperature at which the gas of a clean boiler leaves; so curve and gas
-//! agree at every load. Trim and fouling then change the efficiency by what they change in the stack loss and in the
-//! loss by carbon monoxide, and by nothing else: `fuel = heat / efficiency` throughout.
+//! agree at every load. Trim and fouling move that temperature through the heating surface ([`surface`](super::surface)), and change the
+//! efficiency by what they change in the stack loss and in the loss by carbon monoxide, and by nothing else:
+//! `fuel (1 - stack loss - loss by CO) = heat + radiation` and `fuel = heat / efficiency` throughout. More fuel makes more gas,
+//! which is hotter for it, so both are found together.
 //!
 //! Sources
 //! * Combustion of natural gas as methane, CH4 + 2 O2 -> CO2 + 2 H2O, air with 20.95 % oxygen: 9.547 m3 of dry air and
@@ -16,8 +18,7 @@
 //! * Mean molar heat capacities of the gas between air and stack, 25 to 200 degC: CO2 40.3, H2O 34.0, N2 29.2, O2 30.0,
 //!   CO 29.3 J/(mol K) (from the tables of NIST-JANAF). Water leaves as vapour: everything is on the lower heating value.
 //! * Radiation and convection, constant over the load: `Q = 0.0113 Qmax^0.7`, MW, for oil and gas (EN 12952-15, 8.4.4).
-//! * One heating surface before a sink at feedwater temperature: `T - Tsink = (Tflame - Tsink) exp(-NTU)`; fouling takes
-//!   its share of NTU away. A lumped form of the effectiveness method; the effect of the gas flow on NTU is in the curve.
+//! * Furnace and convective bank, before a sink at feedwater temperature: see [`surface`](super::surface).
 //! * Excess air over load: 15 % at high fire is well tuned for gas (US DOE, Steam Tip Sheet 4), about 45 % at the lowest.
 //!   In between, and the height at low fire, are an order of magnitude: a burner's own curve replaces them.
 //! * CO stays low and rises steeply when the air runs short (John Zink Combustion Handbook, ch. 4); the height and the
@@ -25,6 +26,7 @@
 //!   100 mg/Nm3 of Directive (EU) 2015/2193), less at low fire and away from its best air: an order of magnitude.
 
 use super::source;
+use super::surface::{Exchange, Through};
 use hypocaust_protocols::model::{self, Conversion, Medium, Meter, SourceKind};
 
 /// Oxygen in dry air, %.
@@ -46,8 +48,6 @@ const AIR_RATIO_RISE: f64 = 0.40;
 /// Least air ratio that a trim leads to: below it the burner's own protection would end the fire.
 const LEAST_AIR_RATIO: f64 = 1.0;
 const MOST_AIR_RATIO: f64 = 3.0;
-/// What the gas is cooled from, degC: adiabatic, order of magnitude at 15 % excess air.
-const FLAME_C: f64 = 1_800.0;
 /// Combustion air from the boiler house, and feedwater from the deaerator at 1.2 bar absolute, degC.
 const AIR_C: f64 = 20.0;
 const FEEDWATER_C: f64 = 105.0;
@@ -59,6 +59,12 @@ const DRUM_DROP_BAR: f64 = 0.3;
 const STACK_LAG_S: f64 = 120.0;
 const COOLING_LAG_S: f64 = 3_600.0;
 const ANALYSER_LAG_S: f64 = 10.0;
+/// Share of the fuel down to which fuel and stack are made to agree, and in how many rounds at most: each leaves a tenth of
+/// the former's difference, a third where most of the surface is lost.
+const AGREED: f64 = 1e-12;
+const MOST_ROUNDS: usize = 40;
+/// Least efficiency: what is left of a boiler in which everything is wrong at once.
+const LEAST_EFFICIENCY: f64 = 0.05;
 
 /// The boiler's gas side. `share` is always firing over `heat_max_mw`.
 #[derive(Debug, Clone)]
@@ -69,8 +75,10 @@ pub struct Flue {
     least: f64,
     /// Added to the air ratio; positive is more air. A worn damper, or somebody's hand.
     pub trim: f64,
-    /// Share of the heating surface's effect that is lost, 0 (clean) to 0.9.
+    /// Share of the convective bank's effect that is lost, 0 (clean) to 0.9.
     pub fouling: f64,
+    /// The heating surface: where the gas leaves.
+    pub(crate) surface: fn(&Exchange) -> f64,
     /// What the instruments in the gas show.
     gas: Gas,
     /// degC.
@@ -127,6 +135,7 @@ impl Flue {
             least: (spec.heat_min_mw / spec.heat_max_mw).max(0.1),
             trim: 0.0,
             fouling: 0.0,
+            surface: Exchange::leaves,
             gas: Gas::NONE,
             stack: AIR_C,
             sink: FEEDWATER_C,
@@ -157,14 +166,47 @@ impl Flue {
         (left.max(loss_per_kelvin(Self::design_air(share)) * 20.0), co)
     }
 
+    /// The gas of this much fuel, MW, at this air ratio, against that of full fire at the burner's own air.
+    fn through(&self, fuel: f64, air_ratio: f64) -> Through {
+        let capacity = loss_per_kelvin(air_ratio) / loss_per_kelvin(AIR_RATIO_FULL);
+        Through { capacity, flow: capacity * fuel * source::efficiency(&self.curve, 1.0) / self.heat_max }
+    }
+
+    /// Where the gas leaves in the end at this load, degC, and the efficiency there: the boiler as it is.
+    fn settled(&self, share: f64) -> (f64, f64) {
+        let curve = source::efficiency(&self.curve, share);
+        let at = share.max(self.least);
+        let (design_gas, design_co) = self.design_losses(at);
+        let clean = AIR_C + design_gas / loss_per_kelvin(Self::design_air(at));
+        if self.trim == 0.0 && self.fouling == 0.0 {
+            return (clean, curve);
+        }
+        // Radiation is the same MW whatever the fuel; so a point of loss costs a little less than a point of efficiency.
+        let held = 1.0 + self.radiation(at) / source::efficiency(&self.curve, at);
+        let design_fuel = at * self.heat_max / source::efficiency(&self.curve, at);
+        let (mut stack, mut more) = (clean, 1.0);
+        for _ in 0..MOST_ROUNDS {
+            stack = (self.surface)(&Exchange {
+                design: self.through(design_fuel, Self::design_air(at)),
+                now: self.through(design_fuel * more, self.air_ratio(at)),
+                clean,
+                sink: self.sink,
+                air: AIR_C,
+                fouling: self.fouling.clamp(0.0, 0.9),
+            });
+            let (gas, co) = self.losses(at, stack);
+            let was = more;
+            more = curve / (curve - (gas - design_gas + co - design_co) / held).max(LEAST_EFFICIENCY);
+            if (more - was).abs() < AGREED {
+                break;
+            }
+        }
+        (stack, curve / more)
+    }
+
     /// Where the gas leaves in the end at this load, degC.
     pub fn settled_stack(&self, share: f64) -> f64 {
-        let share = share.max(self.least);
-        let clean = AIR_C + self.design_losses(share).0 / loss_per_kelvin(Self::design_air(share));
-        // A clean boiler whose gas leaves below the sink has more surface than this one sink tells of.
-        let sink = self.sink.min(clean - 10.0);
-        let ntu = ((FLAME_C - sink) / (clean - sink)).ln();
-        sink + (FLAME_C - sink) * (-ntu * (1.0 - self.fouling.clamp(0.0, 0.9))).exp()
+        self.settled(share).0
     }
 
     /// What the gas takes away at this load and temperature: its heat, and its CO, shares of the fuel's heat.
@@ -175,13 +217,7 @@ impl Flue {
 
     /// Heat over fuel at this load, as the boiler is: its curve, less what trim and fouling add to its losses.
     pub fn efficiency(&self, share: f64) -> f64 {
-        let curve = source::efficiency(&self.curve, share);
-        if self.trim == 0.0 && self.fouling == 0.0 {
-            return curve;
-        }
-        let (gas, co) = self.losses(share, self.settled_stack(share));
-        let (design_gas, design_co) = self.design_losses(share.max(self.least));
-        (curve - (gas - design_gas) - (co - design_co)).max(0.05)
+        self.settled(share).1
     }
 
     /// Time passes; a share of 0 is no fire.

@@ -22,6 +22,7 @@ mod instruments;
 mod main;
 mod source;
 mod storage;
+mod surface;
 
 pub use consumer::{Consumer, VALVE_LAG_S};
 pub use flue::{Flue, Gas};
@@ -192,4 +193,4 @@ fn fuel_per_mw(fleet: &Fleet, plant: &Plant, source: &hypocaust_protocols::model
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

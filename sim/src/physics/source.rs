@@ -10,6 +10,10 @@
 //!                                   Lockout -- a person at the boiler --> Off
 //! ```
 //! The burner management starts by itself only what was asked for, and refuses more than three failed lightings in a row.
+//!
+//! A burner burns nothing in the purge, and what a lighting takes within its few seconds is not counted. Once lit it burns its
+//! low fire at least: in the warm-up, and until the rising load has passed it. That fuel warms the boiler and is no heat to the
+//! header. Cogeneration, heat pumps and electric boilers take in what their load asks for and nothing before.
 
 use super::Header;
 use super::flue::{self, Flue};
@@ -101,7 +105,7 @@ impl Source {
 
     /// Fuel or power taken in, MW (nothing for waste heat).
     pub fn intake(&self) -> f64 {
-        let fired = if self.state == SourceState::On { self.firing } else { 0.0 };
+        let fired = self.fired();
         let share = fired / self.spec.heat_max_mw;
         match &self.spec.conversion {
             Conversion::Efficiency(points) => {
@@ -110,6 +114,17 @@ impl Source {
             Conversion::Cop(cop) => fired / cop,
             Conversion::Cogeneration { heat_eff, .. } => fired / heat_eff,
             Conversion::Free => 0.0,
+        }
+    }
+
+    /// MW of heat that flame or power stand for now.
+    fn fired(&self) -> f64 {
+        let burns = self.flue.is_some() && !self.cut;
+        match self.state {
+            SourceState::WarmUp if burns => self.spec.heat_min_mw,
+            SourceState::On if burns => self.firing.max(self.spec.heat_min_mw),
+            SourceState::On => self.firing,
+            _ => 0.0,
         }
     }
 
@@ -198,8 +213,9 @@ impl Source {
         let follow =
             if self.spec.time_constant_s > 0.0 { 1.0 - (-dt_s / self.spec.time_constant_s).exp() } else { 1.0 };
         self.heat += (self.firing - self.heat) * follow;
+        let share = self.fired() / self.spec.heat_max_mw;
         if let Some(flue) = &mut self.flue {
-            flue.step(dt_s, self.firing / self.spec.heat_max_mw, flue::sink(header));
+            flue.step(dt_s, share, flue::sink(header));
         }
     }
 }

@@ -51,7 +51,7 @@ pub fn answer(task: &Task) -> Told {
     let share = heat / heat_max;
     if !(share >= LEAST_SHARE && fuel > 0.0) {
         return Err(CannotTell::Untrue(format!(
-            "the boiler makes {heat:.2} of {heat_max:.1} MW from {fuel:.2} MW: it does not fire"
+            "the boiler makes {heat:.2} of {heat_max:.1} MW from {fuel:.2} MW: it carries no load"
         )));
     }
     if let Some(why) = contradiction(o2, co2, stack, air) {
@@ -70,7 +70,8 @@ pub fn answer(task: &Task) -> Told {
 
     let ratio = air_ratio(o2);
     let advice = o2_of(recommended(ratio, co, air_ratio(tuned_o2(share))));
-    // With more air the CO goes, with less the gas carries less away; the stack's temperature is taken as it is.
+    // With more air the CO goes, with less the gas carries less away. The stack's temperature is taken as it is, so less air
+    // saves this at least: how much cooler the stack gets is known by whoever knows the heating surface.
     let left = if co > CO_HIGH { co_loss(CO_HIGH / 2.0, co2_of(advice)) } else { unburnt };
     let saving = warm + unburnt - stack_loss(stack, air, advice) - left;
 
