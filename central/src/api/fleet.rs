@@ -197,7 +197,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
 #[utoipa::path(post, path = "/api/v1/commands", request_body = Wish,
     params(("Idempotency-Key" = String, Header, pattern = "^[!-~]([ -~]*[!-~])?$", max_length = 255,
         description = "New for each command; the same for its repetition, which then is answered by the first one's id")),
-    responses((status = 202, body = Accepted)))]
+    responses((status = 202, body = Accepted), (status = 409, body = super::problem::ProblemView, content_type = "application/problem+json",
+        description = "GL-E-KEY-REUSED: the key was used for another request. GL-E-NOT-LINKED: the edge of the plant cannot be heard, so the command would not arrive.")))]
 async fn command(
     State(leader): State<Handle>,
     Extension(session): Extension<Session>,
@@ -236,8 +237,9 @@ pub(super) fn refused(rejection: &Rejection) -> Problem {
     let status = match rejection {
         Rejection::NoPlant(_) | Rejection::NoSetpoint { .. } | Rejection::NoAlarm(_) => StatusCode::NOT_FOUND,
         Rejection::OutOfBounds { .. } | Rejection::Watchdog(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Rejection::KeyReused | Rejection::RaisedAnew { .. } => StatusCode::CONFLICT,
-        Rejection::NotLinked(_) | Rejection::NotLeading(_) => StatusCode::SERVICE_UNAVAILABLE,
+        // A plant that cannot be heard is a state of the plant; the centre is well, and does not say otherwise by a 5xx.
+        Rejection::KeyReused | Rejection::RaisedAnew { .. } | Rejection::NotLinked(_) => StatusCode::CONFLICT,
+        Rejection::NotLeading(_) => StatusCode::SERVICE_UNAVAILABLE,
         Rejection::Elsewhere(leader) => return Problem::elsewhere(leader, rejection.to_string()),
     };
     Problem::new(status, rejection.code(), "The request is refused", rejection.to_string())

@@ -466,6 +466,19 @@ async fn a_key_is_one_command_of_one_user() {
     assert!(status == 400 && answer.contains("reason"), "{answer}");
 }
 
+/// The centre is well, the plant is not there: that is no error of ours, and says which it is.
+#[tokio::test]
+async fn a_command_to_a_plant_that_is_not_linked_is_a_conflict() {
+    let centre = centre().await;
+    let ada = format!("Authorization: Bearer {}\r\nIdempotency-Key: k1\r\n", centre.token().await);
+    let body = r#"{"plant":"north","setpoint":"north.b2.load-sp","value":4,"reason":"a try"}"#;
+    let (status, answer) = centre.call("POST", "/api/v1/commands", &ada, body).await;
+    assert_eq!(status, 409, "{answer}");
+    let problem: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!((&problem["code"], &problem["status"]), (&"GL-E-NOT-LINKED".into(), &409.into()));
+    assert!(problem["detail"].as_str().unwrap().contains("'north' is not connected"), "{problem}");
+}
+
 #[tokio::test]
 async fn the_console_is_read_and_nothing_else() {
     let centre = centre().await;
