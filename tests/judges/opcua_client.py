@@ -1,11 +1,12 @@
 """Reads and writes nodes of an OPC UA server with asyncua, for a test that compares them with what Hypocaust shows.
 
 Standard input: JSON {"url","namespace","uri","certificate","key","server_certificate","secure","reads":[node],
-"writes":[{"node","type","value"}]}. Standard output: JSON {"values":{node:number},"times":{node:text},
+"writes":[{"node","type","value"}]}. Standard output: JSON {"values":{node:number},"times":{node:source time},
 "written":{node:number},"refused":{node:text}}. Exit 1 with the reason: no session.
 """
 
 import asyncio
+import datetime
 import json
 import sys
 
@@ -33,7 +34,9 @@ async def main():
         for name in asked["reads"]:
             data = await client.get_node(ua.NodeId(name, index)).read_data_value()
             out["values"][name] = float(data.Value.Value)
-            out["times"][name] = data.SourceTimestamp.isoformat() if data.SourceTimestamp else None
+            source = data.SourceTimestamp
+            # OPC UA knows UTC only; whether the library says so depends on its version.
+            out["times"][name] = source.replace(tzinfo=datetime.timezone.utc).isoformat() if source else None
         for write in asked["writes"]:
             node = client.get_node(ua.NodeId(write["node"], index))
             kind = ua.VariantType[TYPES[write["type"]]]

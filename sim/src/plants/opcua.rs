@@ -3,8 +3,9 @@
 //! A device that was silenced takes requests and never answers, like a PLC whose CPU hangs behind a living network card:
 //! its server runs on a thread of its own, and silence stops that thread. Connections stay open, nothing comes.
 //!
-//! Values are sampled when somebody asks or every 100 ms where somebody has subscribed; the time of a value is when it
-//! was sampled. Writes go the way of every write: to a writable node only, of the right type, within the tag's limits.
+//! Values are sampled when somebody asks or every 100 ms where somebody has subscribed. The source time of a value is that of
+//! the sample in which it was first seen to be so, whoever asked for that: all clients are told the same time of the same
+//! value, and a value that stands still keeps its time (OPC 10000-4, 7.11.3: the last change of value or status). Writes go the way of every write: to a writable node only, of the right type, within the tag's limits.
 
 use super::Shared;
 use crate::plc::Exception;
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -171,7 +172,27 @@ struct Nodes {
     namespace: NamespaceMetadata,
     tags: BTreeMap<String, Tag>,
     shared: Arc<Shared>,
+    since: Arc<Since>,
     sampler: SyncSampler,
+}
+
+/// Since when each node shows what it shows; nothing for a node that fails.
+#[derive(Default)]
+struct Since(Mutex<BTreeMap<String, (Option<u64>, DateTime)>>);
+
+impl Since {
+    /// When the node was first seen to show this, seen so now.
+    fn seen(&self, node: &str, raw: Option<f64>, now: DateTime) -> DateTime {
+        let mut nodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bits = raw.map(f64::to_bits);
+        match nodes.get(node) {
+            Some((was, since)) if *was == bits => *since,
+            _ => {
+                nodes.insert(node.to_owned(), (bits, now));
+                now
+            }
+        }
+    }
 }
 
 impl Nodes {
@@ -205,7 +226,7 @@ impl Nodes {
         let namespace =
             NamespaceMetadata { namespace_uri: link.namespace.clone(), namespace_index: index, ..Default::default() };
         let tags = tags.into_iter().filter_map(|t| Some((t.address.node()?.to_owned(), t))).collect();
-        Self { device, namespace, tags, shared, sampler: SyncSampler::new() }
+        Self { device, namespace, tags, shared, since: Arc::default(), sampler: SyncSampler::new() }
     }
 
     fn tag(&self, node: &NodeId) -> Option<&Tag> {
@@ -232,13 +253,16 @@ fn data_type(tag: &Tag) -> DataTypeId {
 }
 
 /// What the device shows for a tag now.
-fn sample(shared: &Shared, device: &DeviceId, tag: &Tag) -> DataValue {
-    let now = DateTime::now();
+fn sample(shared: &Shared, since: &Since, device: &DeviceId, tag: &Tag) -> DataValue {
     let node = tag.address.node().unwrap_or_default();
-    let raw = shared.plants().read_node(device.as_str(), node).ok();
+    let plants = shared.plants();
+    let now = DateTime::now();
+    let raw = plants.read_node(device.as_str(), node).ok();
+    let source = since.seen(node, raw, now);
+    drop(plants);
     match raw.and_then(|raw| value::variant(tag.data_type, raw).ok()) {
         Some(variant) => {
-            DataValue { server_timestamp: Some(now), ..DataValue::new_at_status(variant, now, StatusCode::Good) }
+            DataValue { server_timestamp: Some(now), ..DataValue::new_at_status(variant, source, StatusCode::Good) }
         }
         None => {
             DataValue { status: Some(StatusCode::BadDeviceFailure), server_timestamp: Some(now), ..Default::default() }
@@ -272,7 +296,7 @@ impl InMemoryNodeManagerImpl for Nodes {
         let read = |node: &&ParsedReadValueId| match (space.validate_node_read(context, node), self.tag(&node.node_id))
         {
             (Err(status), _) => DataValue { status: Some(status), ..Default::default() },
-            (Ok(_), Some(tag)) => sample(&self.shared, &self.device, tag),
+            (Ok(_), Some(tag)) => sample(&self.shared, &self.since, &self.device, tag),
             (Ok(_), None) => space.read(context, node, max_age, timestamps),
         };
         nodes.iter().map(read).collect()
@@ -296,11 +320,12 @@ impl InMemoryNodeManagerImpl for Nodes {
             };
             item.set_initial_value(value);
             item.set_status(StatusCode::Good);
-            let (shared, device) = (Arc::clone(&self.shared), self.device.clone());
+            let (shared, since) = (Arc::clone(&self.shared), Arc::clone(&self.since));
+            let device = self.device.clone();
             self.sampler.add_sampler(
                 node,
                 AttributeId::Value,
-                move || Some(sample(&shared, &device, &tag)),
+                move || Some(sample(&shared, &since, &device, &tag)),
                 item.monitoring_mode(),
                 item.handle(),
                 Duration::from_secs_f64(item.sampling_interval().max(0.0) / 1000.0),
@@ -360,5 +385,30 @@ impl Nodes {
             Err(Exception::IllegalAddress) => StatusCode::BadNotWritable,
             Err(Exception::IllegalValue) => StatusCode::BadOutOfRange,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of samples: what a node shows at a second, and since when it is told to show it.
+    #[test]
+    fn a_value_that_stands_still_keeps_its_time() {
+        let since = Since::default();
+        let at = |second| DateTime::ymd_hms(2026, 11, 26, 13, 0, second);
+        let table = [
+            (Some(1.0), 1, 1),
+            (Some(1.0), 2, 1),
+            (Some(2.0), 3, 3),
+            (Some(1.0), 4, 4),
+            (None, 5, 5),
+            (None, 6, 5),
+            (Some(1.0), 7, 7),
+        ];
+        for (raw, now, told) in table {
+            assert_eq!(since.seen("heat", raw, at(now)), at(told), "{raw:?} at {now} s");
+        }
+        assert_eq!(since.seen("state", Some(1.0), at(8)), at(8), "each node has its own");
     }
 }

@@ -47,6 +47,8 @@ fn reads_what_the_api_shows(judge: Judge) {
         "south",
         &[("wh1.state", "u16", 4.0), ("line.cap-sp", "f32", 99.0), ("nobody", "f32", 1.0)],
     );
+    tells_the_same_time(&demo, judge, &who, "north", "halls.served");
+    tells_the_same_time(&demo, judge, &who, "south", "offices.served");
 }
 
 fn agrees(demo: &Shared, judge: Judge, who: &Identity, id: &str, writes: &[(&str, &str, f64)]) {
@@ -118,6 +120,86 @@ fn asyncua_reads_what_the_api_shows() {
 #[test]
 fn node_opcua_reads_what_the_api_shows() {
     reads_what_the_api_shows(Judge::NodeOpcua);
+}
+
+/// What a judge read at the device and what the API shows, of the same change of a value that stands still since: never is the
+/// API's time before the device's, and of some changes it is the same to the millisecond. It is later where the edge
+/// confirmed the old value after the device had the new one, or has confirmed the new one since.
+fn same_times(pairs: &[(Millis, Millis)]) -> Result<(), String> {
+    let told: Vec<String> = pairs.iter().map(|(device, api)| format!("{device:?} and {api:?}")).collect();
+    match pairs.iter().find(|(device, api)| api < device) {
+        Some((device, api)) => Err(format!("{device:?} at the device, and the API had it before, at {api:?}")),
+        None if pairs.iter().any(|(device, api)| api == device) => Ok(()),
+        None => Err(format!("never the same at the device and in the API: {told:?}")),
+    }
+}
+
+#[test]
+fn a_shifted_source_time_is_noticed() {
+    let pairs =
+        |shift: i64| [(1_000, 1_000), (7_000, 7_480)].map(|(device, api)| (Millis(device + shift), Millis(api)));
+    assert_eq!(same_times(&pairs(0)), Ok(()));
+    for shift in [-3_600_000, -1, 1, 3_600_000] {
+        assert!(same_times(&pairs(shift)).is_err(), "{shift} ms");
+    }
+    assert!(same_times(&[]).is_err(), "nothing was compared");
+}
+
+/// A value that changes and then stands still has one source time: the one that the judge reads at the device is the one that
+/// the API shows. A sensor that sticks is such a value. It sticks at another number before, because a subscription may
+/// give a value that changes anew within its sampling interval the end of that interval for a time.
+fn tells_the_same_time(demo: &Shared, judge: Judge, who: &Identity, plant_id: &str, local: &str) {
+    let (_, plant) = plant(plant_id);
+    let tag = plant.tag(&format!("{plant_id}.{local}")).unwrap();
+    let device = plant.device(tag.device.as_str()).unwrap();
+    let node = tag.address.node().unwrap();
+    let asked = Asked {
+        url: &opc_ua_of(demo, plant_id),
+        namespace: &device.opc_ua().unwrap().namespace,
+        server_certificate: &demo.data.join("certificates").join(device.id.as_str()).join("own/certificate.der"),
+        secure: true,
+        reads: &[node],
+        writes: &[],
+    };
+    let began = demo.tag(tag.id.as_str())["value"].as_f64().unwrap();
+    let mut level = (began * 100.0).round() / 100.0;
+    let step = if level + 1.0 < tag.max { 0.1 } else { -0.1 };
+    let mut stick = || {
+        level += step;
+        demo.inject(plant_id, &["stick", local, &format!("{level:.2}")]);
+        let shown = wait_until("the API shows where the sensor sticks", Duration::from_secs(30), || {
+            let shown = demo.tag(tag.id.as_str());
+            let there = shown["value"].as_f64().is_some_and(|v| (v - level).abs() < 1e-6);
+            if there && shown["quality"] == "good" { Ok(shown) } else { Err(shown.to_string()) }
+        });
+        shown.0
+    };
+    stick();
+    let time = |text: &Value| text.as_str().and_then(Millis::from_rfc3339).unwrap_or_else(|| panic!("no time: {text}"));
+    let mut pairs: Vec<(Millis, Millis)> = Vec::new();
+    for _ in 0..8 {
+        // It stands still for some samplings, so that the next change is one of its own.
+        std::thread::sleep(Duration::from_millis(500));
+        let shown = stick();
+        let answer = client(judge, who, &asked).unwrap_or_else(|why| panic!("{judge:?}: {why}"));
+        pairs.push((time(&answer["times"][node]), time(&shown["source_time"])));
+        if pairs.iter().filter(|(device, api)| device == api).count() > 1 {
+            break;
+        }
+    }
+    demo.inject(plant_id, &["restore", local]);
+    same_times(&pairs).unwrap_or_else(|why| panic!("{}, {judge:?}: {why}", tag.id));
+    // The control, on what was really read: a device whose clock is a millisecond off.
+    for shift in [-1, 1] {
+        let shifted: Vec<_> = pairs.iter().map(|(device, api)| (Millis(device.0 + shift), *api)).collect();
+        same_times(&shifted).expect_err("the clock is off");
+    }
+    let exact = pairs.iter().filter(|(device, api)| device == api).count();
+    say(&format!(
+        "{judge:?} and the API have the same source time of {exact} of {} changes of {}",
+        pairs.len(),
+        tag.id
+    ));
 }
 
 /// A device without encryption is served so, and read so by its edge, where the plant's file says in words why; the device
