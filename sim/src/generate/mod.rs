@@ -7,6 +7,8 @@
 //! * Every header can carry its own demand at its daily peak with a reserve, by what runs at the beginning and by the share
 //!   of the nameplate that dispatch may use; what runs can be turned down to the daily low.
 //! * Mains form trees, so there are no circles.
+//! * One plant in five, or as many as are asked for, has a device on OPC UA: it costs two key pairs at the first start. The gas boiler
+//!   that holds a header has an analyser of its flue gas and a fuel meter, so that GL-002 and GL-018 are asked of it.
 //! * No two devices share an address; every port lies on loopback, below those that a system hands out by itself.
 //! * A folder that holds anything is left alone.
 
@@ -21,6 +23,8 @@ use std::path::{Path, PathBuf};
 
 /// Ports are given out for so many plants.
 pub const MOST_PLANTS: u32 = 100;
+/// One plant in so many has a device on OPC UA, unless it is said otherwise.
+pub const OPCUA_EVERY: u32 = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -37,11 +41,11 @@ pub enum Error {
 
 /// The files of a fleet: (name, text), `fleet.toml` first. The schemas lie beside them, so that an editor finds them wherever
 /// the folder stands.
-pub fn files(plants: u32, seed: u64) -> Result<Vec<(String, String)>, Error> {
+pub fn files(plants: u32, seed: u64, opcua_every: u32) -> Result<Vec<(String, String)>, Error> {
     if !(1..=MOST_PLANTS).contains(&plants) {
         return Err(Error::Plants(plants));
     }
-    let plan = plan::draw(plants, seed);
+    let plan = plan::draw(plants, seed, opcua_every);
     let mut all = vec![("fleet.toml".to_owned(), text::fleet(&plan))];
     let numbered = plan.plants.iter().enumerate();
     all.extend(numbered.map(|(i, plant)| (format!("plants/{}.toml", plant.id), text::plant(&plan, i))));
@@ -53,8 +57,8 @@ pub fn files(plants: u32, seed: u64) -> Result<Vec<(String, String)>, Error> {
 }
 
 /// Writes a fleet into a folder that is empty or not there, and reads it back.
-pub fn write(plants: u32, seed: u64, folder: &Path) -> Result<Fleet, Error> {
-    let files = files(plants, seed)?;
+pub fn write(plants: u32, seed: u64, opcua_every: u32, folder: &Path) -> Result<Fleet, Error> {
+    let files = files(plants, seed, opcua_every)?;
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::NotEmpty(folder.to_owned()));
     }

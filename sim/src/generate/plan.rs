@@ -7,8 +7,17 @@ use rand_core::{Rng, SeedableRng};
 
 pub struct Plan {
     pub seed: u64,
+    /// One plant in so many, the first among them, has a device on OPC UA; 0 for none.
+    pub opcua_every: u32,
     pub plants: Vec<Plant>,
     pub mains: Vec<Main>,
+}
+
+impl Plan {
+    /// Does the second device of this plant speak OPC UA? Key pairs take their time, so not every plant has them.
+    pub fn opc_ua(&self, plant: usize) -> bool {
+        plant.checked_rem(self.opcua_every as usize) == Some(0)
+    }
 }
 
 pub struct Plant {
@@ -100,7 +109,7 @@ fn rounded(mw: f64) -> f64 {
     }
 }
 
-pub fn draw(plants: u32, seed: u64) -> Plan {
+pub fn draw(plants: u32, seed: u64, opcua_every: u32) -> Plan {
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
     // Every kind comes before one comes twice.
     let mut kinds: Vec<&'static Works> = Vec::new();
@@ -113,7 +122,7 @@ pub fn draw(plants: u32, seed: u64) -> Plan {
         made.push(plant(works, i + 1, &mut dice));
     }
     let mains = joined(&made, &mut dice);
-    Plan { seed, plants: made, mains }
+    Plan { seed, opcua_every, plants: made, mains }
 }
 
 fn plant(works: &'static Works, number: u32, dice: &mut Dice) -> Plant {

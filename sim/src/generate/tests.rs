@@ -1,13 +1,13 @@
 use super::plan::{RESERVE, TURNED_DOWN, USABLE};
 use super::*;
 use crate::world::{Makers, World};
-use hypocaust_protocols::model::{Class, Fleet, StartedBy};
+use hypocaust_protocols::model::{Class, Fleet, Meter, StartedBy};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn generated(plants: u32, seed: u64) -> Fleet {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    write(plants, seed, &folder.path().join("fleet"))
+    write(plants, seed, OPCUA_EVERY, &folder.path().join("fleet"))
         .unwrap_or_else(|error| panic!("{plants} plants, seed {seed}: {error}"))
 }
 
@@ -19,20 +19,44 @@ fn every_size_passes_its_check() {
     }
 }
 
+/// As many devices on OPC UA as were asked for, on whichever plants; those of the others are as they would be without.
+#[test]
+fn some_plants_have_a_device_on_opc_ua_and_their_flue_gas_is_measured() {
+    for (every, devices) in [(0, 0), (1, 12), (5, 3), (12, 1), (40, 1)] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let fleet = write(12, 3, every, &folder.path().join("fleet")).expect("a fleet that passes its check");
+        let found = fleet.plants.iter().flat_map(|p| &p.devices).filter(|d| d.opc_ua().is_some()).count();
+        assert_eq!(found, devices, "one in {every}");
+        let mut asked = 0;
+        for header in fleet.plants.iter().flat_map(|p| &p.headers) {
+            let (_, swing) = fleet.source(header.swing.as_str()).expect("checked");
+            let needed = [Meter::O2, Meter::Co, Meter::Stack, Meter::Air, Meter::Fuel];
+            assert!(needed.iter().all(|m| swing.meters.contains_key(m)), "{}", swing.id);
+            asked += 1;
+        }
+        let others = fleet.sources().filter(|(_, s)| !s.meters.is_empty()).count();
+        assert_eq!(others, asked, "one analyser a header");
+    }
+    let modbus = files(7, 3, 0).expect("seven plants");
+    let some = files(7, 3, 5).expect("seven plants");
+    let differ: Vec<&String> = modbus.iter().zip(&some).filter(|(a, b)| a != b).map(|(a, _)| &a.0).collect();
+    assert_eq!(differ.len(), 3, "the fleet's own file, the first plant and the sixth: {differ:?}");
+}
+
 #[test]
 fn a_seed_is_a_fleet_and_another_is_another() {
-    let texts = |seed| files(7, seed).expect("seven plants");
+    let texts = |seed| files(7, seed, OPCUA_EVERY).expect("seven plants");
     assert_eq!(texts(3), texts(3));
     assert_ne!(texts(3), texts(4));
 }
 
 #[test]
 fn only_so_many_and_only_into_an_empty_folder() {
-    assert!(matches!(files(0, 1), Err(Error::Plants(0))));
-    assert!(matches!(files(MOST_PLANTS + 1, 1), Err(Error::Plants(_))));
+    assert!(matches!(files(0, 1, 0), Err(Error::Plants(0))));
+    assert!(matches!(files(MOST_PLANTS + 1, 1, 0), Err(Error::Plants(_))));
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("notes.txt"), "mine").expect("a file");
-    assert!(matches!(write(1, 1, folder.path()), Err(Error::NotEmpty(_))));
+    assert!(matches!(write(1, 1, 0, folder.path()), Err(Error::NotEmpty(_))));
     assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1, "nothing was written");
 }
 
@@ -88,11 +112,22 @@ fn kinds_and_classes_are_mixed() {
 #[test]
 fn a_generated_fleet_runs_and_dispatch_leaves_nobody_short() {
     let fleet = Arc::new(generated(3, 5));
-    let mut world = World::new(Arc::clone(&fleet), 5, 10.0, Makers::default());
+    let mut world = World::new(Arc::clone(&fleet), 5, 10.0, Makers { agents: true, ..Makers::default() });
     world.run(240_000);
     let (state, _) = world.state().expect("a leader");
     let (_, schedule) = state.schedule.as_ref().expect("a schedule");
     assert_eq!(schedule.origin.name(), "optimal");
+    // What GL-002 and GL-018 are asked of each header's boiler, they answer.
+    let done: BTreeSet<(&str, &str)> = world
+        .advice
+        .values()
+        .flat_map(|(_, kept)| kept.values.keys().map(|value| (kept.asked.subject.as_str(), value.as_str())))
+        .collect();
+    for header in fleet.plants.iter().flat_map(|p| &p.headers) {
+        for value in ["stack-loss", "efficiency-input-output"] {
+            assert!(done.contains(&(header.swing.as_str(), value)), "no {value} of {}", header.swing);
+        }
+    }
     let physics = &world.plants.physics;
     let short: f64 = physics.consumers.iter().map(|c| (c.asked - c.served).max(0.0)).sum();
     assert!(short < 0.2, "{short} MW are missing at rest");

@@ -47,10 +47,11 @@ pub fn fleet(plan: &Plan) -> String {
     say!(out, "#:schema schemas/fleet.schema.json");
     say!(
         out,
-        "# Generated: hypocaust-sim generate --plants {count} --seed {}. Sizes are drawn; what is known of sources and plants",
-        plan.seed
+        "# Generated: hypocaust-sim generate --plants {count} --seed {} --opcua {}. Sizes are drawn; what is known of sources and",
+        plan.seed,
+        plan.opcua_every
     );
-    say!(out, "# stands at them with where it comes from.");
+    say!(out, "# plants stands at them with where it comes from.");
     say!(
         out,
         "schema = \"fleet/1\"\nid = \"generated-{count}\"\nname = \"Generated fleet of {count}, seed {}\"",
@@ -97,6 +98,7 @@ struct Device {
     port: usize,
     unit_id: usize,
     order: &'static str,
+    opc_ua: bool,
     input: usize,
     holding: usize,
     coil: usize,
@@ -106,7 +108,8 @@ struct Device {
 
 impl Device {
     fn new(id: &'static str, port: usize, unit_id: usize, order: &'static str) -> Self {
-        Self { id, port, unit_id, order, input: 100, holding: 100, coil: 100, discrete: 100, status: 0 }
+        let opc_ua = false;
+        Self { id, port, unit_id, order, opc_ua, input: 100, holding: 100, coil: 100, discrete: 100, status: 0 }
     }
 
     fn take(next: &mut usize, count: usize) -> usize {
@@ -115,7 +118,15 @@ impl Device {
         at
     }
 
-    fn line(&self, id: &str, at: String, rest: &str) -> String {
+    /// A tag of two registers at `register`, or of a node.
+    fn number(&self, id: &str, register: String, rest: &str) -> String {
+        let order = if self.opc_ua { String::new() } else { format!("order = \"{}\", ", self.order) };
+        self.line(id, register, &format!("type = \"f32\", {order}{rest}"))
+    }
+
+    /// At a register, in a device that has such; a node is called like its tag.
+    fn line(&self, id: &str, register: String, rest: &str) -> String {
+        let at = if self.opc_ua { format!("node:{id}") } else { register };
         format!("  {{ id = \"{id}\", device = \"{}\", at = \"{at}\", {rest} }},", self.id)
     }
 
@@ -123,25 +134,23 @@ impl Device {
     fn measured(&mut self, id: &str, unit: &str, band: (f64, f64), deadband: f64, scan: &str) -> String {
         let at = format!("input:{}", Self::take(&mut self.input, 2));
         let rest = format!(
-            "type = \"f32\", order = \"{}\", unit = \"{unit}\", min = {}, max = {}, deadband = {}, silence_s = 5, scan = \"{scan}\"",
-            self.order,
+            "unit = \"{unit}\", min = {}, max = {}, deadband = {}, silence_s = 5, scan = \"{scan}\"",
             n(band.0),
             n(band.1),
             n(deadband)
         );
-        self.line(id, at, &rest)
+        self.number(id, at, &rest)
     }
 
     fn written(&mut self, id: &str, unit: &str, band: (f64, f64), deadband: f64) -> String {
         let at = format!("holding:{}", Self::take(&mut self.holding, 2));
         let rest = format!(
-            "type = \"f32\", order = \"{}\", unit = \"{unit}\", min = {}, max = {}, deadband = {}, silence_s = 5, scan = \"fast\", writable = true",
-            self.order,
+            "unit = \"{unit}\", min = {}, max = {}, deadband = {}, silence_s = 5, scan = \"fast\", writable = true",
             n(band.0),
             n(band.1),
             n(deadband)
         );
-        self.line(id, at, &rest)
+        self.number(id, at, &rest)
     }
 
     fn state(&mut self, id: &str) -> String {
@@ -160,6 +169,7 @@ impl Device {
             Flag::Status => (String::new(), ""),
         };
         let (at, bit) = match kind {
+            Flag::Status if self.opc_ua => (String::new(), String::new()),
             Flag::Status => {
                 let bit = Self::take(&mut self.status, 1);
                 (format!("input:{}", 600 + bit / 16), format!("bit = {}, ", bit % 16))
@@ -231,6 +241,7 @@ pub fn plant(plan: &Plan, index: usize) -> String {
             Device::new("plc2", port + 1, 1 + index % 9, ORDERS[(index + 1) % 4]),
         ],
     };
+    w.devices[1].opc_ua = plan.opc_ua(index);
     for device in &w.devices {
         w.tags.push(device.counter());
         w.setpoints.push(setpoint(&format!("{}.counter", device.id), (0.0, 65_535.0), 65_535.0, 65_535.0, "up", 0.0));
@@ -290,30 +301,33 @@ fn assemble(w: &Writing, plant: &Plant) -> String {
         "\n# What may be written. `fail_safe_velocity_per_s` and `safe_direction` bound the fail-safe lane.\nsetpoints = [\n{}\n]",
         w.setpoints.join("\n")
     );
-    for device in &w.devices {
-        say!(
-            out,
-            "\n[[device]]\nid = \"{}\"\nprotocol = \"modbus-tcp\"\nendpoint = \"127.0.0.1:{}\"\nunit_id = {}",
-            device.id,
-            device.port,
-            device.unit_id
-        );
-        say!(
-            out,
-            "timeout_ms = 1000\ntries = 3\nwatchdog = {{ counter = \"{}.counter\", timeout_ms = 5000 }}",
-            device.id
-        );
-        say!(
-            out,
-            "\n[[device.sis_deny]] # trip settings of the burner protection: never written\ntable = \"holding\"\nfirst = 900\nlast = 949"
-        );
+    for Device { id, port, unit_id, opc_ua, .. } in &w.devices {
+        say!(out, "\n[[device]]\nid = \"{id}\"");
+        if *opc_ua {
+            say!(out, "protocol = \"opc-ua\"\nendpoint = \"opc.tcp://127.0.0.1:{port}\"");
+            say!(out, "namespace = \"urn:hypocaust:{}:{id}\"\nsecurity = \"sign-and-encrypt\"", plant.id);
+        } else {
+            say!(out, "protocol = \"modbus-tcp\"\nendpoint = \"127.0.0.1:{port}\"\nunit_id = {unit_id}");
+        }
+        say!(out, "timeout_ms = 1000\ntries = 3\nwatchdog = {{ counter = \"{id}.counter\", timeout_ms = 5000 }}");
+        let never = if *opc_ua { "nodes = \"sis.\"" } else { "table = \"holding\"\nfirst = 900\nlast = 949" };
+        say!(out, "\n[[device.sis_deny]] # trip settings of the burner protection: never written\n{never}");
     }
     out + &w.body
 }
 
+/// The source that holds this header.
+fn swing(plant: &Plant, header: usize) -> Option<&Source> {
+    plant.sources.iter().find(|s| s.header == header)
+}
+
+fn holds(plant: &Plant, source: &Source) -> bool {
+    swing(plant, source.header).is_some_and(|s| s.id == source.id)
+}
+
 fn headers(w: &mut Writing, plant: &Plant) {
     for (i, header) in plant.headers.iter().enumerate() {
-        let swing = plant.sources.iter().find(|s| s.header == i).map_or("", |s| s.id.as_str());
+        let swing = swing(plant, i).map_or("", |s| s.id.as_str());
         let (what, unit, band, deadband) = match header.medium {
             Medium::Steam => ("pressure", "bar", (0.0, (1.4 * header.band.2).ceil()), 0.02),
             Medium::HotWater => ("temperature", "degC", (0.0, 150.0), 0.2),
@@ -364,6 +378,17 @@ fn source(w: &mut Writing, plant: &Plant, source: &Source, biggest: bool) {
         tags.push(device.flag(&format!("{id}.start"), Flag::Coil));
         setpoints.push(start_setpoint(&format!("{id}.start")));
     }
+    // One analyser a header, at the boiler that holds it and so burns at every load.
+    let metered = make.prefix == GAS_BOILER.prefix && holds(plant, source);
+    if metered {
+        tags.extend([
+            device.measured(&format!("{id}.o2"), "%", (0.0, 21.0), 0.05, "slow"),
+            device.measured(&format!("{id}.co"), "ppm", (0.0, 5_000.0), 2.0, "slow"),
+            device.measured(&format!("{id}.stack"), "degC", (-40.0, 600.0), 0.3, "slow"),
+            device.measured(&format!("{id}.air"), "degC", (-40.0, 80.0), 0.2, "slow"),
+            device.measured(&format!("{id}.fuel"), "MW", (0.0, over / worst(make)), 0.02, "fast"),
+        ]);
+    }
     let lost: Vec<String> = if biggest {
         ["a", "b", "c"].map(|x| format!("{id}.flame-lost-{x}")).to_vec()
     } else {
@@ -411,6 +436,11 @@ fn source(w: &mut Writing, plant: &Plant, source: &Source, biggest: bool) {
     say!(out, "heat = \"{id}.heat\"\nstate = \"{id}.state\"\nsetpoint = \"{id}.load-sp\"");
     if started {
         say!(out, "start_request = \"{id}.start\"");
+    }
+    if metered {
+        for meter in ["o2", "co", "stack", "air", "fuel"] {
+            say!(out, "{meter} = \"{id}.{meter}\"");
+        }
     }
     let votes = if biggest { 2 } else { 1 };
     let lost: Vec<String> = lost.iter().map(|t| format!("\"{t}\"")).collect();
