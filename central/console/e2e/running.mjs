@@ -229,9 +229,9 @@ export const running = {
     });
   },
 
-  async "sub-agents: the registry, or plain words that there is none"({ page }) {
+  async "sub-agents: the registry, with one that answers"({ page }) {
     await visit(page, PAGES.subagents);
-    await until("an answer", 8000, async () => (await page.locator("[data-agent], #no-subagents").count()) > 0);
+    await until("an agent that is healthy", 30_000, async () => (await page.locator('[data-agent][data-state="healthy"]').count()) > 0);
   },
 
   async "an alarm, without a mouse: one key to the equipment, and gone when the cause is"({ page, scratch }) {
@@ -254,6 +254,9 @@ export const running = {
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarm-plant.png"), fullPage: true });
     await page.keyboard.press("Enter");
     await page.locator("[data-faceplate] .big [data-alarm]").waitFor();
+    await until("the faceplate says what it waits for", 15_000, async () => /: (tripped|locked out)/.test(await page.locator("[data-waits]").first().innerText().catch(() => "")));
+    const request = page.locator("form.command select[name=value] option");
+    must((await request.allInnerTexts()).join("; ").includes("start it"), "the faceplate does not say how a person starts it");
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarm-faceplate.png"), fullPage: true });
     await shortageIsShown(page, scratch);
     run(env("CLEAR_CMD"));

@@ -130,14 +130,9 @@ export const dispatchPlan = async (): Promise<Horizon> => (await call("GET", "/d
 export const dispatchExplanation = async (): Promise<Explanation> =>
   (await call("GET", "/dispatch/explanation", undefined, {}, EXPLAINED_WITHIN_MS)) as Explanation;
 
-/** The registry of sub-agents; `null` where this centre serves none. */
-export async function subAgents(): Promise<SubAgent[] | null> {
-  try {
-    return ((await call("GET", "/subagents")) as { subagents: SubAgent[] }).subagents;
-  } catch (error) {
-    if (error instanceof CallError && error.status === 404) return null;
-    throw error;
-  }
+/** The registry of sub-agents. */
+export async function subAgents(): Promise<SubAgent[]> {
+  return ((await call("GET", "/subagents")) as { subagents: SubAgent[] }).subagents;
 }
 
 /** What the centre says of its own parts. It answers with 503 when one is not well, and that is an answer too. */

@@ -61,6 +61,8 @@ export interface Source extends Judged {
   setpoint?: string | null;
   tripped: boolean;
   prediction?: { heat_at: string } | null;
+  /** What it waits for where it does not run and is needed, in words. */
+  waits?: string | null;
 }
 
 export interface Storage extends Judged {

@@ -239,8 +239,7 @@ impl Builder<'_> {
             unit.ramp_up_per_h = Some(ramp_per_min * 60.0);
             unit.ramp_down_per_h = Some(ramp_per_min * 60.0);
             let cap = unit_cap(source, self.fleet.limits.unit_load_max, self.asked.proven);
-            let from_min =
-                restoration::heat_in_s(self.fleet, self.image, self.state, source, self.now).map(|s| s / 60.0);
+            let from_min = restoration::heat_in_s(self.image, self.state, source, self.now).map(|s| s / 60.0);
             let share = |start: &f64| match from_min {
                 Some(from) if *start + 1e-9 >= from => {
                     // A unit above its cap comes down by its ramp, it does not jump.

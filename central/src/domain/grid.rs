@@ -41,7 +41,7 @@ pub fn dispatch(fleet: &Fleet, image: &Image, state: &State, now: Millis) -> Vec
     let returns = fleet
         .sources()
         .filter(|(plant, source)| image.linked(&plant.id) && image.source_state(source) != Some(SourceState::On))
-        .filter_map(|(_, source)| restoration::heat_in_s(fleet, image, state, source, now))
+        .filter_map(|(_, source)| restoration::heat_in_s(image, state, source, now))
         .map(|seconds| seconds / 60.0)
         .collect::<Vec<_>>();
     refine(&minutes, &returns)

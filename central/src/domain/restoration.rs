@@ -39,7 +39,7 @@ fn startable(source: &Source) -> bool {
 
 /// Seconds until the source can give heat, `None` where that is not known: it stands still and nobody starts it, or
 /// its cause is not gone.
-pub fn heat_in_s(_fleet: &Fleet, image: &Image, state: &State, source: &Source, now: Millis) -> Option<f64> {
+pub fn heat_in_s(image: &Image, state: &State, source: &Source, now: Millis) -> Option<f64> {
     let phase = state.restorations.get(&source.id).map(|r| &r.phase);
     ready_in_s(image, source, phase, now)
 }
@@ -245,6 +245,32 @@ fn refused_lately(state: &State, setpoint: &SetpointId, now: Millis) -> bool {
     let start = |action: &Action| matches!(action, Action::Set { setpoint: s, value: 1.0 } if s == setpoint);
     state.orders.values().any(|t| {
         matches!(t.state, OrderState::Refused { .. }) && now.since(t.issued) < REFUSED_REST_MS && start(&t.order.action)
+    })
+}
+
+/// What a source that does not run waits for, and who has to do something about it; for people. `None`: it runs, or
+/// nobody needs it.
+pub fn in_words(image: &Image, state: &State, plant: &Plant, source: &Source) -> Option<String> {
+    let phase = &state.restorations.get(&source.id)?.phase;
+    let stands = image.source_state(source) == Some(SourceState::Off);
+    Some(match phase {
+        Phase::Waiting { locked_out: true } => "locked out: a person resets its burner management".into(),
+        Phase::Waiting { .. } if !stands => "tripped: its cause still stands".into(),
+        Phase::Waiting { .. } => {
+            if let Some(trip) = latched(image, plant, source).next() {
+                format!("{} is latched: its cause may still stand", trip.id)
+            } else if !startable(source) {
+                "needed, and Hypocaust does not start it: operators do".into()
+            } else {
+                "its edge takes no orders".into()
+            }
+        }
+        Phase::Resetting => "its cause is gone: the latched trip is being released".into(),
+        Phase::Requested => "its burner management has been asked to start".into(),
+        Phase::Starting { state } => format!("on its way up: {}", state.name()),
+        Phase::Resting { until } => {
+            format!("rests until {}: it is started {} times an hour at most", until.rfc3339(), source.starts_per_hour)
+        }
     })
 }
 

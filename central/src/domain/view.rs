@@ -91,6 +91,8 @@ pub struct SourceView {
     pub setpoint: String,
     pub tripped: bool,
     pub prediction: Option<Prediction>,
+    /// What it waits for where it does not run and is needed, and who has to do something about it.
+    pub waits: Option<String>,
     /// The worst of its own tags, and why it is not good.
     pub quality: &'static str,
     pub reason: Option<&'static str>,
@@ -479,6 +481,7 @@ impl Domain {
                 .get(&source.id)
                 .and_then(|r| r.heat_at)
                 .map(|at| Prediction { heat_at: at.rfc3339() }),
+            waits: super::restoration::in_words(&self.image, &self.state, plant, source),
             quality,
             reason,
         }

@@ -1,6 +1,6 @@
-// Sets one setpoint by hand. The command goes out now or not at all: while the page is not live or the plant
-// cannot be reached the button is dead, and nothing is kept for later. When a POST has no answer, it is not known whether the centre took it; sending the very same
-// order again then carries the same key, so that it cannot act twice.
+// Sets one setpoint by hand. The command goes out now or not at all: while the page is not live or the plant cannot be
+// reached the button is dead, and nothing is kept for later. When a POST has no answer, it is not known whether the centre
+// took it; sending the very same order again then carries the same key, so that it cannot act twice.
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
@@ -14,12 +14,13 @@ import type { CommandResult, Setpoint } from "../types";
 const POLL_MS = 500;
 const POLL_FOR_MS = 30_000;
 
-export function outcome(result: CommandResult): string {
+/** What became of an order. `asked`: the value that was asked for; its way there is paced by the setpoint's velocity. */
+export function outcome(result: CommandResult, asked: number | null): string {
   switch (result.state) {
     case "issued":
       return "… issued, waiting for the plant";
     case "done":
-      return `✓ done, read back ${digits(result.readback)}`;
+      return `✓ done, read back ${digits(result.readback)}${underWay(result.readback, asked) ? `, on its way to ${digits(asked)}` : ""}`;
     case "refused": {
       const r = result.refusal ?? {};
       return `✕ refused by ${r.gate ?? "a check that is not named"}: ${r.reason ?? "no reason given"}${r.code ? ` (${r.code})` : ""}`;
@@ -31,28 +32,34 @@ export function outcome(result: CommandResult): string {
   }
 }
 
+/** An order is done with its first step; a register may also hold a little less of a number than was asked for. */
+const underWay = (readback: number | null | undefined, asked: number | null): boolean =>
+  readback != null && asked !== null && Math.abs(readback - asked) > 0.005 * Math.max(1, Math.abs(asked));
+
 interface Props {
   plant: string;
   connected: boolean;
   setpoint: Setpoint;
   /** What it moves, in words. */
   what: string;
+  /** Where it is one of few things and no number: each with what it says. */
+  choices?: [number, string][];
 }
 
-export function CommandForm({ plant, connected, setpoint: spec, what }: Props) {
+export function CommandForm({ plant, connected, setpoint: spec, what, choices }: Props) {
   const setpoint = spec.id;
   const said = useSignal<string | null>(null);
   const state = useSignal("");
   const busy = useSignal(false);
   const unanswered = useRef<{ order: string; key: string } | null>(null);
 
-  async function follow(id: string) {
+  async function follow(id: string, asked: number) {
     const began = performance.now();
     while (performance.now() - began < POLL_FOR_MS) {
       if (live.peek()) {
         try {
           const result = await commandResult(id);
-          said.value = outcome(result);
+          said.value = outcome(result, asked);
           state.value = result.state;
           if (result.state !== "issued") return;
         } catch (error) {
@@ -84,7 +91,7 @@ export function CommandForm({ plant, connected, setpoint: spec, what }: Props) {
     try {
       const id = await sendCommand(plant, setpoint, value, reason, key);
       unanswered.current = null;
-      await follow(id);
+      await follow(id, value);
     } catch (error) {
       const answered = error instanceof CallError && error.answered;
       unanswered.current = answered ? null : { order, key };
@@ -96,15 +103,27 @@ export function CommandForm({ plant, connected, setpoint: spec, what }: Props) {
   }
 
   const unit = unitText(spec.unit);
-  const label = `${setpoint}${unit ? ` in ${unit}` : ""}, from ${digits(spec.min)} to ${digits(spec.max)}`;
+  const range = `${digits(spec.min)} to ${digits(spec.max)}${unit && ` ${unit}`}, now ${digits(spec.value)}`;
+  const label = choices ? setpoint : `${setpoint}${unit ? ` in ${unit}` : ""}, from ${digits(spec.min)} to ${digits(spec.max)}`;
+  const now = choices?.find(([value]) => value === spec.value)?.[1];
   const elsewhere = leadsElsewhere();
   const dead = !live.value || !connected || elsewhere !== null;
   return (
     <form class="command" onSubmit={submit} data-setpoint={setpoint}>
       <span class="command-what">
-        {what} <small>{`${digits(spec.min)} to ${digits(spec.max)}${unit && ` ${unit}`}, now ${digits(spec.value)}`}</small>
+        {what} <small>{choices ? (now ? `now: ${now}` : "now: not known") : range}</small>
       </span>
-      <input name="value" type="number" step="any" inputMode="decimal" placeholder={unit || "value"} aria-label={label} title={label} required />
+      {choices ? (
+        <select name="value" aria-label={label} title={label} required>
+          {choices.map(([value, says]) => (
+            <option key={value} value={value}>
+              {says}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input name="value" type="number" step="any" inputMode="decimal" placeholder={unit || "value"} aria-label={label} title={label} required />
+      )}
       <input name="reason" placeholder="reason" aria-label={`Reason for ${setpoint}`} maxLength={200} required />
       <button type="submit" data-command="" disabled={dead || busy.value}>
         Set

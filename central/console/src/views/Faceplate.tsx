@@ -24,6 +24,19 @@ const ROLES: Record<string, string> = {
   shed_setpoint: "cap on its draw",
   start_request: "asked of the burner management",
 };
+
+/** Setpoints that are a request and no number. */
+const CHOICES: Record<string, [number, string][]> = {
+  start_request: [
+    [1, "start it: purge, light-off, warm-up"],
+    [0, "take the request back"],
+  ],
+};
+
+/** How long a value that was set by hand stands: the order of precedence at the edge, and dispatch's own rule. */
+const HOLDS =
+  "What is set by hand stands until the next schedule wants another value, some seconds later; what no schedule moves stays. A start is asked for by the change to start: where it is asked for already, take it back first.";
+
 const role = (name: string): string => ROLES[name] ?? words(name);
 
 /** A tag's line: its value by number or word, its quality, its age. */
@@ -88,6 +101,7 @@ function State({ found, connected }: { found: Piece; connected: boolean }) {
             {words(s.kind)} on {s.header}, {digits(s.heat_mw)} of {digits(s.heat_max_mw)} MW, setpoint {digits(s.setpoint_mw)} MW
             {s.prediction && `; heat is expected at ${clock(s.prediction.heat_at)}`}
           </p>
+          {s.waits && <p data-waits="">What it waits for: {s.waits}.</p>}
         </>
       );
     }
@@ -197,7 +211,7 @@ function Orders({ plant, setpoints }: { plant: string; setpoints: string[] }) {
               <td>{o.setpoint === null ? "reset of a trip" : local(plant, o.setpoint)}</td>
               <td class="number figure">{digits(o.value)}</td>
               <td>{o.user ?? words(o.writer)}</td>
-              <td>{outcome(o)}</td>
+              <td>{outcome(o, o.value)}</td>
               <td class="gist">
                 {o.reason} {o.decision > 0 && <a href={href({ page: "journal", seq: o.decision, kind: "" })}>#{o.decision}</a>}
               </td>
@@ -236,9 +250,11 @@ function Plate({ p, found, box }: { p: Plant; found: Piece; box: Boxed }) {
         <div class="plate-state">
           <State found={found} connected={connected} />
           {setpoints.length > 0 && <h3>Set by hand</h3>}
-          {setpoints.map((s) => (
-            <CommandForm key={s.id} plant={p.id} connected={connected} setpoint={s} what={role(box.tags.find((t) => t.tag === s.id)?.role ?? "setpoint")} />
-          ))}
+          {setpoints.map((s) => {
+            const played = box.tags.find((t) => t.tag === s.id)?.role ?? "setpoint";
+            return <CommandForm key={s.id} plant={p.id} connected={connected} setpoint={s} what={role(played)} choices={CHOICES[played]} />;
+          })}
+          {setpoints.length > 0 && <p class="quiet">{HOLDS}</p>}
         </div>
         <TagLines lines={box.tags} />
       </div>
@@ -314,6 +330,7 @@ export function TagPlate({ route }: { route: Extract<Route, { page: "tag" }> }) 
               <div class="plate-state">
                 <h3>Set by hand</h3>
                 <CommandForm plant={p.id} connected={linkUp(p.link)} setpoint={setpoint} what="setpoint" />
+                <p class="quiet">{HOLDS}</p>
               </div>
             )}
             <TagLines lines={[{ role: "value", tag: t.id }]} />

@@ -47,7 +47,10 @@ export function Sources({ plant, connected, sources }: { plant: string; connecte
                 <Num value={s.heat_mw} />
                 <Figure value={s.heat_max_mw} />
                 <Num value={s.setpoint_mw} />
-                <td>{s.prediction ? clock(s.prediction.heat_at) : alarm ? "? not known yet" : ""}</td>
+                <td>
+                  {s.prediction ? clock(s.prediction.heat_at) : alarm ? "? not known yet" : ""}
+                  {s.waits && <small class="waits">{s.waits}</small>}
+                </td>
                 <QualityCell of={s} connected={connected} />
               </tr>
             );

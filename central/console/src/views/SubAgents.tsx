@@ -36,7 +36,7 @@ function Last({ agent }: { agent: SubAgent }) {
 }
 
 export function SubAgentsPage() {
-  const agents = useSignal<SubAgent[] | null | undefined>(undefined);
+  const agents = useSignal<SubAgent[] | undefined>(undefined);
   const problem = useSignal("");
   const only = useSignal("");
   const readAt = useSignal(performance.now());
@@ -97,11 +97,6 @@ export function SubAgentsPage() {
       </div>
       {problem.value && <p role="alert">The sub-agents could not be read: {problem.value}</p>}
       {list === undefined && !problem.value && <p class="waiting">Asking the centre…</p>}
-      {list === null && (
-        <p id="no-subagents">
-          This centre does not serve sub-agents: it is of a version without them, or they are switched off. Dispatch does not depend on them.
-        </p>
-      )}
       {list && (
         <Framed name="Registry">
           <table>

@@ -44,6 +44,41 @@ fn a_tripped_source_is_brought_back_step_by_step() {
     assert_eq!(&State::fold(&b.recorded()), b.domain.state());
 }
 
+/// What the page says that this source waits for.
+fn waits(b: &Bench, source: &str) -> Option<String> {
+    let views = ["north", "south"].iter().filter_map(|p| b.domain.plant_view(p, b.now));
+    views.flat_map(|v| v.sources).find(|s| s.id == source).expect("the source is shown").waits
+}
+
+#[test]
+fn a_source_that_does_not_run_says_what_it_waits_for_and_who_acts() {
+    let mut b = may_start(|_| {});
+    let mut said = vec![waits(&b, "north.b2"), waits(&b, "north.b1")];
+    b.seconds(5);
+    said.push(waits(&b, "north.b1"));
+    b.state_of("north.b1", SourceState::WarmUp);
+    b.seconds(2);
+    said.push(waits(&b, "north.b1"));
+    b.state_of("north.b1", SourceState::Lockout);
+    b.seconds(2);
+    said.push(waits(&b, "north.b1"));
+    let said: Vec<_> = said.iter().map(Option::as_deref).collect();
+    assert_eq!(
+        said,
+        [
+            None,
+            Some("tripped: its cause still stands"),
+            Some("its burner management has been asked to start"),
+            Some("on its way up: warm-up"),
+            Some("locked out: a person resets its burner management"),
+        ]
+    );
+    let mut deaf = may_start(|b| b.mode = Mode::Autonomous);
+    deaf.trips.clear();
+    deaf.seconds(5);
+    assert_eq!(waits(&deaf, "north.b1").as_deref(), Some("its edge takes no orders"));
+}
+
 /// North's first boiler is off with its cause gone, and its edge as `edges` makes it.
 fn may_start(edges: impl Fn(&mut Bench)) -> Bench {
     let mut b = bench(Judges::ours());
@@ -165,5 +200,7 @@ fn a_source_is_not_started_oftener_than_it_allows() {
     let starts =
         b.commands.iter().filter(|c| c.action == Action::Set { setpoint: id("north.b1.start"), value: 1.0 }).count();
     assert_eq!(starts, 3, "starts_per_hour of the boiler, which never leaves off here");
-    assert!(matches!(b.phase("north.b1"), Some(Phase::Resting { .. })));
+    let Some(Phase::Resting { until }) = b.phase("north.b1") else { panic!("{:?}", b.phase("north.b1")) };
+    let said = format!("rests until {}: it is started 3 times an hour at most", until.rfc3339());
+    assert_eq!(waits(&b, "north.b1"), Some(said));
 }
