@@ -1,5 +1,6 @@
 //! The console in a real browser, on the running demo.
 
+use super::failover::settled;
 use super::shared::{demo, say};
 use hypocaust_tests::harness::{program, root, run, text};
 use std::process::Command;
@@ -8,6 +9,8 @@ use std::time::Duration;
 #[test]
 fn every_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
     let demo = demo();
+    // Plans and commands are the leader's; which replica leads depends on who was killed before.
+    let leader = settled(&demo);
     let endpoints = demo.endpoints();
     let control = endpoints["control"].as_str().unwrap();
     let sim = program("hypocaust-sim");
@@ -21,7 +24,7 @@ fn every_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
     let mut command = Command::new("node");
     command
         .arg(root().join("central/console/e2e/run.mjs"))
-        .env("HYPOCAUST_CONSOLE", demo.console())
+        .env("HYPOCAUST_CONSOLE", &leader.console)
         .env("HYPOCAUST_USER", endpoints["login"]["user"].as_str().unwrap())
         .env("HYPOCAUST_PASSWORD", endpoints["login"]["password"].as_str().unwrap())
         .env("HYPOCAUST_CHANGE_CMD", change)
@@ -32,7 +35,7 @@ fn every_page_lives_flags_a_frozen_centre_and_shows_a_changed_register() {
         .env("HYPOCAUST_REGISTER_EXPECT", "1.875")
         .env("HYPOCAUST_ALARM_CMD", format!("{inject} trip b2"))
         .env("HYPOCAUST_CLEAR_CMD", format!("{inject} restore b2"))
-        .env("HYPOCAUST_CENTRAL_PID", demo.pid_of("hypocaust-central").to_string());
+        .env("HYPOCAUST_CENTRAL_PID", leader.process.pid.to_string());
     let output = run(&mut command, Duration::from_secs(600));
     demo.inject("north", &["restore", "water.temperature"]);
     demo.inject("north", &["restore", "b2"]);

@@ -21,9 +21,9 @@ const WRITE_LOCK: &str = "120 120";
 
 /// The replica that leads.
 #[derive(Debug, Clone)]
-struct Leader {
-    console: String,
-    process: Process,
+pub struct Leader {
+    pub console: String,
+    pub process: Process,
     epoch: u64,
 }
 
@@ -51,7 +51,7 @@ fn leader_of_any(demo: &Shared) -> Result<Leader, String> {
 }
 
 /// Everything linked and served, one leading and the other following it.
-fn settled(demo: &Shared) -> Leader {
+pub fn settled(demo: &Shared) -> Leader {
     let (found, _) = wait_until("one replica leads and all is well", Duration::from_secs(120), || {
         at_rest(demo)?;
         spooled(demo)?;
