@@ -455,7 +455,8 @@ impl Demo {
     }
 
     /// The console of the replica that leads; the first one's while nobody does.
-    fn leading(&self) -> String {
+    #[must_use]
+    pub fn leading(&self) -> String {
         let fleet = self.try_get("/api/v1/fleet").unwrap_or_default();
         fleet["leader_address"].as_str().unwrap_or(&self.console).to_owned()
     }

@@ -36,7 +36,7 @@ fn judge(demo: &Demo, token: &str, document: &Value, folder: &Path, words: &[&st
     let mut command = Command::new(python().with_file_name("st"));
     command.arg("--config-file").arg(root().join("tests/judges/schemathesis.toml"));
     // The socket is no answer; the live pages' own tests look at it.
-    command.args(["run", "--url", demo.console(), "--exclude-path", "/api/v1/live"]);
+    command.args(["run", "--url", &demo.leading(), "--exclude-path", "/api/v1/live"]);
     command.args(["--header", &format!("Authorization: Bearer {token}"), "--checks", "all"]);
     command.args(["--no-shrink", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off"]);
     run(command.args(words).arg(file).current_dir(folder), Duration::from_secs(300))
