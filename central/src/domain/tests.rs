@@ -268,11 +268,23 @@ impl Bench {
 
     fn trip_b1(&mut self) {
         self.state_of("north.b1", SourceState::Tripped);
-        for t in ["a", "b", "c"] {
-            self.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 1.0);
-        }
+        self.b1_flames(1.0);
         self.tags.insert(id("north.b1.heat"), 0.0);
         self.trips = vec![TripId::new("north.b1-lost").unwrap()];
+    }
+
+    /// What the three that watch its flame say: 1 is lost.
+    fn b1_flames(&mut self, lost: f64) {
+        for t in ["a", "b", "c"] {
+            self.tags.insert(id(&format!("north.b1.flame-lost-{t}")), lost);
+        }
+    }
+
+    /// It stands still after its trip, the cause is gone, and nobody has asked for a start.
+    fn b1_may_start(&mut self) {
+        self.state_of("north.b1", SourceState::Off);
+        self.tags.insert(id("north.b1.start"), 0.0);
+        self.b1_flames(0.0);
     }
 
     fn schedule(&self) -> &Schedule {

@@ -12,11 +12,7 @@ fn a_tripped_source_is_brought_back_step_by_step() {
     assert_eq!(b.phase("north.b1"), Some(Phase::Waiting { locked_out: false }));
     assert!(!b.commands.iter().any(|c| c.writer == Writer::Procedure), "nothing is asked for while the cause stands");
 
-    b.state_of("north.b1", Off);
-    b.tags.insert(id("north.b1.start"), 0.0);
-    for t in ["a", "b", "c"] {
-        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
-    }
+    b.b1_may_start();
     b.seconds(5);
     let asked: Vec<_> = b.commands.iter().filter(|c| c.writer == Writer::Procedure).map(|c| c.action.clone()).collect();
     assert_eq!(
@@ -86,11 +82,7 @@ fn may_start(edges: impl Fn(&mut Bench)) -> Bench {
     b.trip_b1();
     b.seconds(30);
     edges(&mut b);
-    b.state_of("north.b1", SourceState::Off);
-    b.tags.insert(id("north.b1.start"), 0.0);
-    for t in ["a", "b", "c"] {
-        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
-    }
+    b.b1_may_start();
     b
 }
 
@@ -126,17 +118,14 @@ fn an_old_start_request_is_taken_back_once() {
     b.trip_b1();
     b.seconds(30);
     b.state_of("north.b1", SourceState::Off);
-    for t in ["a", "b", "c"] {
-        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
-    }
+    b.b1_flames(0.0);
     // The register shows the old request for some seconds after it was taken back.
     b.seconds(8);
     let back = Action::Set { setpoint: id("north.b1.start"), value: 0.0 };
     assert_eq!(b.commands.iter().filter(|c| c.action == back).count(), 1);
     b.tags.insert(id("north.b1.start"), 0.0);
     b.seconds(3);
-    let start = Action::Set { setpoint: id("north.b1.start"), value: 1.0 };
-    assert_eq!(b.commands.iter().filter(|c| c.action == start).count(), 1);
+    assert_eq!(starts(&b), 1);
 }
 
 #[test]
@@ -153,9 +142,7 @@ fn a_trip_whose_flags_cannot_be_seen_is_not_released() {
     b.seconds(10);
     let resets = |b: &Bench| b.commands.iter().filter(|c| matches!(c.action, Action::ResetTrip { .. })).count();
     assert_eq!(resets(&b), 0, "released blindly");
-    for t in ["a", "b", "c"] {
-        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
-    }
+    b.b1_flames(0.0);
     b.unheard.clear();
     b.seconds(5);
     assert_eq!(resets(&b), 1);
@@ -167,11 +154,7 @@ fn while_a_source_comes_back_every_consumer_that_is_short_shows_when() {
     b.seconds(30);
     b.trip_b1();
     b.seconds(20);
-    b.state_of("north.b1", SourceState::Off);
-    b.tags.insert(id("north.b1.start"), 0.0);
-    for t in ["a", "b", "c"] {
-        b.tags.insert(id(&format!("north.b1.flame-lost-{t}")), 0.0);
-    }
+    b.b1_may_start();
     b.seconds(10);
     b.state_of("north.b1", SourceState::Purge);
     b.seconds(10);
@@ -197,9 +180,7 @@ fn a_source_is_not_started_oftener_than_it_allows() {
     b.tags.insert(id("north.b1.start"), 0.0);
     b.trips.clear();
     b.seconds(200);
-    let starts =
-        b.commands.iter().filter(|c| c.action == Action::Set { setpoint: id("north.b1.start"), value: 1.0 }).count();
-    assert_eq!(starts, 3, "starts_per_hour of the boiler, which never leaves off here");
+    assert_eq!(starts(&b), 3, "starts_per_hour of the boiler, which never leaves off here");
     let Some(Phase::Resting { until }) = b.phase("north.b1") else { panic!("{:?}", b.phase("north.b1")) };
     let said = format!("rests until {}: it is started 3 times an hour at most", until.rfc3339());
     assert_eq!(waits(&b, "north.b1"), Some(said));
