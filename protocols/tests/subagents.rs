@@ -4,19 +4,15 @@
 
 use hypocaust_protocols::wire::subagent::{Coordination, Task, document};
 use serde_json::{Value, json};
-use std::path::Path;
+
+#[path = "../../tests/src/harness/published.rs"]
+mod published;
 
 const TIME: &str = "2026-01-31T12:00:00.250Z";
 
 #[test]
 fn the_published_copy_is_what_the_code_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/subagents.asyncapi.json");
-    let ours = format!("{:#}\n", document());
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|how| how == "always") {
-        std::fs::write(&path, &ours).expect("the copy can be written");
-    }
-    let copy = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(copy == ours, "{} is old: run this test with INSTA_UPDATE=always", path.display());
+    published::is_current(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/subagents.asyncapi.json"), &document());
 }
 
 fn messages() -> Vec<Value> {

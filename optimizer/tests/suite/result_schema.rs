@@ -2,7 +2,6 @@
 //! fits it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use hypocaust_optimizer::generate::{Recipe, generate};
 use hypocaust_optimizer::{Case, Options, Solution, commit, greedy, schema, solve};
@@ -10,6 +9,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::schema::fields::{fields, table};
+use crate::schema::{faults, published};
 use crate::small::{boiler, demand, empty};
 
 fn validator() -> Validator {
@@ -18,10 +18,6 @@ fn validator() -> Validator {
 
 fn refused_by_reader(result: &Value) -> bool {
     serde_json::from_str::<Solution>(&result.to_string()).is_err()
-}
-
-fn faults(validator: &Validator, result: &Value) -> Vec<String> {
-    validator.iter_errors(result).map(|error| format!("{error} at {}", error.instance_path())).collect()
 }
 
 /// A result in which every field of the format is written: of a small commitment in which somebody is short, with the fields
@@ -47,14 +43,8 @@ fn whole() -> Value {
 
 #[test]
 fn the_published_copy_is_what_the_code_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/schemas/heatresult.schema.json");
-    let text = format!("{:#}\n", schema::result());
-    // Written anew with the other snapshots.
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|how| how == "always") {
-        std::fs::write(&path, &text).expect("a copy");
-    }
-    let copy = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(copy == text, "{} is old: run this test with INSTA_UPDATE=always", path.display());
+    let copy = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/schemas/heatresult.schema.json");
+    published::is_current(copy, &schema::result());
 }
 
 /// Of every way to a result: stages, commitment, without a solver; with every kind of unit, in plenty and in shortage, with

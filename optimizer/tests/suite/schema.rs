@@ -1,7 +1,6 @@
 //! The published schema and the reader say the same of a case, as far as one value tells.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use hypocaust_optimizer::generate::{Recipe, generate};
 use hypocaust_optimizer::{Case, schema};
@@ -10,6 +9,8 @@ use serde_json::{Value, json};
 
 #[path = "../../../tests/src/harness/fields.rs"]
 pub mod fields;
+#[path = "../../../tests/src/harness/published.rs"]
+pub mod published;
 use fields::{fields, table};
 
 /// By these a unit asks for different things.
@@ -17,6 +18,11 @@ pub const KINDS: [&str; 2] = ["kind", "mode"];
 
 fn validator() -> Validator {
     jsonschema::validator_for(&schema::case()).expect("the schema is a JSON Schema")
+}
+
+/// What does not fit, and where.
+pub fn faults(validator: &Validator, value: &Value) -> Vec<String> {
+    validator.iter_errors(value).map(|error| format!("{error} at {}", error.instance_path())).collect()
 }
 
 fn refused_by_reader(case: &Value) -> bool {
@@ -63,14 +69,8 @@ pub fn whole() -> Value {
 
 #[test]
 fn the_published_copy_is_what_the_code_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/schemas/heatcase.schema.json");
-    let text = format!("{:#}\n", schema::case());
-    // Written anew with the other snapshots.
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|how| how == "always") {
-        std::fs::write(&path, &text).expect("a copy");
-    }
-    let copy = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(copy == text, "{} is old: run this test with INSTA_UPDATE=always", path.display());
+    let copy = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/schemas/heatcase.schema.json");
+    published::is_current(copy, &schema::case());
 }
 
 #[test]
@@ -84,8 +84,7 @@ fn every_sample_fits() {
         samples.push(serde_json::to_value(generate(Recipe { conflict, ..Recipe::new(5, 5, 3) }).unwrap()).unwrap());
     }
     for sample in samples {
-        let wrong: Vec<String> =
-            validator.iter_errors(&sample).map(|error| format!("{error} at {}", error.instance_path())).collect();
+        let wrong = faults(&validator, &sample);
         assert!(wrong.is_empty(), "{}: {wrong:#?}", sample["name"]);
         assert!(!refused_by_reader(&sample));
     }
