@@ -3,15 +3,14 @@
 use super::layout::{Files, Layout, broker_configuration};
 use super::{Error, Options};
 use hypocaust_protocols::model::{Device, Fleet, Plant};
-use hypocaust_protocols::opcua::pki;
+use hypocaust_protocols::opcua::pki::{self, Pki};
 use hypocaust_protocols::process::{self, Lock, Unlocked};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use tokio::sync::oneshot;
 
 const LOCK: &str = "demo.lock";
@@ -124,57 +123,37 @@ pub fn failed_thread() -> pki::Error {
 }
 
 fn introduce_all(fleet: &Fleet, layout: &Layout, files: &Files) -> Result<(), pki::Error> {
-    let plants: Vec<(&Plant, Vec<&Device>)> = fleet
-        .plants
-        .iter()
-        .map(|plant| (plant, plant.devices.iter().filter(|d| d.opc_ua().is_some()).collect()))
-        .filter(|(_, devices): &(_, Vec<_>)| !devices.is_empty())
-        .collect();
-    // An edge's first, its devices' after it.
-    let whose: Vec<(&Plant, Option<&Device>)> = plants
-        .iter()
-        .flat_map(|(plant, devices)| {
-            [(*plant, None)].into_iter().chain(devices.iter().map(|device| (*plant, Some(*device))))
-        })
-        .collect();
-    let mut all = over_the_cores(&whose, |(plant, device)| match device {
-        None => hypocaust_edge::shell::opcua::certificates(&files.edge(plant.id.as_str()), plant.id.as_str()),
-        Some(device) => {
-            let address = layout.devices[device.id.as_str()];
-            crate::plants::opcua::certificates(&files.certificates, &device.id, address)
+    // A thread for each key: a fleet has some dozen, and they take nothing but time.
+    std::thread::scope(|scope| {
+        let edge_of = |plant: &Plant| {
+            let id = plant.id.clone();
+            scope.spawn(move || hypocaust_edge::shell::opcua::certificates(&files.edge(id.as_str()), id.as_str()))
+        };
+        let server_of = |device: &Device| {
+            let (id, address) = (device.id.clone(), layout.devices[device.id.as_str()]);
+            scope.spawn(move || crate::plants::opcua::certificates(&files.certificates, &id, address))
+        };
+        let mut plants = Vec::new();
+        for plant in &fleet.plants {
+            let servers: Vec<_> = plant.devices.iter().filter(|d| d.opc_ua().is_some()).map(server_of).collect();
+            if !servers.is_empty() {
+                plants.push((edge_of(plant), servers));
+            }
         }
+        for (edge, servers) in plants {
+            let edge = made(edge)?;
+            for server in servers {
+                let server = made(server)?;
+                server.import(&edge.own_certificate())?;
+                edge.import(&server.own_certificate())?;
+            }
+        }
+        Ok(())
     })
-    .into_iter()
-    .map(|made| made.unwrap_or_else(|| Err(failed_thread())));
-    for (_, devices) in plants {
-        let edge = all.next().expect("one for each plant")?;
-        for server in all.by_ref().take(devices.len()) {
-            let server = server?;
-            server.import(&edge.own_certificate())?;
-            edge.import(&server.own_certificate())?;
-        }
-    }
-    Ok(())
 }
 
-/// What `make` makes of each, in their order, on as many threads as there are cores; `None` where it panicked.
-fn over_the_cores<T: Sync, R: Send + Sync>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<Option<R>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
-    let next = AtomicUsize::new(0);
-    let made: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
-    let work = || {
-        while let at = next.fetch_add(1, Ordering::Relaxed)
-            && let Some(item) = items.get(at)
-        {
-            let _ = made[at].set(make(item));
-        }
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        // One that panicked leaves a gap; not asked here, it would panic the scope.
-        workers.into_iter().for_each(|worker| drop(worker.join()));
-    });
-    made.into_iter().map(OnceLock::into_inner).collect()
+fn made(keys: ScopedJoinHandle<'_, Result<Pki, pki::Error>>) -> Result<Pki, pki::Error> {
+    keys.join().unwrap_or_else(|_| Err(failed_thread()))
 }
 
 /// A password that nobody chose, from the system's own source.
