@@ -69,8 +69,8 @@ fn a_leader_that_misses_one_plant_goes_on_for_the_others() {
 struct Blind(Memory, std::cell::Cell<u32>);
 
 impl Database for Blind {
-    fn append(&mut self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
-        self.0.append_now(expected, epoch, drafts)
+    fn memory(&self) -> &Memory {
+        &self.0
     }
     fn entries(&self) -> Vec<Entry> {
         match self.1.get() {
@@ -80,9 +80,6 @@ impl Database for Blind {
                 Vec::new()
             }
         }
-    }
-    fn entries_from(&self, seq: u64) -> Vec<Entry> {
-        self.0.entries_from(seq)
     }
     fn lease(&self) -> Option<Lease> {
         None
@@ -119,6 +116,9 @@ impl Split {
 }
 
 impl Database for Split {
+    fn memory(&self) -> &Memory {
+        &self.journal
+    }
     fn append(&mut self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
         if !self.fences && self.journal.entries().last().is_some_and(|e| e.head() != *expected) {
             // What the writer does not know of it throws away, and the rest it takes for its own.
@@ -132,12 +132,6 @@ impl Database for Split {
             self.journal = journal;
         }
         self.journal.append_now(expected, epoch, drafts)
-    }
-    fn entries(&self) -> Vec<Entry> {
-        self.journal.entries()
-    }
-    fn entries_from(&self, seq: u64) -> Vec<Entry> {
-        self.journal.entries_from(seq)
     }
     fn lease(&self) -> Option<Lease> {
         None
@@ -194,21 +188,12 @@ fn what_a_woken_leader_had_under_way_is_refused_and_an_edge_that_takes_any_epoch
 struct Restless(Memory, std::cell::Cell<u64>);
 
 impl Database for Restless {
-    fn append(&mut self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
-        self.0.append_now(expected, epoch, drafts)
-    }
-    fn entries(&self) -> Vec<Entry> {
-        self.0.entries()
-    }
-    fn entries_from(&self, seq: u64) -> Vec<Entry> {
-        self.0.entries_from(seq)
+    fn memory(&self) -> &Memory {
+        &self.0
     }
     fn lease(&self) -> Option<Lease> {
         self.1.set(self.1.get() + 1);
         self.0.lease_now().map(|lease| Lease { renewals: lease.renewals + self.1.get(), ..lease })
-    }
-    fn swap(&mut self, seen: Option<&Lease>, next: &Lease) -> Result<bool, election::Error> {
-        self.0.swap_now(seen, next)
     }
 }
 
@@ -272,22 +257,13 @@ fn an_append_that_outlives_its_lease_is_not_acted_on_and_a_leader_that_does_is_f
 struct Forger(Memory);
 
 impl Database for Forger {
-    fn append(&mut self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
-        self.0.append_now(expected, epoch, drafts)
-    }
-    fn entries(&self) -> Vec<Entry> {
-        self.0.entries()
+    fn memory(&self) -> &Memory {
+        &self.0
     }
     fn entries_from(&self, seq: u64) -> Vec<Entry> {
         let mut entries = self.0.entries_from(seq);
         entries.iter_mut().filter(|e| e.seq > 5).for_each(|e| e.body.push(' '));
         entries
-    }
-    fn lease(&self) -> Option<Lease> {
-        self.0.lease_now()
-    }
-    fn swap(&mut self, seen: Option<&Lease>, next: &Lease) -> Result<bool, election::Error> {
-        self.0.swap_now(seen, next)
     }
 }
 
