@@ -36,14 +36,22 @@ export function outcome(result: CommandResult, asked: number | null): string {
 const underWay = (readback: number | null | undefined, asked: number | null): boolean =>
   readback != null && asked !== null && Math.abs(readback - asked) > 0.005 * Math.max(1, Math.abs(asked));
 
+export interface Choice {
+  value: number;
+  /** What setting it does. */
+  says: string;
+  /** How it stands once it is set. */
+  stands: string;
+}
+
 interface Props {
   plant: string;
   connected: boolean;
   setpoint: Setpoint;
   /** What it moves, in words. */
   what: string;
-  /** Where it is one of few things and no number: each with what it says. */
-  choices?: [number, string][];
+  /** Where it is one of few things and no number. */
+  choices?: Choice[];
 }
 
 export function CommandForm({ plant, connected, setpoint: spec, what, choices }: Props) {
@@ -105,19 +113,19 @@ export function CommandForm({ plant, connected, setpoint: spec, what, choices }:
   const unit = unitText(spec.unit);
   const range = `${digits(spec.min)} to ${digits(spec.max)}${unit && ` ${unit}`}, now ${digits(spec.value)}`;
   const label = choices ? setpoint : `${setpoint}${unit ? ` in ${unit}` : ""}, from ${digits(spec.min)} to ${digits(spec.max)}`;
-  const now = choices?.find(([value]) => value === spec.value)?.[1];
+  const stands = choices?.find((choice) => choice.value === spec.value)?.stands ?? "not known";
   const elsewhere = leadsElsewhere();
   const dead = !live.value || !connected || elsewhere !== null;
   return (
-    <form class="command" onSubmit={submit} data-setpoint={setpoint}>
+    <form class={choices ? "command choice" : "command"} onSubmit={submit} data-setpoint={setpoint}>
       <span class="command-what">
-        {what} <small>{choices ? (now ? `now: ${now}` : "now: not known") : range}</small>
+        {what} <small>{choices ? `now: ${stands}` : range}</small>
       </span>
       {choices ? (
         <select name="value" aria-label={label} title={label} required>
-          {choices.map(([value, says]) => (
-            <option key={value} value={value}>
-              {says}
+          {choices.map((choice) => (
+            <option key={choice.value} value={choice.value}>
+              {choice.says}
             </option>
           ))}
         </select>

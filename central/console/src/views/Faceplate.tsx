@@ -10,7 +10,7 @@ import { live, tick } from "../live";
 import { DEFAULT_VIEW, href, type Route, type View } from "../route";
 import { plant, plantIds, tag } from "../store";
 import type { Boxed, Order, Plant, Setpoint } from "../types";
-import { CommandForm, outcome } from "./CommandForm";
+import { type Choice, CommandForm, outcome } from "./CommandForm";
 import { BandBar, FillBar, Framed, local, Mark } from "./parts";
 import { SHAPE } from "./Sources";
 import { Trend } from "./Trend";
@@ -26,16 +26,16 @@ const ROLES: Record<string, string> = {
 };
 
 /** Setpoints that are a request and no number. */
-const CHOICES: Record<string, [number, string][]> = {
+const CHOICES: Record<string, Choice[]> = {
   start_request: [
-    [1, "start it: purge, light-off, warm-up"],
-    [0, "take the request back"],
+    { value: 1, says: "start it", stands: "asked to start" },
+    { value: 0, says: "take it back", stands: "not asked" },
   ],
 };
 
 /** How long a value that was set by hand stands: the order of precedence at the edge, and dispatch's own rule. */
 const HOLDS =
-  "What is set by hand stands until the next schedule wants another value, some seconds later; what no schedule moves stays. A start is asked for by the change to start: where it is asked for already, take it back first.";
+  "What is set by hand stands until the next schedule wants another value, some seconds later; what no schedule moves stays. A start (purge, light-off, warm-up) is asked for by the change to it: where it is asked for already, take it back first.";
 
 const role = (name: string): string => ROLES[name] ?? words(name);
 
