@@ -96,8 +96,7 @@ impl Highs {
         highs.option_int(c"random_seed", SEED)?;
         highs.option_int(c"simplex_iteration_limit", iteration_limit)?;
         // The defaults, 1e-7, leave residuals at the very limit that the certificate allows.
-        highs.option_float(c"primal_feasibility_tolerance", 1e-9)?;
-        highs.option_float(c"dual_feasibility_tolerance", 1e-9)?;
+        highs.tolerance(1e-9)?;
         highs.pass(problem)?;
         Ok(highs)
     }
@@ -341,6 +340,25 @@ impl Highs {
         };
         self.option_int(c"simplex_strategy", strategy)?;
         self.option_int(c"simplex_dual_edge_weight_strategy", weights)
+    }
+
+    /// Makes the runs to come as tolerant as HiGHS is by itself (1e-7), and leaves out its presolve. Where figures are
+    /// next to nothing presolve sums up what it forgives, and calls a program infeasible that has points; whether the
+    /// answer is near enough is the certificate's to say.
+    ///
+    /// # Errors
+    /// `Error::Call` where HiGHS refuses.
+    pub fn forgive(&mut self) -> Result<(), Error> {
+        // SAFETY: the object is alive; name and value are C strings.
+        accepted("Highs_setStringOptionValue", unsafe {
+            highs_sys::Highs_setStringOptionValue(self.object.as_ptr(), c"presolve".as_ptr(), c"off".as_ptr())
+        })?;
+        self.tolerance(1e-7)
+    }
+
+    fn tolerance(&mut self, within: f64) -> Result<(), Error> {
+        self.option_float(c"primal_feasibility_tolerance", within)?;
+        self.option_float(c"dual_feasibility_tolerance", within)
     }
 
     /// Forgets basis and answer, so that the next run is cold.

@@ -175,13 +175,17 @@ impl Problem {
     /// Shrinks the problem to its optimal face, given an optimum: a column or row whose dual is not zero sits at one
     /// bound in every optimum, so it is fixed there. Exact, where a row `objective <= optimum + epsilon` would sell the
     /// epsilon to the next stage.
+    ///
+    /// The optimum given stays allowed, whatever its duals say: they are right to rounding only, and a bound at which
+    /// the point does not sit is none that the face has.
     pub fn fix_face(&mut self, answer: &Answer) {
         let reduced = self.reduced_costs(&answer.y);
         for (j, &dual) in reduced.iter().enumerate() {
-            fix(dual, &mut self.lower[j], &mut self.upper[j]);
+            fix(dual, answer.x[j], &mut self.lower[j], &mut self.upper[j]);
         }
         for (i, &dual) in answer.y.iter().enumerate() {
-            fix(dual, &mut self.row_lower[i], &mut self.row_upper[i]);
+            let activity = self.entries(i).map(|(j, value)| value * answer.x[j]).sum();
+            fix(dual, activity, &mut self.row_lower[i], &mut self.row_upper[i]);
         }
     }
 }
@@ -189,11 +193,12 @@ impl Problem {
 /// Duals nearer to zero than this are rounding: the solver works to 1e-9, and a stage's costs are hours, near one.
 const FACE: f64 = 1e-8;
 
-fn fix(dual: f64, lower: &mut f64, upper: &mut f64) {
-    if dual > FACE && lower.is_finite() {
-        *upper = *lower;
-    } else if dual < -FACE && upper.is_finite() {
-        *lower = *upper;
+fn fix(dual: f64, value: f64, lower: &mut f64, upper: &mut f64) {
+    let at = |bound: f64| bound.is_finite() && (value - bound).abs() <= TOLERANCE * (1.0 + bound.abs());
+    if dual > FACE && at(*lower) {
+        *upper = upper.min(lower.max(value));
+    } else if dual < -FACE && at(*upper) {
+        *lower = lower.max(upper.min(value));
     }
 }
 

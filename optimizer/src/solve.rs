@@ -2,14 +2,15 @@
 //!
 //! One weighted solve comes first: it is optimal outright where nothing is short, and a good basis where something is.
 //! Then the stages are walked from the top: physical slacks, the classes, cost, movement. A stage that some point of
-//! the face so far brings to zero is proved minimal and its columns are fixed at zero; otherwise it is minimised from
+//! the face so far brings to zero is proved minimal and its columns are held there; otherwise it is minimised from
 //! the warm basis and the problem shrinks to its optimal face (`Problem::fix_face`). The point at hand stays allowed from
 //! stage to stage and only the costs change, so these solves are by the primal simplex method: some tens of steps, where
 //! the dual one takes a thousand. Weights alone would be wrong: a heat pump can buy four units of a lower class with the
 //! power that one unit of a higher class needs.
 //!
-//! Every solve is certified by `Problem::certify`; a warm answer that fails is solved again cold, and a cold one that
-//! fails is an error. Nothing uncertified leaves this file.
+//! Every solve is certified by `Problem::certify`; a warm answer that fails is solved again cold, a cold one that fails
+//! with the solver's own tolerances and without its presolve, and one that fails then is an error. Nothing uncertified
+//! leaves this file.
 
 use crate::basis::Start;
 use crate::case::Case;
@@ -53,6 +54,9 @@ const PHYSICAL_WEIGHT: f64 = 1e6;
 
 /// MWh below which a stage counts as zero: the solver's own tolerance over a large case.
 pub(crate) const NOTHING: f64 = 1e-7;
+
+/// By how much a point may leave a bound, relative to 1 + |bound|, and be called allowed: what the solver allows itself.
+const ALLOWED: f64 = 1e-9;
 
 /// Finds the best schedule: unserved heat minimal class by class, then cost, then movement.
 ///
@@ -103,7 +107,7 @@ pub(crate) fn walk(
     for level in &levels {
         let reached = level.value(&answer.x);
         if reached <= NOTHING {
-            level.forbid(&mut run.problem);
+            level.hold(&mut run.problem, &answer.x);
             stages.push(level.stage(reached.max(0.0), false));
             continue;
         }
@@ -118,10 +122,10 @@ pub(crate) fn walk(
         } else {
             // Only the weights had shed it. Forbidding the shed is the same face as the duals give, and leaves the
             // duals of the stages below to say what limits them.
-            level.forbid(&mut run.problem);
+            level.hold(&mut run.problem, &best.x);
         }
-        // The point at hand stays the witness for the stages below while it is as good as the optimum.
-        if reached > value + NOTHING {
+        // The point at hand stays the witness for the stages below while what this stage allows has it as well.
+        if run.problem.certify(&answer).primal > ALLOWED {
             answer = best;
         }
         stages.push(level.stage(value.max(0.0), true));
@@ -222,6 +226,14 @@ impl Level {
         }
     }
 
+    /// Allows no more of it than a point has that has next to nothing. Its column is then at zero, or at the little that
+    /// a consumer is short by who asks for what it was last given: forbidding that as well would leave no schedule.
+    fn hold(&self, problem: &mut Problem, x: &[f64]) {
+        for &(column, _) in &self.columns {
+            problem.upper[column] = x[column].max(0.0);
+        }
+    }
+
     fn stage(&self, value: f64, solved: bool) -> Stage {
         Stage { name: self.name.clone(), value, solved }
     }
@@ -278,7 +290,8 @@ impl Run {
         self.solve(stage, Method::Primal)
     }
 
-    /// Solves the problem as it stands, warm, and where that fails cold.
+    /// Solves the problem as it stands: warm, where that fails cold, and where that fails as well with more forgiveness,
+    /// which then holds for the stages below too.
     fn solve(&mut self, stage: &str, method: Method) -> Result<Answer, Error> {
         self.solver.update(&self.problem)?;
         self.run(stage, method)
@@ -289,9 +302,15 @@ impl Run {
         self.solver.by(method)?;
         let (mut outcome, mut answer) = self.solver.run()?;
         let mut evidence = self.problem.certify(&answer);
-        if outcome != Outcome::Optimal || !evidence.passed() {
+        for forgiving in [false, true] {
+            if outcome == Outcome::Optimal && evidence.passed() {
+                break;
+            }
             self.solver.clear()?;
             self.solver.by(Method::Dual)?;
+            if forgiving {
+                self.solver.forgive()?;
+            }
             (outcome, answer) = self.solver.run()?;
             evidence = self.problem.certify(&answer);
         }

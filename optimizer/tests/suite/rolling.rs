@@ -97,6 +97,23 @@ proptest! {
             same_stages(&after, &base.after(&loss).unwrap(), &solve(&after, &Options::default()).unwrap());
         }
     }
+
+    /// Who asks for what it was last given is short by rounding alone, in whatever class, and has a schedule all the same.
+    #[test]
+    fn short_by_next_to_nothing_is_no_contradiction(
+        case in random::case(),
+        powers in prop::collection::vec(-10.0..-5.0_f64, 1..8),
+    ) {
+        let mut session = Session::new(Options::default());
+        let first = session.solve(&case, 0.0).unwrap();
+        let mut next = case;
+        for (demand, power) in next.demands.iter_mut().zip(powers.iter().cycle()) {
+            let served = first.demands[&demand.id].served.iter();
+            demand.heat = served.map(|mw| mw + 10.0_f64.powf(*power)).collect::<Vec<f64>>().into();
+            demand.sheddable = None;
+        }
+        same_stages(&next, &session.solve(&next, 0.0).unwrap(), &solve(&next, &Options::default()).unwrap());
+    }
 }
 
 #[test]
