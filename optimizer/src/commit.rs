@@ -134,10 +134,7 @@ impl Search<'_> {
             } else if value <= NOTHING {
                 0.0
             } else {
-                let mut problem = self.held(&best, k);
-                problem.minimise_only(self.levels[k].columns.iter().copied());
-                let name = format!("{} commitment", self.levels[k].name);
-                let found = self.branch(&name, &problem, CLASS_GAP)?;
+                let found = self.below(&best, k, CLASS_GAP)?;
                 best = self.better_of(best, found.x)?;
                 found.bound.max(0.0)
             };
@@ -152,8 +149,7 @@ impl Search<'_> {
             cost_bound = cost_bound.max(self.relaxed.solution.cost);
         }
         if gap(best.cost, cost_bound) > self.options.commitment_gap {
-            let problem = self.held(&best, self.levels.len());
-            let found = self.branch("cost commitment", &problem, self.options.commitment_gap)?;
+            let found = self.below(&best, self.levels.len(), self.options.commitment_gap)?;
             cost_bound = cost_bound.max(found.bound);
             best = self.better_of(best, found.x)?;
         }
@@ -196,14 +192,34 @@ impl Search<'_> {
         x
     }
 
-    /// The program in which the stages above `k` keep the values of a schedule.
-    fn held(&self, best: &Solution, k: usize) -> Problem {
+    /// Searches for states with less in stage `k`, or in cost where `k` is beyond the last, while the stages above it keep
+    /// what the schedule at hand has. That schedule is allowed there, so a search that says that nothing is has found the
+    /// room too narrow for its tolerances: it is asked again with a wider one, and in the end proves nothing.
+    fn below(&mut self, best: &Solution, k: usize, gap: f64) -> Result<Integral, Error> {
+        let name = self.levels.get(k).map_or("cost", |level| &level.name);
+        let name = format!("{name} commitment");
+        for room in ROOMS {
+            let mut problem = self.held(best, k, room);
+            if let Some(level) = self.levels.get(k) {
+                problem.minimise_only(level.columns.iter().copied());
+            }
+            match self.branch(&name, &problem, gap) {
+                Err(Error::Stage { .. }) => {}
+                found => return found,
+            }
+        }
+        self.finished = false;
+        Ok(Integral { x: None, bound: f64::NEG_INFINITY, nodes: 0, finished: false })
+    }
+
+    /// The program in which the stages above `k` keep the values of a schedule, with so much room relative to 1 + the value.
+    fn held(&self, best: &Solution, k: usize, room: f64) -> Problem {
         let mut problem = self.formulation.problem.clone();
         for (level, stage) in self.levels.iter().zip(&best.stages).take(k) {
             if stage.value <= NOTHING {
                 level.forbid(&mut problem);
             } else {
-                problem.row(f64::NEG_INFINITY, stage.value + NOTHING, &level.columns);
+                problem.row(f64::NEG_INFINITY, stage.value + room * (1.0 + stage.value), &level.columns);
             }
         }
         problem
@@ -240,6 +256,10 @@ impl Search<'_> {
 /// A class is not to be sold for a gap.
 const CLASS_GAP: f64 = 1e-7;
 
+/// How much worse a stage above may be while one below it is searched, relative to 1 + its value, from the first try to the
+/// last.
+const ROOMS: [f64; 3] = [1e-7, 1e-6, 1e-5];
+
 /// What two solves of a stage may differ by.
 fn within(value: f64) -> f64 {
     1e-6 * (1.0 + value.abs())
@@ -257,4 +277,32 @@ fn better(one: &Solution, other: &Solution) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A search that says that nothing is allowed, against the schedule at hand, is no error and no proof.
+    #[test]
+    fn a_search_that_contradicts_the_schedule_at_hand_proves_nothing() {
+        let text = include_str!("../tests/cases/priority-trap.json");
+        let text = text.replacen("\"heat_max\":5.0", "\"heat_max\":5.0,\"heat_min\":0.5", 1);
+        let case = Case::from_json(&text).unwrap();
+        let options = Options::default();
+        let formulation = Formulation::with_states(&case);
+        let relaxed = walk(&case, &formulation, &options, None).unwrap();
+        let mut best = relaxed.solution.clone();
+        let integral = formulation.integral();
+        let levels = levels(&case, &formulation, &options);
+        let mut search =
+            Search { case: &case, options: &options, formulation, integral, levels, relaxed, nodes: 0, finished: true };
+        let cost = search.levels.len();
+        let found = search.below(&best, cost, 1e-6).unwrap();
+        assert!(found.x.is_some() && search.finished, "{found:?}");
+        // Product safety is short whatever the states.
+        best.stages.iter_mut().for_each(|stage| stage.value = 0.0);
+        let found = search.below(&best, cost, 1e-6).unwrap();
+        assert!(found.x.is_none() && found.bound == f64::NEG_INFINITY && !search.finished, "{found:?}");
+    }
 }

@@ -293,7 +293,7 @@ pub struct Commitment {
     /// Branch-and-bound nodes over all stages.
     pub nodes: u64,
     /// Whether every stage above cost is at its bound and the gap is within what was asked. Otherwise the node limit
-    /// ended the search.
+    /// ended the search, or its tolerances left a bound that is short of the schedule.
     pub proven: bool,
 }
 

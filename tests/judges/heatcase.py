@@ -1,7 +1,7 @@
 """Reads a `heatcase/1` for the judges of the optimizer, which build it with PyPSA, oemof.solph and numpy.
 
 A field that a judge has never heard of is refused: it would judge another problem than the one it was given. All know what
-`KNOWN` names; what `RARE` names a judge has to say that it knows.
+`KNOWN` names; what `RARE` and `STATES` name a judge has to say that it knows.
 """
 
 import json
@@ -25,16 +25,21 @@ RARE = {
     "units": "segments region condensing_eff power_loss power_to_heat power_max outages",
     "links": "delay_steps forward_before reverse_before credit_per_mwh",
 }
+# What only means something to a judge of on and off states.
+STATES = {"units": "min_up_h min_down_h start_max stop_max"}
+# Hours that differ by less are one.
+HAIR = 1e-9
 
 
 class HeatCase:
     """A case with every series as an array over the steps."""
 
-    def __init__(self, path, rare=False):
+    def __init__(self, path, rare=False, states=False):
         with open(path) as file:
             self.raw = raw = json.load(file)
         for part, names in KNOWN.items():
             known = {*names.split(), *(RARE.get(part, "").split() if rare else [])}
+            known |= {*(STATES.get(part, "").split() if states else [])}
             for item in [raw] if part is None else raw.get(part, []):
                 unknown = set(item) - known
                 if unknown:
@@ -140,6 +145,60 @@ class HeatCase:
                 down[outage["from_step"]] = np.inf
         return up, down
 
+    def decided(self, unit):
+        """Whether a commitment has to say when it is on: a minimum load, a start that costs, a time or a ramp of starts
+        and stops, a region that is stood in or left."""
+        rules = ("start_cost", "min_up_h", "min_down_h")
+        ramps = ("start_max", "stop_max")
+        return bool(
+            np.any(self.of(unit, "heat_min") > 0.0)
+            or any(unit.get(rule, 0.0) > 0.0 for rule in rules)
+            or any(unit.get(ramp) is not None for ramp in ramps)
+            or unit.get("mode") == "region"
+        )
+
+    def least(self, unit):
+        """MW of heat that a unit makes at least while it is on."""
+        return np.minimum(self.of(unit, "heat_min"), self.capacity(unit))
+
+    def out(self, unit):
+        """Whether a forced outage takes all of a unit, by step."""
+        out, steps = np.zeros(self.steps, dtype=bool), np.arange(self.steps)
+        for outage in unit.get("outages", []):
+            if outage.get("available", 0.0) <= 0.0:
+                out |= (outage["from_step"] <= steps) & (steps < outage["to_step"])
+        return out
+
+    def before(self, unit):
+        """Whether a unit is on as the horizon begins, or None, and for how many hours it has been so; infinitely many where
+        nobody says."""
+        initial = unit.get("initial")
+        if not initial:
+            return None, np.inf
+        on = initial["heat_mw"] > 0.0 if initial.get("on") is None else initial["on"]
+        return bool(on), np.inf if initial.get("hours") is None else initial["hours"]
+
+    def changes(self, unit):
+        """MW to which a start may lead and from which a stop may lead, by the step into which they do; without limits of
+        their own a step's ramp or the least load, whichever is more, and infinite where there is no ramp either. What a
+        forced outage takes is not asked for."""
+        hours, least = self.hours, self.least(unit)
+        up, down = (
+            hours * (np.inf if unit.get(field) is None else unit[field])
+            for field in ("ramp_up_per_h", "ramp_down_per_h")
+        )
+        last = np.concatenate((least[:1], least[:-1]))
+        given = (unit.get("start_max"), unit.get("stop_max"))
+        start = np.maximum(up, least) if given[0] is None else self.series(given[0])
+        stop = np.maximum(down, last) if given[1] is None else self.series(given[1])
+        now = self.initial(unit)
+        if now is not None:
+            stop[0] += max(0.0, now - self.capacity(unit)[0])
+        for outage in unit.get("outages", []):
+            if outage["from_step"] > 0:
+                stop[outage["from_step"]] = np.inf
+        return start, stop
+
     def fixed_loss(self, header):
         """MW that a header's links lose whatever flows."""
         ends = [self.of(link, "fixed_loss") for link in self.links for end in ("from", "to") if link[end] == header]
@@ -168,9 +227,9 @@ class HeatCase:
         return (1.0 - storage.get("loss_per_h", 0.0)) ** self.hours
 
 
-def main(judge, about, rare=False):
-    """Runs a judge over the files of the command line and prints one line of JSON for each. One that knows the rare fields
-    says so."""
+def main(judge, about, rare=False, states=False):
+    """Runs a judge over the files of the command line and prints one line of JSON for each. One that knows the rare fields,
+    or those of on and off states, says so."""
     import argparse
 
     arguments = argparse.ArgumentParser(description=about)
@@ -180,4 +239,4 @@ def main(judge, about, rare=False):
     asked = arguments.parse_args()
     weights = [float(weight) for weight in asked.weights.split(",")]
     for path in asked.case:
-        print(json.dumps(judge(HeatCase(path, rare), weights, asked.weighted_only)), flush=True)
+        print(json.dumps(judge(HeatCase(path, rare, states), weights, asked.weighted_only)), flush=True)

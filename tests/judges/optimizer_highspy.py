@@ -16,6 +16,8 @@ import heatcase
 INF = highspy.kHighsInf
 # MWh, relative to 1 + its size, by which a class that was minimised may be worse in later stages: far below what counts.
 HOLD = 1e-10
+# The same where some columns are whole numbers: the search takes narrower rooms for none at all.
+HOLD_WHOLE = 1e-8
 
 
 class Program:
@@ -26,10 +28,13 @@ class Program:
         self.cost, self.lower, self.upper = [], [], []
         self.row_lower, self.row_upper = [], []
         self.at_row, self.at_column, self.value = [], [], []
+        self.whole = []
 
-    def block(self, cost=0.0, lower=0.0, upper=INF):
-        """One column per step; says their numbers."""
+    def block(self, cost=0.0, lower=0.0, upper=INF, whole=False):
+        """One column per step, of whole numbers where that is said; says their numbers."""
         numbers = np.arange(self.columns, self.columns + self.steps)
+        if whole:
+            self.whole.append(numbers)
         self.columns += self.steps
         for kept, given in ((self.cost, cost), (self.lower, lower), (self.upper, upper)):
             kept.append(np.broadcast_to(np.asarray(given, dtype=float), (self.steps,)))
@@ -71,6 +76,10 @@ class Program:
         lp.a_matrix_.start_ = np.concatenate(([0], np.cumsum(np.bincount(column, minlength=self.columns))))
         lp.a_matrix_.index_ = row[order]
         lp.a_matrix_.value_ = np.concatenate(self.value)[order]
+        if self.whole:
+            kinds = np.full(self.columns, highspy.HighsVarType.kContinuous)
+            kinds[np.concatenate(self.whole)] = highspy.HighsVarType.kInteger
+            lp.integrality_ = list(kinds)
         solver = highspy.Highs()
         solver.setOptionValue("log_to_console", False)
         solver.setOptionValue("output_flag", False)
@@ -82,8 +91,9 @@ class Program:
         return solver
 
 
-def conversion(program, case, unit, heat):
-    """The columns that draw the unit's carrier and make its power: each with MW of both per unit of the column."""
+def conversion(program, case, unit, heat, on=None):
+    """The columns that draw the unit's carrier and make its power: each with MW of both per unit of the column. A unit with
+    states turns nothing while it is off."""
     nothing = case.series(0.0)
     if unit.get("segments"):
         pieces = [program.block(upper=segment["heat"]) for segment in unit["segments"]]
@@ -95,6 +105,8 @@ def conversion(program, case, unit, heat):
         program.constrain(0.0, INF, [(power, 1.0), (heat, -case.of(unit, "power_to_heat"))])
         most = case.of(unit, "power_max") * case.available(unit)
         program.constrain(-INF, most, [(power, 1.0), (heat, loss)])
+        if on is not None:
+            program.constrain(-INF, 0.0, [(power, 1.0), (heat, loss), (on, -most)])
         return [(power, 1.0 / per_fuel, case.series(1.0)), (heat, loss / per_fuel, nothing)]
     if unit.get("mode") == "region":
         weights = [program.block() for _ in unit["region"]]
@@ -103,7 +115,11 @@ def conversion(program, case, unit, heat):
         there = (case.available(unit) > 0.0).astype(float)
         # A unit that must run is somewhere in its region; another may be anywhere between there and standstill.
         least = there if unit.get("must_run") is not None else -INF
-        program.constrain(least, there, [(weight, 1.0) for weight in weights])
+        all_of_it = [(weight, 1.0) for weight in weights]
+        program.constrain(least, there, all_of_it)
+        if on is not None:
+            # It stands in its region while it is on, and nowhere else.
+            program.constrain(0.0, 0.0, [*all_of_it, (on, -1.0)])
         return [
             (weight, case.series(vertex["fuel"]), case.series(vertex["power"]))
             for weight, vertex in zip(weights, unit["region"])
@@ -111,8 +127,20 @@ def conversion(program, case, unit, heat):
     return [(heat, *case.draws(unit))]
 
 
-def formulate(case):
-    """The program with its economic costs, and the columns of unserved heat by class."""
+def ramps(program, case, unit, heat):
+    """A unit without states rises and falls as its ramps allow."""
+    up, down = case.ramps(unit)
+    now = case.initial(unit)
+    if now is not None:
+        program.constrain(now - down, now + up, [(heat, 1.0)], [0])
+    if case.steps > 1:
+        program.constrain(-down, up, [(heat, 1.0), (np.roll(heat, 1), -1.0)], range(1, case.steps))
+
+
+def formulate(case, decide=None, note=None):
+    """The program with its economic costs, and the columns of unserved heat by class. `decide` says, of a unit that may be
+    on or off, the columns of its states, and holds its heat to them; without it units have none. `note` is told the heat of
+    each unit and what each demand is shed."""
     program, hours = Program(case.steps), case.hours
     at_header = {header: [] for header in case.headers}
     at_connection = {}
@@ -130,25 +158,26 @@ def formulate(case):
         at_header[unit["header"]].append((heat, 1.0))
         source = case.connection(unit["plant"], unit.get("carrier"))
         power = case.power_connection(unit["plant"])
-        for column, taken, made in conversion(program, case, unit, heat):
+        on = decide(program, case, unit, heat) if decide else None
+        for column, taken, made in conversion(program, case, unit, heat, on):
             program.charge(column, hours * case.loose_price(unit) * taken)
             if source:
                 at_connection[source["id"]].append((column, -taken))
             if power and np.any(made):
                 at_connection[power["id"]].append((column, made))
                 made_at[power["id"]].append((column, made))
-        up, down = case.ramps(unit)
-        now = case.initial(unit)
-        if now is not None:
-            program.constrain(now - down, now + up, [(heat, 1.0)], [0])
-        if case.steps > 1:
-            program.constrain(-down, up, [(heat, 1.0), (np.roll(heat, 1), -1.0)], range(1, case.steps))
+        if on is None:
+            ramps(program, case, unit, heat)
+        if note:
+            note(unit, heat)
         if unit["header"] in case.reserves:
             ramp = unit.get("ramp_up_per_h")
             quick = INF if ramp is None else ramp * case.reserves[unit["header"]]["minutes"] / 60.0
             margin = program.block(upper=quick)
             margins[unit["header"]].append((margin, 1.0))
             program.constrain(-INF, capacity, [(heat, 1.0), (margin, 1.0)])
+            if on is not None:
+                program.constrain(-INF, 0.0, [(heat, 1.0), (margin, 1.0), (on, -capacity)])
     for header, reserve in case.reserves.items():
         asked = case.of(reserve, "mw")
         lacking = program.block(hours * reserve["price"], upper=asked)
@@ -200,6 +229,8 @@ def formulate(case):
         asked, sheddable = case.asked(demand)
         unserved = program.block(upper=sheddable)
         shed[demand["class"]].append(unserved)
+        if note:
+            note(demand, unserved)
         at_header[demand["header"]].append((unserved, 1.0))
         level[demand["header"]] = level[demand["header"]] + asked
     for header, terms in at_header.items():
@@ -213,26 +244,59 @@ def formulate(case):
     return program, shed
 
 
+class Stages:
+    """The objectives of a program, and the solver that holds it."""
+
+    def __init__(self, case, program, shed):
+        self.case, self.program, self.solver = case, program, program.passed()
+        self.economic = np.concatenate(program.cost)
+        self.everything = np.arange(program.columns, dtype=np.int32)
+        self.hours = {name: np.zeros(program.columns) for name in case.classes}
+        for name, blocks in shed.items():
+            for numbers in blocks:
+                self.hours[name][numbers] = case.hours
+
+    def minimise(self, costs):
+        """Value and point of the best, or nothing where nothing is allowed."""
+        self.solver.changeColsCost(self.program.columns, self.everything, costs)
+        self.solver.run()
+        status = self.solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            return None
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise RuntimeError(f"{self.case.name}: {self.solver.modelStatusToString(status)}")
+        return self.solver.getInfo().objective_function_value, np.array(self.solver.getSolution().col_value)
+
+    def keep(self, costs, value, room=HOLD):
+        """From now on a stage keeps what it has, but for a room."""
+        most = max(value, 0.0)
+        self.hold(costs, most + room * (1.0 + most))
+
+    def hold(self, costs, most):
+        """From now on such a sum is at most so much."""
+        numbers = np.flatnonzero(costs).astype(np.int32)
+        self.solver.addRow(-INF, most, len(numbers), numbers, costs[numbers])
+
+    def walk(self, minimise, keep):
+        """Every class strictly from the top, then cost; nothing where nothing is allowed."""
+        stages = {}
+        for name, costs in [*self.hours.items(), ("cost", self.economic)]:
+            best = minimise(costs)
+            if best is None:
+                if stages:
+                    raise RuntimeError(f"{self.case.name}: what the stages above found is not allowed to {name}")
+                return None
+            stages[name] = best[0]
+            if name != "cost":
+                keep(costs, best[0])
+        return stages
+
+
 def judge(case, weights, weighted_only):
     program, shed = formulate(case)
-    solver = program.passed()
-    economic = np.concatenate(program.cost)
-    everything = np.arange(program.columns, dtype=np.int32)
-    hours = {name: np.zeros(program.columns) for name in case.classes}
-    for name, blocks in shed.items():
-        for numbers in blocks:
-            hours[name][numbers] = case.hours
-
-    def minimise(costs):
-        solver.changeColsCost(program.columns, everything, costs)
-        solver.run()
-        if solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
-            return None
-        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise RuntimeError(f"{case.name}: {solver.modelStatusToString(solver.getModelStatus())}")
-        return solver.getInfo().objective_function_value, np.array(solver.getSolution().col_value)
-
-    weighted = economic + sum(weight * hours[name] for weight, name in zip(weights, case.classes))
+    stages = Stages(case, program, shed)
+    hours, minimise = stages.hours, stages.minimise
+    weighted = stages.economic + sum(weight * hours[name] for weight, name in zip(weights, case.classes))
     best = minimise(weighted)
     if best is None:
         return {"name": case.name, "infeasible": True}
@@ -244,14 +308,8 @@ def judge(case, weights, weighted_only):
     }
     if weighted_only:
         return out
-    stages = {}
-    for name in case.classes:
-        stages[name], point = minimise(hours[name])
-        numbers = np.flatnonzero(hours[name]).astype(np.int32)
-        most = max(stages[name], 0.0)
-        solver.addRow(-INF, most + HOLD * (1.0 + most), len(numbers), numbers, hours[name][numbers])
-    stages["cost"], point = minimise(economic)
-    return {**out, "stages": stages}
+    return {**out, "stages": stages.walk(minimise, stages.keep)}
 
 
-heatcase.main(judge, __doc__, rare=True)
+if __name__ == "__main__":
+    heatcase.main(judge, __doc__, rare=True)

@@ -32,6 +32,14 @@ DEFAULTS = {
     "ramp_limit_up": np.nan,
     "ramp_limit_down": np.nan,
     "p_init": np.nan,
+    "committable": False,
+    "start_up_cost": 0.0,
+    "min_up_time": 0,
+    "min_down_time": 0,
+    "up_time_before": 1,
+    "down_time_before": 0,
+    "ramp_limit_start_up": np.nan,
+    "ramp_limit_shut_down": np.nan,
 }
 
 
@@ -64,7 +72,39 @@ class Bulk:
         return n
 
 
-def network(case, weights):
+def unit(n, case, unit):
+    """A unit without states."""
+    taken, made = case.draws(unit)
+    source = case.connection(unit["plant"], unit.get("carrier"))
+    power = case.power_connection(unit["plant"])
+    up, down = case.ramps(unit)
+    now = case.initial(unit)
+    limits = {}
+    # Power is minus heat: what lets heat rise lets power fall.
+    if np.isfinite(up).any():
+        limits["ramp_limit_down"] = up
+    if np.isfinite(down).any():
+        limits["ramp_limit_up"] = down
+    if now is not None:
+        limits["p_init"] = -now
+    n.add(
+        "Link",
+        unit["id"],
+        bus0=unit["header"],
+        bus1=f"connection {source['id']}" if source else "elsewhere",
+        bus2=f"connection {power['id']}" if power else "elsewhere",
+        efficiency=taken if source else case.series(0.0),
+        efficiency2=-made if power else case.series(0.0),
+        p_nom=1.0,
+        p_min_pu=-case.capacity(unit),
+        p_max_pu=-case.floor(unit),
+        marginal_cost=-case.heat_cost(unit),
+        **limits,
+    )
+
+
+def network(case, weights, add_unit=unit):
+    """The network of a case; `add_unit` adds a unit to it."""
     n = Bulk()
     for header in case.headers:
         n.add("Bus", header)
@@ -83,34 +123,8 @@ def network(case, weights):
     n.add("Bus", "elsewhere")
     n.add("Generator", "elsewhere", bus="elsewhere", p_nom=1e6)
     n.add("Generator", "beyond", bus="elsewhere", sign=-1.0, p_nom=1e6)
-    for unit in case.units:
-        taken, made = case.draws(unit)
-        source = case.connection(unit["plant"], unit.get("carrier"))
-        power = case.power_connection(unit["plant"])
-        up, down = case.ramps(unit)
-        now = case.initial(unit)
-        limits = {}
-        # Power is minus heat: what lets heat rise lets power fall.
-        if np.isfinite(up).any():
-            limits["ramp_limit_down"] = up
-        if np.isfinite(down).any():
-            limits["ramp_limit_up"] = down
-        if now is not None:
-            limits["p_init"] = -now
-        n.add(
-            "Link",
-            unit["id"],
-            bus0=unit["header"],
-            bus1=f"connection {source['id']}" if source else "elsewhere",
-            bus2=f"connection {power['id']}" if power else "elsewhere",
-            efficiency=taken if source else case.series(0.0),
-            efficiency2=-made if power else case.series(0.0),
-            p_nom=1.0,
-            p_min_pu=-case.capacity(unit),
-            p_max_pu=-case.floor(unit),
-            marginal_cost=-case.heat_cost(unit),
-            **limits,
-        )
+    for each in case.units:
+        add_unit(n, case, each)
     for link in case.links:
         for cap, ends in (("cap", ("from", "to")), ("cap_reverse", ("to", "from"))):
             n.add(
@@ -170,13 +184,14 @@ def network(case, weights):
     return n.network(case)
 
 
-def judge(case, weights, _weighted_only):
-    n = network(case, weights)
+def optimised(case, n, **more):
+    """The optimum of a network."""
     options = {
         "output_flag": False,
         "threads": 1,
         "primal_feasibility_tolerance": 1e-9,
         "dual_feasibility_tolerance": 1e-9,
+        **more,
     }
     status, condition = n.optimize(solver_name="highs", solver_options=options, log_to_console=False, progress=False)
     if status != "ok":
@@ -184,4 +199,9 @@ def judge(case, weights, _weighted_only):
     return {"name": case.name, "objective_weighted": float(n.objective)}
 
 
-heatcase.main(judge, __doc__)
+def judge(case, weights, _weighted_only):
+    return optimised(case, network(case, weights))
+
+
+if __name__ == "__main__":
+    heatcase.main(judge, __doc__)

@@ -72,7 +72,7 @@ fn print_table(case: &Case, solution: &Solution) -> Result<(), Failure> {
         say!("  limit that gave: {:?} of {}", slack.kind, slack.owner);
     }
     if let Some(commitment) = &solution.commitment {
-        let proven = if commitment.proven { "proven" } else { "not proven: the node limit ended the search" };
+        let proven = if commitment.proven { "proven" } else { "not proven: the search ended before its bounds met it" };
         say!("  states at most {:.2} % from the best, {} nodes, {proven}", 100.0 * commitment.gap, commitment.nodes);
     }
     say!("first step:");

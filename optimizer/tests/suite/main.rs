@@ -2,6 +2,7 @@
 
 mod by_others;
 mod by_others_rare;
+mod by_others_states;
 mod commitment;
 mod explained;
 mod fallback;
