@@ -13,10 +13,10 @@ use crate::small::{boiler, demand, electric, empty, grid, store};
 use crate::{random, solved};
 
 /// MWh of a stage below which nothing had to give.
-const NOTHING: f64 = 1e-7;
+pub const NOTHING: f64 = 1e-7;
 
 /// Cases that are odd in every way, the same ones each time.
-fn odd(count: usize) -> Vec<Case> {
+pub fn odd(count: usize) -> Vec<Case> {
     let mut runner = TestRunner::deterministic();
     let strategy = random::case();
     (0..count)

@@ -1,6 +1,7 @@
 //! The optimizer against published figures, against its own judge, and against cases that nobody thought of.
 
 mod by_others;
+mod by_others_movement;
 mod by_others_rare;
 mod by_others_states;
 mod commitment;
