@@ -257,7 +257,7 @@ pub struct Unit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub efficiency: Option<Series>,
     /// The carrier's draw over heat as a chain of straight pieces, from no heat upwards; instead of `efficiency` or
-    /// `cop`. The pieces must not become cheaper upwards: see `conversion`.
+    /// `cop`. Where pieces become cheaper upwards only `commit` takes them: see `conversion`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segments: Option<Vec<Segment>>,
     /// Heat per power of a heat pump.

@@ -49,6 +49,7 @@ pub fn check(case: &Case, solution: &Solution) -> Verdict {
         judge.units(&places);
         judge.reserves(&places);
         judge.states(&places);
+        judge.pieces(&places);
         judge.flows(&places);
         judge.stores(&places);
         judge.connections(&places);
@@ -189,6 +190,9 @@ impl Judge<'_> {
             want("unit", &unit.id, series.map(|s| vec![s.heat.len(), s.power.len(), s.input.len()]));
             if let Some(on) = series.map(|s| s.on.len()).filter(|len| *len > 0) {
                 want("states of unit", &unit.id, Some(vec![on]));
+            }
+            if let Some(pieces) = series.map(|s| s.piece.len()).filter(|len| *len > 0) {
+                want("pieces of unit", &unit.id, Some(vec![pieces]));
             }
         }
         for connection in &case.connections {

@@ -8,6 +8,8 @@
 //! and likewise the cost where the weighted bound leaves more than the gap. So the answer is optimal given its states,
 //! and says how far any other states could be better.
 //!
+//! A curve that is not convex is decided with the states: which of its pieces are full.
+//!
 //! The limits are a gap and a number of nodes; a caller who has a clock calls with fewer nodes. States are handed from
 //! window to window by `hand_over`.
 
@@ -43,7 +45,8 @@ pub fn commit(case: &Case, options: &Options) -> Result<Solution, Error> {
     search.run()
 }
 
-/// The best schedule where the states are given: by unit id, one per step. Units that are not named are off.
+/// The best schedule where the states are given: by unit id, one per step. Units that are not named are off, and every curve
+/// must be convex.
 ///
 /// # Errors
 /// Those of `solve`; `Error::Stage` (infeasible) where the states break a minimum time, or have a unit on that is not
@@ -53,7 +56,7 @@ pub fn schedule_states(
     states: &BTreeMap<String, Vec<bool>>,
     options: &Options,
 ) -> Result<Solution, Error> {
-    case.validate()?;
+    case.validate_linear()?;
     let mut formulation = Formulation::with_states(case);
     let mut x = vec![0.0; formulation.names.len()];
     for column in formulation.integral() {
@@ -168,7 +171,7 @@ impl Search<'_> {
     }
 
     /// States that keep every rule without a search: a unit runs whenever it is there, has been off for long enough, and
-    /// will be there for its minimum time.
+    /// will be there for its minimum time; where its curve is not convex, on the first piece.
     fn all_running(&self) -> Vec<f64> {
         let (case, steps) = (self.case, self.case.time.steps);
         let mut x = vec![0.0; self.formulation.names.len()];

@@ -39,7 +39,7 @@ impl Base {
     }
 
     fn stand(case: Case, options: Options, before: Option<(&Basis, f64)>) -> Result<Self, Error> {
-        case.validate()?;
+        case.validate_linear()?;
         let formulation = Formulation::new(&case);
         let start = before.map(|(basis, moved_h)| basis.start(&formulation, moved_h));
         let walked = walk(&case, &formulation, &options, start.as_ref())?;
@@ -72,7 +72,7 @@ impl Base {
     /// # Errors
     /// Those of `solve`.
     pub fn solve(&self, case: &Case) -> Result<Solution, Error> {
-        case.validate()?;
+        case.validate_linear()?;
         self.walk(case)
     }
 

@@ -3,7 +3,8 @@
 //! Most units do it by fixed ratios: `efficiency`, `cop`, or `heat_eff` and `power_eff` of a back-pressure unit. Three
 //! shapes are richer:
 //! - `segments`: the draw over heat is a chain of straight pieces. A linear program fills the cheapest piece first, so
-//!   the pieces must not become cheaper upwards (the curve must be convex); `validate` refuses others.
+//!   there the pieces must not become cheaper upwards (the curve must be convex); `validate_linear` refuses others.
+//!   `commit` takes any curve, also one with fuel at no load: a short, steep piece before the others.
 //! - extraction (oemof's and PyPSA's "extraction turbine"): power is free between `power_to_heat * heat` and
 //!   `power_max - power_loss * heat`, and fuel is `(power + power_loss * heat) / condensing_eff`. Standstill is part of
 //!   that cone.
@@ -143,8 +144,21 @@ impl Unit {
         input
     }
 
+    /// Whether a piece of its curve is cheaper than the one before it in some step, so that the order of its pieces has to be
+    /// decided: the curve is not convex.
+    #[must_use]
+    pub fn bends(&self) -> bool {
+        self.segments.iter().any(|segments| segments.windows(2).any(|pair| falls(&pair[0], &pair[1]).is_some()))
+    }
+
     fn slope(&self, t: usize, k: usize) -> f64 {
         let piece = self.segments.as_ref().and_then(|segments| segments.get(k));
         piece.map_or(0.0, |segment| segment.input_per_heat.at(t))
     }
+}
+
+/// The first step in which a piece is cheaper than the one before it. A single number holds for every step.
+pub(crate) fn falls(before: &Segment, after: &Segment) -> Option<usize> {
+    let (before, after) = (&before.input_per_heat, &after.input_per_heat);
+    (0..before.written().len().max(after.written().len())).find(|&t| after.at(t) < before.at(t))
 }

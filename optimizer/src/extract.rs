@@ -47,6 +47,10 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
         };
         let weigh = |t: usize| (0..unit.vertices().len()).map(|k| at(Part::vertex(k), u, t)).collect();
         let on = |t: usize| formulation.find(Part::On, u, t).is_some_and(|column| x[column] > 0.5);
+        let pieces = unit.segments.as_ref().map_or(0, Vec::len);
+        let full = |t: usize, k: &usize| formulation.find(Part::filled(*k), u, t).is_some_and(|column| x[column] > 0.5);
+        let piece = |t: usize| (1..pieces).filter(|k| full(t, k)).count();
+        let ordered = formulation.find(Part::filled(1), u, 0).is_some();
         let decided = formulation.find(Part::On, u, 0).is_some();
         let asked = asking.contains(unit.header.as_str());
         let of_unit = UnitSeries {
@@ -55,6 +59,7 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
             input: flow(|flow| flow.input),
             reserve: if asked { series(Part::Reserve, u) } else { Vec::new() },
             on: if decided { steps.clone().map(on).collect() } else { Vec::new() },
+            piece: if ordered { steps.clone().map(piece).collect() } else { Vec::new() },
             weights: if unit.vertices().is_empty() { Vec::new() } else { steps.clone().map(weigh).collect() },
         };
         solution.units.insert(unit.id.clone(), of_unit);
@@ -101,7 +106,7 @@ pub fn proof(case: &Case, formulation: &Formulation, stage: &str, duals: &[f64])
     for (&(rule, owner, t), &dual) in formulation.rules.iter().zip(duals) {
         let id = match rule {
             _ if dual == 0.0 => continue,
-            Rule::State | Rule::MinUp | Rule::MinDown => continue,
+            Rule::State | Rule::Order | Rule::MinUp | Rule::MinDown => continue,
             Rule::Balance | Rule::Reserve => &case.headers[owner].id,
             Rule::Connection | Rule::MadeHere => &case.connections[owner].id,
             Rule::Content | Rule::Final => &case.storages[owner].id,

@@ -30,6 +30,8 @@ pub enum Part {
     Heat,
     /// Heat of a unit on one of its segments.
     Segment(u16),
+    /// Whether the segments before this one are full, so that it may be used: 0 or 1.
+    Filled(u16),
     /// Power of an extraction unit.
     Power,
     /// Weight of one vertex of a unit's region.
@@ -71,6 +73,12 @@ impl Part {
     #[must_use]
     pub fn segment(k: usize) -> Self {
         Self::Segment(u16::try_from(k).unwrap_or(u16::MAX))
+    }
+
+    /// Whether the segment with this number may be used.
+    #[must_use]
+    pub fn filled(k: usize) -> Self {
+        Self::Filled(u16::try_from(k).unwrap_or(u16::MAX))
     }
 
     /// The vertex with this number; `validate` allows fewer than would not fit.
@@ -144,6 +152,7 @@ impl Formulation {
         };
         if states {
             this.state_columns(case);
+            this.order_columns(case);
         }
         for t in 0..case.time.steps {
             this.step_columns(case, &layout, t);

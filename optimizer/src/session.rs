@@ -36,7 +36,7 @@ impl Session {
     /// # Errors
     /// Those of `solve`. After one the session still has what it knew before.
     pub fn solve(&mut self, case: &Case, moved_h: f64) -> Result<Solution, Error> {
-        case.validate()?;
+        case.validate_linear()?;
         let formulation = Formulation::new(case);
         let start = self.basis.as_ref().map(|basis| basis.start(&formulation, moved_h));
         let walked = walk(case, &formulation, &self.options, start.as_ref())?;

@@ -105,6 +105,10 @@ pub struct UnitSeries {
     /// Whether it is on; empty where commitment did not decide over it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<bool>,
+    /// Per step on which piece of its curve it is, counted from 0: those before it are full, those after it unused. Empty for
+    /// a unit whose curve is convex.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub piece: Vec<usize>,
     /// Per step the weights of its region's vertices; empty for a unit without a region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<Vec<f64>>,
@@ -263,6 +267,8 @@ pub enum Rule {
     MostWhileOn,
     /// Unit with states: heat + slack >= minimum stable load `on`.
     LeastWhileOn,
+    /// Unit: a piece of its curve is used only where the one before it is full.
+    Order,
     /// Unit: no stop so soon after a start.
     MinUp,
     /// Unit: no start so soon after a stop.

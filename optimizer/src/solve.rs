@@ -63,7 +63,7 @@ const ALLOWED: f64 = 1e-9;
 /// # Errors
 /// `Error::Invalid` where the case makes no sense; the others where the solver fails. Shortage is no error.
 pub fn solve(case: &Case, options: &Options) -> Result<Solution, Error> {
-    case.validate()?;
+    case.validate_linear()?;
     Ok(walk(case, &Formulation::new(case), options, None)?.solution)
 }
 

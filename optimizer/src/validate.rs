@@ -48,7 +48,20 @@ impl Case {
     /// # Errors
     /// `Error::Invalid` with every mistake, in the order of the file.
     pub fn validate(&self) -> Result<(), Error> {
+        self.looked_through(false)
+    }
+
+    /// The same, and what only `commit` can decide: a curve that is not convex.
+    ///
+    /// # Errors
+    /// `Error::Invalid` with every mistake, in the order of the file.
+    pub fn validate_linear(&self) -> Result<(), Error> {
+        self.looked_through(true)
+    }
+
+    fn looked_through(&self, linear: bool) -> Result<(), Error> {
         let mut found = Findings {
+            linear,
             steps: self.time.steps,
             plants: self.plants.iter().map(|plant| plant.id.as_str()).collect(),
             headers: self.headers.iter().map(|header| header.id.as_str()).collect(),
@@ -322,6 +335,8 @@ impl Case {
 
 /// What was found so far, and what there is to be named. Paths are written out only where something is wrong.
 struct Findings<'a> {
+    /// Whether a linear program is to be made of the case.
+    linear: bool,
     steps: usize,
     plants: HashSet<&'a str>,
     headers: HashSet<&'a str>,

@@ -91,10 +91,37 @@ class Program:
         return solver
 
 
-def conversion(program, case, unit, heat, on=None):
+def bends(case, unit):
+    """Whether a piece of the unit's curve is cheaper than the one before it."""
+    slopes = [case.of(segment, "input_per_heat") for segment in unit.get("segments") or []]
+    return any(np.any(after < before) for before, after in zip(slopes, slopes[1:]))
+
+
+def bent(program, case, unit, heat):
+    """A curve that is not convex, piece by piece: the unit is on one of them, and there the draw is a line."""
+    on_piece, columns, begins, drawn = [], [], 0.0, case.series(0.0)
+    for segment in unit["segments"]:
+        slope, ends = case.of(segment, "input_per_heat"), begins + segment["heat"]
+        here, made = program.block(upper=1.0, whole=True), program.block()
+        program.constrain(-INF, 0.0, [(made, 1.0), (here, -ends)])
+        program.constrain(0.0, INF, [(made, 1.0), (here, -begins)])
+        on_piece.append((here, 1.0))
+        columns += [(made, slope, case.series(0.0)), (here, drawn - slope * begins, case.series(0.0))]
+        drawn = drawn + slope * segment["heat"]
+        begins = ends
+    program.constrain(1.0, 1.0, on_piece)
+    program.constrain(0.0, 0.0, [(heat, -1.0), *((made, 1.0) for made, _, _ in columns[::2])])
+    return columns
+
+
+def conversion(program, case, unit, heat, on=None, whole=False):
     """The columns that draw the unit's carrier and make its power: each with MW of both per unit of the column. A unit with
-    states turns nothing while it is off."""
+    states turns nothing while it is off. Where whole numbers are allowed a curve need not be convex."""
     nothing = case.series(0.0)
+    if bends(case, unit):
+        if not whole:
+            raise ValueError(f"{unit['id']} has a curve that is not convex")
+        return bent(program, case, unit, heat)
     if unit.get("segments"):
         pieces = [program.block(upper=segment["heat"]) for segment in unit["segments"]]
         program.constrain(0.0, 0.0, [(heat, -1.0), *((piece, 1.0) for piece in pieces)])
@@ -159,7 +186,7 @@ def formulate(case, decide=None, note=None):
         source = case.connection(unit["plant"], unit.get("carrier"))
         power = case.power_connection(unit["plant"])
         on = decide(program, case, unit, heat) if decide else None
-        for column, taken, made in conversion(program, case, unit, heat, on):
+        for column, taken, made in conversion(program, case, unit, heat, on, decide is not None):
             program.charge(column, hours * case.loose_price(unit) * taken)
             if source:
                 at_connection[source["id"]].append((column, -taken))

@@ -5,7 +5,7 @@ The program is that of `optimizer_highspy.py`, and the states are of the plaines
 and what a change asks of later steps written out pair by pair, where the optimizer has three columns and sums. What the
 search finds is solved again with its states given, so that no tolerance of the search is in a figure.
 
-Prints {"name","stages":{class:MWh,"cost":money},"bounds":{the same},"on":{unit:[0 or 1]}} for each case, or
+Prints {"name","stages":{class:MWh,"cost":money},"bounds":{the same}} for each case, or
 {"name","infeasible":true}: there is no physical limit that gives here.
 """
 
@@ -99,10 +99,9 @@ def judge(case, _weights, _weighted_only):
     )
     for option, value in (("mip_rel_gap", 0.0), ("mip_abs_gap", 1e-9), ("mip_feasibility_tolerance", 1e-9)):
         whole.solver.setOptionValue(option, value)
-    bounds, point = [], None
+    bounds = []
 
     def minimise(costs):
-        nonlocal point
         found = whole.minimise(costs)
         if found is None:
             return None
@@ -121,14 +120,7 @@ def judge(case, _weights, _weighted_only):
     stages = whole.walk(minimise, keep)
     if stages is None:
         return {"name": case.name, "infeasible": True}
-    on = np.round(point[decided]).astype(int).reshape(-1, case.steps)
-    names = [unit["id"] for unit in case.units if case.decided(unit)]
-    return {
-        "name": case.name,
-        "stages": stages,
-        "bounds": dict(zip(stages, bounds)),
-        "on": {name: states.tolist() for name, states in zip(names, on)},
-    }
+    return {"name": case.name, "stages": stages, "bounds": dict(zip(stages, bounds))}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! The judge's own linear program of a case, written from what `solution::Rule` says of each row and from the case, so
-//! that what duals prove can be worked out without the program that was solved. On and off states are taken as the
-//! schedule has them.
+//! that what duals prove can be worked out without the program that was solved. On and off states, and the pieces
+//! of a curve that is not convex, are taken as the schedule has them.
 
 use crate::case::{Case, ChpMode, Unit, UnitKind};
 use crate::problem::Problem;
@@ -129,8 +129,14 @@ impl<'a> Program<'a> {
                 draws.push(Draw { column: heat, input, power: input * of(&unit.power_eff) });
             }
             (_, _, Some(segments)) => {
-                for segment in segments {
-                    let column = self.column(0.0, segment.heat);
+                // Which pieces are full, and which may not be used, is the schedule's, as its states are.
+                let piece = self.places.units[u].piece.get(t);
+                for (k, segment) in segments.iter().enumerate() {
+                    let most = if piece.is_some_and(|&piece| k > piece) { 0.0 } else { segment.heat };
+                    let column = self.column(0.0, most);
+                    if piece.is_some_and(|&piece| k < piece) {
+                        self.problem.lower[column] = segment.heat;
+                    }
                     draws.push(Draw { column, input: segment.input_per_heat.at(t), power: 0.0 });
                 }
             }

@@ -47,6 +47,22 @@ impl Judge<'_> {
         }
     }
 
+    /// A unit is on the piece of its curve that the result names.
+    pub(super) fn pieces(&mut self, places: &Places<'_>) {
+        for (unit, series) in self.case.units.iter().zip(&places.units) {
+            let segments = unit.segments.as_deref().unwrap_or_default();
+            for (t, &piece) in series.piece.iter().enumerate() {
+                if piece >= segments.len() {
+                    self.fault(format!("unit {} piece, step {t}: {piece} of {}", unit.id, segments.len()));
+                    continue;
+                }
+                let begins: f64 = segments[..piece].iter().map(|segment| segment.heat).sum();
+                let ends = begins + segments[piece].heat;
+                self.within(format_args!("unit {} piece", unit.id), t, series.heat[t], begins, ends);
+            }
+        }
+    }
+
     /// Ramps, or what a start may reach and a stop may leave.
     fn changes(&mut self, unit: &Unit, series: &UnitSeries, t: usize) {
         let h = self.case.time.hours(t);

@@ -31,7 +31,7 @@ pub fn limit_of(case: &Case, (part, owner, _): Name) -> Option<(&str, &'static s
         Part::Charge => (&case.storages[owner].id, "charge_max"),
         Part::Discharge => (&case.storages[owner].id, "discharge_max"),
         Part::Energy => (&case.storages[owner].id, "capacity_mwh"),
-        Part::On | Part::Start | Part::Stop => return None,
+        Part::On | Part::Start | Part::Stop | Part::Filled(_) => return None,
         Part::Segment(_) | Part::Power | Part::Vertex(_) | Part::Reserve | Part::ReserveShort => return None,
         Part::Vent | Part::Shed | Part::Slack(_) => return None,
     };

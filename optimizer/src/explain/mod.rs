@@ -149,7 +149,7 @@ pub fn explain(
     before: Option<(&Case, &Solution)>,
     extent: Extent,
 ) -> Result<Explanation, Error> {
-    case.validate()?;
+    case.validate_linear()?;
     let mut around = Around::new(case, solution, extent.iteration_limit)?;
     let mut all = Explanation::default();
     for t in 0..extent.steps.min(case.time.steps) {

@@ -1,4 +1,5 @@
-//! On and off states of units: three columns per unit and step (on, start, stop) and the rows that tie them to heat.
+//! On and off states of units: three columns per unit and step (on, start, stop) and the rows that tie them to heat; and the
+//! order of the pieces of a curve that is not convex.
 //!
 //! The rows are those of the tight three-binary formulation of unit commitment (Morales-España, Latorre and Ramos, IEEE
 //! Trans. Power Systems 28 (2013) 4897; minimum times after Rajan and Takriti, IBM RC23628 (2005)): only `on` has to be
@@ -6,7 +7,7 @@
 //! outage stops a unit whatever its minimum times; the state before the horizon is data (`initial`), and a unit without
 //! it begins in the state that suits best, at no start cost.
 
-use crate::case::{Case, Unit};
+use crate::case::{Case, Segment, Unit};
 use crate::solution::SlackKind;
 
 use super::{Formulation, Part, Rule};
@@ -34,6 +35,30 @@ impl Formulation {
                     }
                 }
             }
+        }
+    }
+
+    /// Where a curve is not convex a linear program would fill the later, cheaper piece first: a 0 or 1 for each piece but
+    /// the first says whether it may be used, which takes that the one before it is full (the incremental model of
+    /// piecewise linear functions: Markowitz and Manne, Econometrica 25 (1957) 84).
+    pub(super) fn order_columns(&mut self, case: &Case) {
+        for (u, unit) in case.units.iter().enumerate().filter(|(_, unit)| unit.bends()) {
+            for t in 0..case.time.steps {
+                for k in 1..unit.segments.as_ref().map_or(0, Vec::len) {
+                    self.add((Part::filled(k), u, t), 0.0, 1.0);
+                }
+            }
+        }
+    }
+
+    pub(super) fn order_rows(&mut self, segments: &[Segment], u: usize, t: usize) {
+        for (k, pair) in segments.windows(2).enumerate() {
+            let Some(filled) = self.find(Part::filled(k + 1), u, t) else {
+                return;
+            };
+            let (before, here) = (self.at(Part::segment(k), u, t), self.at(Part::segment(k + 1), u, t));
+            self.row((Rule::Order, u, t), 0.0, f64::INFINITY, &[(before, 1.0), (filled, -pair[0].heat)]);
+            self.row((Rule::Order, u, t), f64::NEG_INFINITY, 0.0, &[(here, 1.0), (filled, -pair[1].heat)]);
         }
     }
 
@@ -144,11 +169,11 @@ impl Formulation {
     /// The columns that have to be integral.
     #[must_use]
     pub fn integral(&self) -> Vec<usize> {
-        let on = self.names.iter().enumerate().filter(|(_, name)| name.0 == Part::On);
-        on.map(|(column, _)| column).collect()
+        let whole = self.names.iter().enumerate().filter(|(_, name)| matches!(name.0, Part::On | Part::Filled(_)));
+        whole.map(|(column, _)| column).collect()
     }
 
-    /// Fixes the states at those of a point, so that what is left is a linear program. Limits that held while on become
+    /// Fixes the states and the order of pieces at those of a point, so that what is left is a linear program. Limits that held while on become
     /// plain bounds of the heat, where prices and explanations look for them.
     pub fn fix_states(&mut self, case: &Case, x: &[f64]) {
         let was_on = |this: &Self, u: usize, t: usize| match t.checked_sub(1) {
@@ -158,7 +183,7 @@ impl Formulation {
         for (column, (part, u, t)) in self.names.clone().into_iter().enumerate() {
             let known = t > 0 || case.units.get(u).is_some_and(|unit| unit.initial.is_some());
             let value = match part {
-                Part::On => x[column] > 0.5,
+                Part::On | Part::Filled(_) => x[column] > 0.5,
                 Part::Start | Part::Stop => {
                     let on = self.find(Part::On, u, t).is_some_and(|column| x[column] > 0.5);
                     let before = was_on(self, u, t);

@@ -85,8 +85,9 @@ impl Kind for Part {
             Self::Shed => 15,
             Self::Slack(kind) => SLACKS + kind as usize,
             // A unit has pieces of one sort or of the other; there are as many kinds as the longest curve has.
-            Self::Segment(k) => PIECES + 2 * usize::from(k),
-            Self::Vertex(k) => PIECES + 2 * usize::from(k) + 1,
+            Self::Segment(k) => PIECES + 3 * usize::from(k),
+            Self::Vertex(k) => PIECES + 3 * usize::from(k) + 1,
+            Self::Filled(k) => PIECES + 3 * usize::from(k) + 2,
         }
     }
 }

@@ -65,6 +65,7 @@ impl Formulation {
             let mut entries = vec![(heat, -1.0)];
             entries.extend((0..segments.len()).map(|k| (self.at(Part::segment(k), u, t), 1.0)));
             self.row((Rule::Shape, u, t), 0.0, 0.0, &entries);
+            self.order_rows(segments, u, t);
         } else if let Some((_, loss, ratio)) = unit.extraction(t) {
             let power = self.at(Part::Power, u, t);
             self.row((Rule::LeastPower, u, t), 0.0, f64::INFINITY, &[(power, 1.0), (heat, -ratio)]);

@@ -92,7 +92,7 @@ impl Plan {
 /// # Errors
 /// `Error::Invalid` where the case makes no sense.
 pub fn greedy(case: &Case) -> Result<Solution, Error> {
-    case.validate()?;
+    case.validate_linear()?;
     Ok(made(case, "greedy", |_| None))
 }
 
@@ -107,7 +107,7 @@ pub fn greedy(case: &Case) -> Result<Solution, Error> {
 /// # Errors
 /// `Error::Invalid` where the case makes no sense.
 pub fn repair(case: &Case, schedule: &Solution) -> Result<Solution, Error> {
-    case.validate()?;
+    case.validate_linear()?;
     Ok(repaired(case, |t| Plan::of(case, schedule, t)))
 }
 
@@ -117,7 +117,7 @@ pub fn repair(case: &Case, schedule: &Solution) -> Result<Solution, Error> {
 /// # Errors
 /// `Error::Invalid` where the case makes no sense.
 pub fn repair_later(case: &Case, earlier: Earlier<'_>) -> Result<Solution, Error> {
-    case.validate()?;
+    case.validate_linear()?;
     let mut ends = 0.0;
     let spans: Vec<(f64, f64)> = (0..case.time.steps)
         .map(|t| {

@@ -86,6 +86,7 @@ fn unit() -> Vec<Field> {
         needed("input", "MW of its carrier", steps()),
         optional("reserve", "MW upward that it keeps for its header", steps()),
         optional("on", "whether it is on, where commitment decided", array(&flag())),
+        optional("piece", "on which piece of its curve, from 0, where that is not convex", array(&count())),
         optional("weights", "per step, of its region's vertices", array(&steps())),
     ]
 }
@@ -139,7 +140,7 @@ fn certificate() -> Vec<Field> {
 }
 
 /// The rules that duals are given for.
-const RULES: [&str; 21] = [
+const RULES: [&str; 22] = [
     "balance",
     "reserve",
     "connection",
@@ -155,6 +156,7 @@ const RULES: [&str; 21] = [
     "state",
     "most-while-on",
     "least-while-on",
+    "order",
     "min-up",
     "min-down",
     "rise",

@@ -1,9 +1,11 @@
 //! What must hold of the way in which a unit turns its carrier into heat and power: which figures its kind and mode
-//! need, that segments reach up to full load and do not become cheaper upwards, that a region has heat in it.
+//! need, that segments reach up to full load and, for a linear program, do not become cheaper upwards, that a region has heat
+//! in it.
 
 use crate::case::{Case, ChpMode, Segment, Unit, UnitKind, Vertex};
 
 use super::Findings;
+use crate::conversion::falls;
 
 /// More pieces or vertices than any curve that was measured.
 const MOST: usize = 10_000;
@@ -88,16 +90,17 @@ impl Case {
         if reach < most * (1.0 - 1e-9) {
             found.say(path, format!("they cover {reach} MW, but heat_max is {most}; write segments up to it"));
         }
+        if !found.linear {
+            return;
+        }
         for (k, pair) in segments.windows(2).enumerate() {
-            let (before, after) = (&pair[0].input_per_heat, &pair[1].input_per_heat);
-            let falls = (0..self.time.steps.min(before.written().len().max(after.written().len())))
-                .find(|&t| after.at(t) < before.at(t));
-            if let Some(t) = falls {
+            if let Some(t) = falls(&pair[0], &pair[1]) {
                 let what = format!(
                     "falls from {} to {} in step {t}, so the curve is not convex there and a linear program would fill \
-                     the later piece first; write pieces that do not become cheaper upwards, such as one chord for both",
-                    before.at(t),
-                    after.at(t)
+                     the later piece first; have it committed (`solve --commit`), or write pieces that do not become \
+                     cheaper upwards, such as one chord for both",
+                    pair[0].input_per_heat.at(t),
+                    pair[1].input_per_heat.at(t)
                 );
                 found.say(format_args!("{path}[{}].input_per_heat", k + 1), what);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hypocaust_optimizer::case::{Case, Initial, Outage, Unit, Vertex};
+use hypocaust_optimizer::case::{Case, Initial, Outage, Segment, Unit, Vertex};
 use hypocaust_optimizer::generate::{Recipe, generate};
 use hypocaust_optimizer::{Options, Solution, check, commit, hand_over, schedule_states, solve};
 use proptest::prelude::*;
@@ -162,6 +162,95 @@ fn a_region_is_stood_in_or_left_and_nothing_between() {
     near(committed(&case).cost, 280.0, 1e-6);
     case.demands[0].heat = 8.0.into();
     near(committed(&case).cost, 13.0 * 40.0 - 3.0 * 30.0, 1e-6);
+}
+
+/// A boiler whose first 4 MW take 1.5 MW of gas each and whose further 6 MW take 1 each: 60 and 40 per MWh.
+fn bent() -> Unit {
+    let mut unit = boiler("bent", 10.0, 50.0);
+    let piece = |heat: f64, per_heat: f64| Segment { heat, input_per_heat: per_heat.into() };
+    (unit.efficiency, unit.segments) = (None, Some(vec![piece(4.0, 1.5), piece(6.0, 1.0)]));
+    unit
+}
+
+#[test]
+fn a_curve_that_is_not_convex_is_climbed_from_below() {
+    let mut case = empty(1);
+    case.units = vec![bent(), boiler("straight", 10.0, 50.0)];
+    let cost_and_piece = |case: &Case| {
+        let solution = committed(case);
+        (solution.cost, solution.units["bent"].piece[0], solution)
+    };
+    // The cheap piece would make 3 MW for 120; nobody is there before the dear one is full.
+    case.demands.push(demand("a", 3.0));
+    let (cost, _, solution) = cost_and_piece(&case);
+    near(cost, 150.0, 1e-6);
+    near(solution.commitment.unwrap().relaxed_cost, 3.0 * 48.0, 1e-6);
+    // From 8 MW on it is the cheaper one; the next MW is one of the cheap piece.
+    case.demands[0].heat = 9.0.into();
+    let (cost, piece, solution) = cost_and_piece(&case);
+    near(cost, 4.0 * 60.0 + 5.0 * 40.0, 1e-6);
+    assert_eq!(piece, 1);
+    near(solution.units["bent"].input[0], 4.0 * 1.5 + 5.0, 1e-6);
+    near(solution.prices["a"][0], 40.0, 1e-6);
+    // Alone it is on its first piece.
+    case.units.truncate(1);
+    case.demands[0].heat = 3.0.into();
+    let (cost, piece, _) = cost_and_piece(&case);
+    near(cost, 180.0, 1e-6);
+    assert_eq!(piece, 0);
+}
+
+#[test]
+fn fuel_at_no_load_is_a_short_steep_piece() {
+    let mut case = empty(3);
+    // 1 MW of gas while it is on, and 1 MW for each MW of heat: 40 and 40 per MWh, from a least load of 0.01 MW on.
+    let mut idle = boiler("idle", 10.0, 50.0);
+    let piece = |heat: f64, per_heat: f64| Segment { heat, input_per_heat: per_heat.into() };
+    (idle.efficiency, idle.segments) = (None, Some(vec![piece(0.01, 101.0), piece(9.99, 1.0)]));
+    idle.heat_min = 0.01.into();
+    case.units = vec![idle, boiler("other", 10.0, 60.0)];
+    case.demands.push(demand("a", vec![1.0, 5.0, 1.0]));
+    // For 1 MW 80 against 60, for 5 MW 240 against 300.
+    let solution = committed(&case);
+    assert_eq!(states(&solution, "idle"), [false, true, false]);
+    near(solution.cost, 60.0 + 240.0 + 60.0, 1e-6);
+}
+
+#[test]
+fn a_wrong_piece_is_found_by_the_judge() {
+    let mut case = empty(1);
+    case.units = vec![bent(), boiler("straight", 10.0, 50.0)];
+    case.demands.push(demand("a", 9.0));
+    let good = committed(&case);
+    let found = |what: &str, mutate: &dyn Fn(&mut Solution)| {
+        let mut wrong = good.clone();
+        mutate(&mut wrong);
+        let faults = check(&case, &wrong).faults;
+        assert!(faults.iter().any(|fault| fault.contains(what)), "{what} is not among {faults:#?}");
+    };
+    let bent = |solution: &mut Solution| solution.units.get_mut("bent").cloned().unwrap();
+    let put = |solution: &mut Solution, series| solution.units.insert("bent".into(), series);
+    found("unit bent piece", &|s| {
+        let mut series = bent(s);
+        series.piece[0] = 0;
+        put(s, series);
+    });
+    found("unit bent piece", &|s| {
+        let mut series = bent(s);
+        series.piece[0] = 2;
+        put(s, series);
+    });
+    found("pieces of unit bent", &|s| {
+        let mut series = bent(s);
+        series.piece.push(1);
+        put(s, series);
+    });
+    // As the relaxation would have it.
+    found("unit bent input", &|s| {
+        let mut series = bent(s);
+        series.input[0] = 9.0;
+        put(s, series);
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is refused, and what it says.
 
-use hypocaust_optimizer::Case;
+use hypocaust_optimizer::{Base, Case, Options, Session, commit, greedy, losses, solve};
 
 fn refusal(from: &str, to: &str) -> String {
     let text = include_str!("../cases/priority-trap.json");
@@ -30,13 +30,28 @@ fn of_unit(fields: &str) -> String {
 
 #[test]
 fn what_a_unit_may_have_beyond_its_efficiency_is_checked() {
-    insta::assert_snapshot!(of_unit("\"segments\":[{\"heat\":3,\"input_per_heat\":1.2},{\"heat\":2,\"input_per_heat\":1.1}]"), @"the case has 1 mistake: units[0].segments[1].input_per_heat: falls from 1.2 to 1.1 in step 0, so the curve is not convex there and a linear program would fill the later piece first; write pieces that do not become cheaper upwards, such as one chord for both");
     insta::assert_snapshot!(of_unit("\"segments\":[{\"heat\":3,\"input_per_heat\":1.2}],\"efficiency\":1.0"), @r#"the case has 2 mistakes: units[0].efficiency: is said by "segments" already; write one of the two; units[0].segments: they cover 3 MW, but heat_max is 5; write segments up to it"#);
     insta::assert_snapshot!(of_unit("\"segments\":[]"), @"the case has 1 mistake: units[0].segments: 0 segments; write 1 to 10000");
     insta::assert_snapshot!(of_unit("\"efficiency\":1.0,\"mode\":\"region\""), @"the case has 1 mistake: units[0].mode: belongs to CHP units only; leave it out");
     insta::assert_snapshot!(of_unit("\"efficiency\":1.0,\"power_loss\":0.2"), @"the case has 1 mistake: units[0].power_loss: means nothing for a unit of this kind; leave it out");
     insta::assert_snapshot!(of_unit("\"efficiency\":1.0,\"initial\":{\"heat_mw\":2,\"on\":false}"), @"the case has 1 mistake: units[0].initial.on: the unit is off, but makes 2 MW; write true, or a heat of 0");
     insta::assert_snapshot!(of_unit("\"efficiency\":1.0,\"outages\":[{\"from_step\":1,\"to_step\":1}]"), @"the case has 1 mistake: units[0].outages[0].to_step: 1 after a beginning in step 1; write a step above it and of at most 1");
+}
+
+/// A case may have it; a linear program may not, and whoever would make one says so.
+#[test]
+fn a_curve_that_is_not_convex_is_for_commit_alone() {
+    let text = include_str!("../cases/priority-trap.json").replacen(
+        "\"heat_max\":5.0,\"efficiency\":1.0",
+        "\"heat_max\":5.0,\"segments\":[{\"heat\":3,\"input_per_heat\":1.2},{\"heat\":2,\"input_per_heat\":1.1}]",
+        1,
+    );
+    let case = Case::from_json(&text).unwrap();
+    let options = Options::default();
+    insta::assert_snapshot!(solve(&case, &options).unwrap_err(), @"the case has 1 mistake: units[0].segments[1].input_per_heat: falls from 1.2 to 1.1 in step 0, so the curve is not convex there and a linear program would fill the later piece first; have it committed (`solve --commit`), or write pieces that do not become cheaper upwards, such as one chord for both");
+    assert!(greedy(&case).is_err() && Session::new(options.clone()).solve(&case, 0.0).is_err());
+    assert!(Base::new(case.clone(), options.clone()).is_err() && losses(&case).len() > 1);
+    commit(&case, &options).unwrap();
 }
 
 #[test]
