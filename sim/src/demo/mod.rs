@@ -100,6 +100,10 @@ pub enum Error {
     #[error("{0} holds files but no demo made it; choose another folder with --data (DATA= with make)")]
     Foreign(PathBuf),
     #[error(
+        "{data} holds the data of fleet '{found}', and {fleet} is '{wanted}'; choose another folder with --data (DATA= with make), or forget what it holds with --clean (CLEAN=1)"
+    )]
+    OtherFleet { data: PathBuf, found: String, fleet: PathBuf, wanted: String },
+    #[error(
         "another demo (process {holder}) runs on {data}; stop it, or choose another folder with --data (DATA= with make)"
     )]
     Locked { data: PathBuf, holder: String },
@@ -127,6 +131,7 @@ impl Error {
         match self {
             Self::Fleet(hypocaust_protocols::files::Error::Mistakes { .. })
             | Self::Endpoint { .. }
+            | Self::OtherFleet { .. }
             | Self::Hopeless { .. }
             | Self::NotReady { .. } => 1,
             _ => 3,
@@ -169,6 +174,7 @@ async fn demo(options: &Options) -> Result<(), Error> {
     let data =
         options.data.canonicalize().map_err(|e| Error::io(format!("cannot find {}", options.data.display()), e))?;
     let files = Files::new(&data);
+    setup::same_fleet(&files, &fleet, options).await?;
     setup::write(&layout, &files)?;
     let introduced = setup::introduce(&fleet, &layout, &files);
     let (kafka, _cluster) = bus(options.kafka.as_deref())?;

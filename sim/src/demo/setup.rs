@@ -2,6 +2,7 @@
 
 use super::layout::{Files, Layout, broker_configuration};
 use super::{Error, Options};
+use hypocaust_central::journal::sqlite::Sqlite;
 use hypocaust_protocols::model::{Device, Fleet, Plant};
 use hypocaust_protocols::opcua::pki::{self, Pki};
 use hypocaust_protocols::process::{self, Lock, Unlocked};
@@ -46,6 +47,24 @@ pub fn clean(data: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Refuses a folder that holds another fleet's data, on whose journal no centre would start. A journal that cannot be read
+/// is the centre's to judge: one that was killed at its first start makes it whole.
+pub async fn same_fleet(files: &Files, fleet: &Fleet, options: &Options) -> Result<(), Error> {
+    let journal = files.central.join("journal.db");
+    if !journal.is_file() {
+        return Ok(());
+    }
+    match Sqlite::open_read_only(&journal).await {
+        Ok(store) if *store.fleet() != fleet.id => Err(Error::OtherFleet {
+            data: options.data.clone(),
+            found: store.fleet().to_string(),
+            fleet: options.fleet.clone(),
+            wanted: fleet.id.to_string(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Debian puts it where ordinary users do not look.

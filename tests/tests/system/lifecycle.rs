@@ -51,6 +51,17 @@ fn a_demo_becomes_ready_and_leaves_nothing_behind() {
     all_gone(&pids).unwrap();
     assert!(!demo.data.join("endpoints.json").exists(), "endpoints.json outlived the demo");
     assert!(demo.said().contains("nothing is left running"), "{}", demo.said());
+
+    // Another fleet on the same folder: told before anything is started.
+    let logged = demo.log("central");
+    let mut other = program("hypocaust-sim");
+    other.args(["demo", "--ports", "auto", "--fleet"]).arg(root().join("deploy/fleets/four"));
+    let refused = run(other.arg("--data").arg(&demo.data), Duration::from_secs(10));
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    for needle in ["data of fleet 'small'", "'four'", "--clean", "--data"] {
+        assert!(text(&refused).contains(needle), "{needle} is not said: {}", text(&refused));
+    }
+    assert_eq!(demo.log("central"), logged, "a centre was started");
 }
 
 #[test]
