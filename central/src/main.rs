@@ -24,8 +24,10 @@ struct Cli {
 enum Verb {
     /// Runs one replica of the centre. Several share a folder of data; one of them leads.
     Run {
+        /// The fleet's folder.
         #[arg(long, env = "HYPOCAUST_FLEET")]
         fleet: PathBuf,
+        /// Folder for journal, history, users and keys; the replicas of one centre share it.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
         /// The broker, mqtt://host:port.
@@ -47,8 +49,10 @@ enum Verb {
     },
     /// Reports every mistake in a fleet folder.
     Check {
+        /// The fleet's folder.
         #[arg(env = "HYPOCAUST_FLEET", required_unless_present = "schema")]
         fleet: Option<PathBuf>,
+        /// Print the mistakes as JSON.
         #[arg(long)]
         json: bool,
         /// Look at no fleet: print the JSON Schema of fleet.toml, of plants/*.toml, or of both in one.
@@ -57,8 +61,10 @@ enum Verb {
     },
     /// Prints where the equipment of a plant stands in its drawing, as the file `mimics/<plant>.toml` that keeps it there.
     Mimic {
+        /// The fleet's folder.
         #[arg(env = "HYPOCAUST_FLEET")]
         fleet: PathBuf,
+        /// The plant's id, as the fleet file has it.
         #[arg(long)]
         plant: String,
         /// The drawing itself, as the API serves it.
@@ -72,10 +78,13 @@ enum Verb {
     },
     /// What the older system of the field would need for a fleet of this size.
     Capacity {
+        /// Number of plants.
         #[arg(long)]
         plants: u32,
+        /// Number of sub-agents.
         #[arg(long, default_value_t = 0)]
         agents: u32,
+        /// Print the figures as JSON.
         #[arg(long)]
         json: bool,
     },

@@ -434,22 +434,7 @@ async fn wait_for_key(path: &Path) -> Result<VerifyingKey, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
     use hypocaust_protocols::model::TagId;
-
-    fn without_words(command: &clap::Command, within: &str, found: &mut Vec<String>) {
-        let name = format!("{within} {}", command.get_name());
-        let silent = command.get_arguments().filter(|a| a.get_help().is_none_or(|words| words.to_string().is_empty()));
-        found.extend(silent.map(|argument| format!("{name}: {}", argument.get_id())));
-        command.get_subcommands().for_each(|verb| without_words(verb, &name, found));
-    }
-
-    #[test]
-    fn every_option_has_words_in_the_help() {
-        let mut found = Vec::new();
-        without_words(&Cli::command(), "", &mut found);
-        assert_eq!(found, Vec::<String>::new());
-    }
 
     fn probed(tag: &str, outcome: Result<f64, &str>) -> Probed {
         let tag = TagId::new(tag).unwrap();

@@ -36,6 +36,7 @@ enum Verb {
         /// Physics seconds per second, 1 to 1000.
         #[arg(long, default_value = "1", value_parser = hypocaust_sim::speed, allow_negative_numbers = true)]
         speed: f64,
+        /// Seed of the consumers' noise: the same one gives the same day.
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// Hour of the day (UTC) at which the physics begins.
@@ -60,12 +61,16 @@ enum Verb {
     /// Do something to the running plants: trip SOURCE, stick TAG VALUE, drift TAG PER_MINUTE, close MAIN, silence DEVICE,
     /// trim BOILER RATIO, foul BOILER SHARE, restore WHAT.
     Inject {
+        /// The plant's id, as the fleet file has it.
         #[arg(long)]
         plant: String,
+        /// Where the plants hear it: what `plants` was given as --control; for a demo see its endpoints.json.
         #[arg(long, default_value = "127.0.0.1:5019", env = "HYPOCAUST_CONTROL")]
         control: SocketAddr,
+        /// What to do, a word, and its arguments.
         #[arg(required = true, allow_negative_numbers = true)]
         fault: Vec<String>,
+        /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
     },
@@ -92,8 +97,10 @@ enum Verb {
     Generate(generate::cli::Options),
     /// Check a fleet's files and tell every mistake.
     Check {
+        /// The fleet's folder.
         #[arg(required_unless_present = "schema")]
         fleet: Option<PathBuf>,
+        /// Print the mistakes as JSON.
         #[arg(long)]
         json: bool,
         /// Look at no fleet: print the JSON Schema of fleet.toml, of plants/*.toml, or of both in one.

@@ -19,6 +19,7 @@ const CHAIN_BROKEN: &str = "GL-E-AUDIT-CHAIN-BROKEN";
 pub enum Verb {
     /// Verifies the chain and folds it into the state, as a centre does when it starts.
     Verify {
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
         /// A head that was kept elsewhere, SEQ:HASH, as `hypocaust-edge status` shows the one that an edge keeps. Without
@@ -26,22 +27,28 @@ pub enum Verb {
         /// the one in DATA/anchor counts too, if there is that file.
         #[arg(long)]
         anchor: Vec<Head>,
+        /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
     },
     /// Prints entries, one a line.
     Show {
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
+        /// The first entry's number.
         #[arg(long, default_value_t = 1)]
         from: u64,
+        /// How many at most.
         #[arg(long, default_value_t = 100)]
         limit: usize,
+        /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
     },
     /// Prints the whole journal as JSON lines.
     Export {
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
     },

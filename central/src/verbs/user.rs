@@ -4,6 +4,7 @@ use super::{Failure, password, say, untried};
 use clap::Subcommand;
 use hypocaust_central::ambient;
 use hypocaust_central::users::{self, Issued, New, Role, Scope, TOKEN_DAYS, Token, User, Users};
+use hypocaust_protocols::answer::tell;
 use hypocaust_protocols::files::{load, nearest};
 use hypocaust_protocols::model::{Millis, PlantId};
 use serde_json::json;
@@ -15,6 +16,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 pub enum Verb {
     /// Adds a user. The password is asked for, or is the first line of a file or of standard input.
     Add {
+        /// The user.
         name: String,
         /// viewer, operator, engineer, safety-officer or administrator.
         #[arg(long)]
@@ -26,50 +28,63 @@ pub enum Verb {
         /// A machine: without a password, with tokens only.
         #[arg(long, conflicts_with = "password_file")]
         machine: bool,
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
     },
     /// Prints names, roles and plants.
     List {
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
+        /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
     },
     /// Removes a user and ends the user's sessions and tokens.
     Remove {
+        /// The user.
         name: String,
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
     },
     /// Gives a user another role; open sessions have it from their next request on.
     Role {
+        /// The user.
         name: String,
+        /// viewer, operator, engineer, safety-officer or administrator.
         role: Role,
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
     },
     /// Limits a user to some plants, or lifts the limit (--all); open sessions follow at once.
     Plants {
+        /// The user.
         name: String,
         #[command(flatten)]
         plants: Limited,
         /// Every plant, those of tomorrow too.
         #[arg(long, required_unless_present = "plants", conflicts_with = "plants")]
         all: bool,
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
     },
     /// Gives a user a new password and ends the user's sessions.
     Password {
+        /// The user.
         name: String,
         #[command(flatten)]
         password: password::From,
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
     },
     /// Makes a token for a machine and prints it, once.
     Token {
+        /// The user.
         name: String,
         /// How long it is good for.
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..=TOKEN_DAYS))]
@@ -77,24 +92,31 @@ pub enum Verb {
         /// What it is for.
         #[arg(long, default_value = "")]
         label: String,
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
+        /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
     },
     /// Names the tokens that were handed out, of one user or of all.
     Tokens {
+        /// The user; all of them without.
         name: Option<String>,
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
+        /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
     },
     /// Ends a token at once.
     Revoke {
+        /// The user.
         name: String,
         /// As `user tokens` has it.
         id: String,
+        /// The centre's folder of data.
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
     },
@@ -106,6 +128,7 @@ pub struct Limited {
     /// Only these, with commas in between: north,south.
     #[arg(long, value_delimiter = ',', requires = "fleet")]
     plants: Vec<PlantId>,
+    /// The fleet's folder, which says what plants there are.
     #[arg(long, env = "HYPOCAUST_FLEET")]
     fleet: Option<PathBuf>,
 }
@@ -190,7 +213,11 @@ async fn add(
 ) -> Result<(), Failure> {
     let password = password.map(|from| from.read(name)).transpose()?;
     std::fs::create_dir_all(data).map_err(|error| untried(format!("cannot make {}: {error}", data.display())))?;
-    let users = Users::open(&data.join("users.db")).await.map_err(refused)?;
+    let file = data.join("users.db");
+    if !file.exists() {
+        tell(format_args!("there was no users' file yet: {} is new; is this the centre's folder?", file.display()));
+    }
+    let users = Users::open(&file).await.map_err(refused)?;
     let shown = plants.to_string();
     let new = New { name, role, plants, password: password.as_deref() };
     users.add(new, salt()?).await.map_err(refused)?;

@@ -71,6 +71,7 @@ pub struct Options {
     /// Start anew: forget what the data folder holds.
     #[arg(long)]
     pub clean: bool,
+    /// Which ports are taken.
     #[arg(long, value_enum, default_value = "fixed")]
     pub ports: PortsChoice,
     /// Bootstrap of a Kafka that runs already, host:port; without it the demo has a small one of its own.

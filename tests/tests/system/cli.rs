@@ -46,6 +46,55 @@ fn shown(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// Verbs, arguments and options in a help text without a word of what they are: what stands in brackets is clap's own.
+fn wordless(help: &str) -> Vec<String> {
+    let mut entries: Vec<String> = Vec::new();
+    for line in help.lines() {
+        let indent = line.len() - line.trim_start().len();
+        match entries.last_mut() {
+            // The words of an entry stand beside it or, further in, below it.
+            Some(last) if indent >= 10 => last.push_str(line),
+            _ if (2..10).contains(&indent) => entries.push(line.to_owned()),
+            _ => {}
+        }
+    }
+    let says_nothing = |entry: &String| {
+        let mut depth = 0;
+        let outside = entry.chars().filter(|c| {
+            depth += i32::from(*c == '[') - i32::from(*c == ']');
+            depth == 0 && *c != ']'
+        });
+        let outside: String = outside.collect();
+        let is_word = |word: &str| word.starts_with(char::is_alphabetic) || word.starts_with('`');
+        let named = usize::from(entry.trim_start().starts_with(char::is_alphabetic));
+        outside.split_whitespace().filter(|word| is_word(word)).count() <= named
+    };
+    entries.into_iter().filter(says_nothing).collect()
+}
+
+fn look_for_words(name: &str, verbs: &[&str], seen: &mut usize) {
+    let help = call(name, &[verbs, &["-h"]].concat());
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert_eq!(wordless(&help), Vec::<String>::new(), "{name} {}", verbs.join(" "));
+    *seen += 1;
+    let below = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let below: Vec<&str> = below.filter_map(|line| line.split_whitespace().next()).collect();
+    for verb in below.into_iter().filter(|verb| *verb != "help") {
+        look_for_words(name, &[verbs, &[verb]].concat(), seen);
+    }
+}
+
+#[test]
+fn every_verb_and_option_has_words_in_the_help() {
+    let spoilt = "Options:\n      --json             \n      --seed <SEED>  [default: 1]\n  -h, --help  Print help\n";
+    assert_eq!(wordless(spoilt).len(), 2, "the check itself must see what has none");
+    let mut seen = 0;
+    for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge", "hypocaust-optimizer"] {
+        look_for_words(name, &[], &mut seen);
+    }
+    assert!(seen > 30, "only {seen} help texts were read");
+}
+
 #[test]
 fn wrong_usage_is_2_and_names_what_is_wrong() {
     for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge", "hypocaust-optimizer"] {
