@@ -2,7 +2,9 @@
 //!
 //! optimal -> last good, fitted to what is now -> greedy -> hold. A rung is left only with its reason in the journal, and
 //! nothing leaves that the independent check refuses. Orders are few: what moves less than a share of its span is not sent, a setpoint is
-//! not written oftener than the edge's rate limit lets through, and one that was refused rests for a while.
+//! not written oftener than the edge's rate limit lets through, and one that was refused rests for a while. One that only
+//! met somebody above dispatch does not rest: an order that overtakes the beat which ends a shed would otherwise leave the
+//! consumer shed for half a minute more.
 
 use super::case::Built;
 use super::event::Order;
@@ -17,8 +19,10 @@ use hypocaust_protocols::wire::{Action, Writer};
 
 /// A value that the plant does not show although it was ordered is ordered again after this time.
 const INSIST_MS: i64 = 30_000;
-/// A refused order is not repeated before this time is over.
+/// A refused order is not repeated before this time is over...
 const REFUSED_REST_MS: i64 = 30_000;
+/// ...but for one that this gate of the edge refused: somebody above dispatch had the setpoint at that moment.
+const PASSING_GATE: &str = "arbitration";
 /// After it was on its own a plant is brought back over this time...
 const REENTRY_MS: i64 = 60_000;
 /// ...in steps of at most this share of a setpoint's span, against its safe direction.
@@ -57,11 +61,11 @@ impl Judges {
 /// Is enough known for a schedule? The first one of a leadership waits for every plant, for one period at the most, since
 /// mains from plants that are about to be heard of would be missed. `begun` is when the first plant was known.
 pub fn ready(fleet: &Fleet, image: &Image, first: bool, begun: &mut Option<Millis>, now: Millis) -> bool {
-    if !fleet.plants.iter().any(|p| image.known(p) && image.linked(&p.id)) {
+    if !fleet.plants.iter().any(|p| image.known(fleet, p, now) && image.linked(&p.id)) {
         return false;
     }
     let waited = now.since(*begun.get_or_insert(now)) as f64 / 1000.0;
-    !first || waited >= fleet.limits.dispatch_period_s || fleet.plants.iter().all(|p| image.known(p))
+    !first || waited >= fleet.limits.dispatch_period_s || fleet.plants.iter().all(|p| image.known(fleet, p, now))
 }
 
 /// Are classes 1 to 3 short in the first step, so that units may be asked for their proven rating?
@@ -159,11 +163,17 @@ fn due(fleet: &Fleet, image: &Image, state: &State, target: &Target, now: Millis
         return off.then_some(value);
     };
     let age = now.since(wanted.at);
+    let last = state.orders.get(&wanted.order).map(|t| &t.state);
+    if let Some(OrderState::Refused { refusal }) = last
+        && refusal.gate == PASSING_GATE
+    {
+        // Nothing was moved, so the edge's rate limit has not counted it either.
+        return (off || differs(wanted.value)).then_some(value);
+    }
     let spacing = (60_000.0 / f64::from(fleet.limits.writes_per_minute.max(1))) as i64;
     if age < spacing {
         return None;
     }
-    let last = state.orders.get(&wanted.order).map(|t| &t.state);
     match last {
         Some(OrderState::Issued) => None,
         Some(OrderState::Refused { .. }) if age < REFUSED_REST_MS && !differs(wanted.value) => None,

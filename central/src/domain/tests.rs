@@ -34,6 +34,8 @@ struct Bench {
     mode: Mode,
     /// The edges refuse to start a source.
     no_starts: bool,
+    /// The fail-safe lane of the edges has every setpoint.
+    held: bool,
     /// Tags of which nothing is heard any more, though their edge is linked.
     unheard: Vec<TagId>,
     solver: Solver,
@@ -99,6 +101,7 @@ fn bench(judges: Judges) -> Bench {
         trips: vec![],
         mode: Mode::Remote,
         no_starts: false,
+        held: false,
         unheard: vec![],
         solver: Solver::Works,
         rolling: Rolling::default(),
@@ -190,7 +193,7 @@ impl Bench {
                 }
                 let starts =
                     matches!(&command.action, Action::Set { setpoint, .. } if setpoint.as_str().ends_with(".start"));
-                if self.no_starts && starts {
+                if self.held || self.no_starts && starts {
                     let refusal = Refusal::new("arbitration", "the bench says so".into());
                     let outcome = Outcome { id: command.id, verdict: Verdict::Refused(refusal), tick: Tick(1) };
                     return Some(Input::Outcome { plant, outcome });
@@ -347,6 +350,26 @@ fn a_trip_sheds_from_the_bottom_and_the_beat_releases_the_edge() {
     assert!(b.beats.last().unwrap().plant.as_str() == "south");
     assert!(b.beats.iter().rev().take(2).any(|x| x.trips_seen.iter().any(|t| t.as_str() == "north.b1-lost")));
     assert!(b.domain.state().alarm_stands("trip:north.b1"));
+}
+
+/// Orders that overtake the beat which ends a shed are refused by the fail-safe lane, and it lets go a moment later.
+#[test]
+fn an_order_that_met_the_fail_safe_lane_is_given_again_with_the_next_schedule() {
+    let mut b = bench(Judges::ours());
+    b.seconds(60);
+    b.trip_b1();
+    b.held = true;
+    b.seconds(2);
+    let refused = |r: &Recorded| matches!(r.event, Event::Answered { verdict: Verdict::Refused(_), .. });
+    assert!(b.recorded().iter().any(refused), "no order met it, so this shows nothing");
+    b.held = false;
+    b.seconds(b.fleet.limits.dispatch_period_s as u32 + 1);
+    let caps: Vec<_> = b.schedule().setpoints.iter().filter(|t| t.setpoint.as_str().ends_with("cap-sp")).collect();
+    assert!(!caps.is_empty());
+    for cap in caps {
+        let shown = b.tags[&cap.setpoint];
+        assert!((shown - cap.value).abs() < 0.15, "{} stands at {shown}, {} is due", cap.setpoint, cap.value);
+    }
 }
 
 #[test]
