@@ -136,7 +136,7 @@ pub fn build(fleet: &Fleet, image: &Image, state: &State, now: Millis, asked: As
 
 impl Builder<'_> {
     fn plants(&self) -> impl Iterator<Item = &Plant> {
-        self.fleet.plants.iter().filter(|p| self.image.known(p))
+        self.fleet.plants.iter().filter(|p| self.image.known(self.fleet, p, self.now))
     }
 
     fn lost_header(&self, header: &str) -> bool {
@@ -318,7 +318,7 @@ impl Builder<'_> {
 
     fn link(&self, main: &Main) -> Option<Link> {
         let (a, b) = (self.fleet.plant_of(main.from.as_str())?, self.fleet.plant_of(main.to.as_str())?);
-        if !self.image.known(a) || !self.image.known(b) {
+        if [a, b].iter().any(|plant| !self.image.known(self.fleet, plant, self.now)) {
             return None;
         }
         let owner = self.fleet.plant_of(main.setpoint.as_str())?;

@@ -46,11 +46,11 @@ fn of_plant(fleet: &Fleet, image: &Image, plant: &Plant) -> Vec<Loss> {
 
 impl Ahead {
     /// The losses to solve in this cycle.
-    pub fn due(&mut self, fleet: &Fleet, image: &Image) -> Vec<Loss> {
+    pub fn due(&mut self, fleet: &Fleet, image: &Image, now: Millis) -> Vec<Loss> {
         let all: Vec<Loss> = fleet
             .plants
             .iter()
-            .filter(|p| image.known(p) && image.linked(&p.id))
+            .filter(|p| image.known(fleet, p, now) && image.linked(&p.id))
             .flat_map(|p| of_plant(fleet, image, p))
             .collect();
         self.moves.retain(|loss, _| all.contains(loss));
@@ -84,7 +84,7 @@ impl Ahead {
     /// loss is under way.
     pub fn tables(&self, fleet: &Fleet, image: &Image, state: &State, now: Millis) -> Vec<Event> {
         let mut events = Vec::new();
-        for plant in fleet.plants.iter().filter(|p| image.known(p) && image.linked(&p.id)) {
+        for plant in fleet.plants.iter().filter(|p| image.known(fleet, p, now) && image.linked(&p.id)) {
             let losses = of_plant(fleet, image, plant);
             let known = |lost: Loss| Some(Contingency { moves: self.moves.get(&lost)?.clone(), lost });
             let contingencies: Vec<Contingency> = losses.into_iter().filter_map(known).collect();

@@ -88,7 +88,8 @@ impl Domain {
         }
         // Those that are under way from the cycle before are not asked for twice.
         if self.losses.is_empty() {
-            self.losses_due = self.ahead.due(&fleet, &self.image).into_iter().map(|loss| (loss, false)).collect();
+            let due = self.ahead.due(&fleet, &self.image, now);
+            self.losses_due = due.into_iter().map(|loss| (loss, false)).collect();
         }
     }
 

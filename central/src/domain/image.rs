@@ -28,6 +28,8 @@ pub struct Seen {
 pub struct Edge {
     pub link: bool,
     pub boot: u64,
+    /// When it was first heard of since it was started.
+    pub heard: Millis,
     pub tick: Tick,
     pub mode: Mode,
     /// Since when it has been `remote` without a break; before that it was on its own.
@@ -53,6 +55,7 @@ impl Image {
         let edge = self.edges.entry(plant.clone()).or_insert_with(|| Edge {
             link: true,
             boot: status.boot,
+            heard: now,
             tick: status.tick,
             mode: Mode::Holding,
             remote_since: None,
@@ -64,6 +67,9 @@ impl Image {
         // Of one boot ticks only rise; a message that was held back must not turn them back.
         if status.boot < edge.boot {
             return;
+        }
+        if status.boot > edge.boot {
+            edge.heard = now;
         }
         edge.tick = if status.boot > edge.boot { status.tick } else { edge.tick.max(status.tick) };
         edge.boot = status.boot;
@@ -163,13 +169,16 @@ impl Image {
     }
 
     /// Has this plant been seen whole at least once, so that it can be planned for? A birth names every tag before one is
-    /// read; planned for by that, nothing would burn and everybody would be short. What its edge tried to read and could
-    /// not has been looked at: that plant is planned for with what there is.
-    pub fn known(&self, plant: &Plant) -> bool {
-        let waits = |seen: &Seen| seen.last_good.is_none() && seen.quality.reason() == Some(&BadReason::NotRead);
+    /// read; planned for by that, nothing would burn and everybody would be short. An edge that has just started tells the
+    /// same of a device that it has not reached yet: it is given `data_age_s` for that. What it could not read by then has
+    /// been looked at: that plant is planned for with what there is.
+    pub fn known(&self, fleet: &Fleet, plant: &Plant, now: Millis) -> bool {
+        let Some(edge) = self.edges.get(&plant.id) else { return false };
+        let starts = now.since(edge.heard) as f64 <= fleet.limits.data_age_s * 1000.0;
+        let waits =
+            |seen: &Seen| seen.last_good.is_none() && (starts || seen.quality.reason() == Some(&BadReason::NotRead));
         let looked = |tag: &TagId| self.tags.get(tag).is_some_and(|seen| !waits(seen));
-        self.edges.contains_key(&plant.id)
-            && plant.sources.iter().all(|s| looked(&s.state) && looked(&s.heat))
+        plant.sources.iter().all(|s| looked(&s.state) && looked(&s.heat))
             && plant.consumers.iter().all(|c| looked(&c.asked))
     }
 

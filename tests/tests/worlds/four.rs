@@ -1,7 +1,7 @@
 //! The real-looking fleet of four plants: whole at rest, and in the order of classes when its biggest boiler is gone.
 
 use crate::worlds::heat::heat;
-use hypocaust_protocols::model::{Fleet, SourceKind};
+use hypocaust_protocols::model::{DeviceId, Fleet, SourceKind};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Happening, Makers, World};
 use hypocaust_tests::heat::{Look, NOTHING_MW, watched};
@@ -44,4 +44,26 @@ fn four_plants_are_whole_at_rest_and_lose_their_biggest_boiler_in_order() {
     let standby =
         world.plants.physics.sources.iter().find(|s| s.spec.id.as_str() == "mill.b2").expect("the standby boiler");
     assert!(standby.is_on(), "it was asked for, purged, lit and warmed up: {:?}", standby.state);
+}
+
+#[test]
+fn a_healthy_start_raises_no_alarm() {
+    // At once, and where the edges have to wait for their devices, as sessions take their time.
+    for devices_take_ms in [0, 1_000, 3_000] {
+        let fleet = four();
+        let mut world = World::new(Arc::clone(&fleet), 4, 10.0, Makers::default());
+        let late =
+            |name: &DeviceId| (Fault::Silence { name: name.to_string() }, Fault::Restore { name: name.to_string() });
+        let devices = fleet.plants.iter().flat_map(|p| p.devices.iter().map(|d| (p.id.clone(), late(&d.id))));
+        let (silent, found): (Vec<_>, Vec<_>) = devices.map(|(p, (s, r))| ((p.clone(), s), (p, r))).unzip();
+        silent.into_iter().for_each(|(plant, fault)| world.happen(&Happening::Plant(plant, fault)));
+        world.run(devices_take_ms);
+        found.into_iter().for_each(|(plant, fault)| world.happen(&Happening::Plant(plant, fault)));
+        world.run(60_000);
+        let (state, _) = world.state().expect("a leader");
+        assert_eq!(state.schedule.as_ref().map(|(_, s)| s.origin.name()), Some("optimal"));
+        let alarms = world.journal.entries().into_iter().filter(|e| e.kind == "alarm-raised");
+        let alarms: Vec<String> = alarms.map(|e| e.body).collect();
+        assert!(alarms.is_empty(), "devices that take {devices_take_ms} ms: {alarms:?}");
+    }
 }
