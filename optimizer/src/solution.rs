@@ -66,6 +66,14 @@ pub struct Solution {
     pub solver: SolverInfo,
 }
 
+impl Solution {
+    /// Whether it has states, or pieces of curves, that were chosen.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.units.values().any(|series| !series.on.is_empty() || !series.piece.is_empty())
+    }
+}
+
 /// How a schedule was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -16,7 +16,7 @@ const ROUNDING: f64 = 1e-8;
 /// How much of a thing is one more.
 const ONE_MW: f64 = 1.0;
 
-/// See the module.
+/// See the module. States of a commitment are the schedule's own in all answers.
 pub struct Around<'a> {
     case: &'a Case,
     solution: &'a Solution,
@@ -32,7 +32,7 @@ pub struct Around<'a> {
 impl<'a> Around<'a> {
     /// Bounds what is unserved, and the physical slacks, by what the schedule has of them.
     pub fn new(case: &'a Case, solution: &'a Solution, iteration_limit: i32) -> Result<Self, Error> {
-        let formulation = Formulation::new(case);
+        let formulation = Formulation::as_decided(case, solution);
         let mut problem = formulation.problem.clone();
         for (column, &(part, owner, t)) in formulation.names.iter().enumerate() {
             let held = match part {
@@ -172,7 +172,8 @@ impl<'a> Around<'a> {
         let mut found = false;
         for (column, &name) in self.formulation.names.iter().enumerate() {
             let at_limit = answer.x[column] > self.formulation.problem.upper[column] - 1e-7;
-            if name.2 < steps && at_limit && duals::limit_of(self.case, name) == Some((owner, limit)) {
+            let own = at_limit && !self.formulation.is_off(name);
+            if name.2 < steps && own && duals::limit_of(self.case, name) == Some((owner, limit)) {
                 wider.upper[column] += ONE_MW;
                 found = true;
             }

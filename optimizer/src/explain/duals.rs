@@ -94,7 +94,8 @@ fn limits(
         if t >= steps || (answer.x[column] - own).abs() > 1e-7 * (1.0 + own.abs()) {
             continue;
         }
-        let Some((id, limit)) = limit_of(case, (part, owner, t)) else {
+        let name = (part, owner, t);
+        let Some((id, limit)) = limit_of(case, name).filter(|_| !formulation.is_off(name)) else {
             continue;
         };
         note(id, limit, t, -reduced[column]);

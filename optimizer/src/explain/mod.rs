@@ -9,8 +9,9 @@
 //! * A limit that binds is worth what one MW more of it saves, MWh of a class or money ([`Worth`]).
 //! * What changed since an earlier schedule, in the data and in what is set ([`Change`]).
 //!
-//! All of it holds for the schedule that is given: nobody that it serves is taken anything in these answers. Only where
-//! one MW more is not to be had so, it is said which class would give it.
+//! All of it holds for the schedule that is given, with the states of its units where it has chosen any: nobody that it
+//! serves is taken anything in these answers. Only where one MW more is not to be had so, it is said which class would
+//! give it.
 
 mod around;
 mod changes;
@@ -149,7 +150,11 @@ pub fn explain(
     before: Option<(&Case, &Solution)>,
     extent: Extent,
 ) -> Result<Explanation, Error> {
-    case.validate_linear()?;
+    if solution.decides() {
+        case.validate()?;
+    } else {
+        case.validate_linear()?;
+    }
     let mut around = Around::new(case, solution, extent.iteration_limit)?;
     let mut all = Explanation::default();
     for t in 0..extent.steps.min(case.time.steps) {

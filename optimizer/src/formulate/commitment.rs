@@ -8,9 +8,9 @@
 //! it begins in the state that suits best, at no start cost.
 
 use crate::case::{Case, Segment, Unit};
-use crate::solution::SlackKind;
+use crate::solution::{SlackKind, Solution};
 
-use super::{Formulation, Part, Rule};
+use super::{Formulation, Name, Part, Rule};
 
 impl Formulation {
     pub(super) fn state_columns(&mut self, case: &Case) {
@@ -164,6 +164,33 @@ impl Formulation {
             }
             None => most,
         }
+    }
+
+    /// The linear program of a schedule's own states and pieces, where it has decided any; else that of the case.
+    #[must_use]
+    pub fn as_decided(case: &Case, solution: &Solution) -> Self {
+        if !solution.decides() {
+            return Self::new(case);
+        }
+        let mut this = Self::with_states(case);
+        let decided = |&(part, u, t): &Name| {
+            let series = case.units.get(u).and_then(|unit| solution.units.get(&unit.id));
+            let yes = series.is_some_and(|series| match part {
+                Part::On => series.on.get(t) == Some(&true),
+                Part::Filled(k) => series.piece.get(t).is_some_and(|&piece| usize::from(k) <= piece),
+                _ => false,
+            });
+            f64::from(u8::from(yes))
+        };
+        let x: Vec<f64> = this.names.iter().map(decided).collect();
+        this.fix_states(case, &x);
+        this
+    }
+
+    /// Whether a column is the heat of a unit whose state is to be off: no capacity of it would help.
+    #[must_use]
+    pub fn is_off(&self, (part, u, t): Name) -> bool {
+        part == Part::Heat && self.find(Part::On, u, t).is_some_and(|on| self.problem.upper[on] <= 0.5)
     }
 
     /// The columns that have to be integral.

@@ -1,11 +1,12 @@
 //! What the explanation says is so: each figure is a solve that can be done by hand or anew.
 
-use hypocaust_optimizer::case::{Unit, UnitKind};
+use hypocaust_optimizer::case::{Segment, Unit, UnitKind};
 use hypocaust_optimizer::explain::{Extent, changes};
 use hypocaust_optimizer::generate::{Recipe, generate};
-use hypocaust_optimizer::{Case, Error, Explanation, Loss, Solution, explain, greedy, lose};
+use hypocaust_optimizer::{Case, Error, Explanation, Loss, Options, Solution, commit, explain, greedy, lose};
 use proptest::prelude::*;
 
+use crate::small::{boiler, demand, electric, empty, grid};
 use crate::{bench, near, random, solved, trap};
 
 fn explained(case: &Case, solution: &Solution) -> Explanation {
@@ -96,6 +97,42 @@ fn what_could_be_had_at_once_is_called_so() {
     let life = all.short.iter().find(|short| short.class == "life-safety").unwrap();
     near(life.avoidable_mwh, 0.5, 1e-5);
     assert!(all.sentences.iter().any(|said| said.contains("could be had at once")), "{:#?}", all.sentences);
+}
+
+/// What is off is off: a part of its least load is not heat that could be had.
+#[test]
+fn a_committed_schedule_is_explained_with_its_own_states() {
+    let mut case = empty(1);
+    case.connections.push(grid(3.0, 0.0, 0.0));
+    case.units = vec![electric("e", 10.0)];
+    case.units[0].heat_min = 4.0.into();
+    case.demands.push(demand("a", 3.0));
+    let solution = commit(&case, &Options::default()).unwrap();
+    let all = explained(&case, &solution);
+    near(all.short[0].mwh, 3.0, 1e-6);
+    near(all.short[0].avoidable_mwh, 0.0, 1e-6);
+    let mut stateless = solution.clone();
+    stateless.units.get_mut("e").unwrap().on.clear();
+    near(explained(&case, &stateless).short[0].avoidable_mwh, 3.0, 1e-6);
+    // A boiler that cannot make so little is off, and the next MW is the other's.
+    let mut case = empty(1);
+    case.units = vec![boiler("cheap", 10.0, 50.0), boiler("dear", 10.0, 60.0)];
+    case.units[0].heat_min = 4.0.into();
+    case.demands.push(demand("a", 2.0));
+    let solution = commit(&case, &Options::default()).unwrap();
+    let all = explained(&case, &solution);
+    near(price(&all, "a").up.unwrap(), 60.0, 1e-6);
+    near(price(&all, "a").down.unwrap(), 60.0, 1e-6);
+    assert!(all.worth.iter().all(|worth| worth.owner != "cheap"), "{:?}", all.worth);
+    // And on which piece of its curve a unit is, is its own as well.
+    let piece = |heat: f64, per_heat: f64| Segment { heat, input_per_heat: per_heat.into() };
+    case.units = vec![boiler("bent", 10.0, 50.0), boiler("straight", 10.0, 70.0)];
+    (case.units[0].efficiency, case.units[0].segments) = (None, Some(vec![piece(4.0, 1.5), piece(6.0, 1.0)]));
+    for (heat, per_mwh) in [(2.0, 60.0), (9.0, 40.0)] {
+        case.demands[0].heat = heat.into();
+        let solution = commit(&case, &Options::default()).unwrap();
+        near(price(&explained(&case, &solution), "a").up.unwrap(), per_mwh, 1e-6);
+    }
 }
 
 #[test]
