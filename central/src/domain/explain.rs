@@ -1,7 +1,7 @@
 //! Why the schedule is what it is, in sentences for an operator.
 
 use super::schedule::{NOTHING_MW, Origin, Schedule};
-use hypocaust_protocols::model::{ConsumerId, Fleet};
+use hypocaust_protocols::model::{ConsumerId, Fleet, SetpointId};
 
 /// How many limits and changes are named; more would not be read.
 const MOST: usize = 3;
@@ -52,10 +52,12 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
             .iter()
             .filter_map(|t| {
                 let old = before.setpoints.iter().find(|o| o.setpoint == t.setpoint)?.value;
-                let (_, spec) = fleet.setpoint(t.setpoint.as_str())?;
+                let (plant, spec) = fleet.setpoint(t.setpoint.as_str())?;
                 let share = (t.value - old).abs() / (spec.max - spec.min).max(1e-9);
-                (share > fleet.limits.movement_share)
-                    .then(|| (share, format!("{} from {old:.2} to {:.2}", t.setpoint, t.value)))
+                (share > fleet.limits.movement_share).then(|| {
+                    let unit = plant.tag(t.setpoint.as_str()).map_or("", |tag| tag.unit.symbol());
+                    (share, format!("{} from {old:.2} to {:.2} {unit}", what_is_set(fleet, &t.setpoint), t.value))
+                })
             })
             .collect();
         moved.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -70,6 +72,19 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
 /// A consumer by the name that people know it by.
 fn name<'f>(fleet: &'f Fleet, id: &'f ConsumerId) -> &'f str {
     fleet.consumers().find(|(_, c)| c.id == *id).map_or(id.as_str(), |(_, c)| &c.name)
+}
+
+/// What a setpoint sets, by the name that people know it by.
+fn what_is_set(fleet: &Fleet, setpoint: &SetpointId) -> String {
+    let capped = fleet.consumers().find(|(_, c)| c.shed.as_ref().is_some_and(|shed| shed.setpoint == *setpoint));
+    if let Some((_, consumer)) = capped {
+        return format!("the cap of {}", consumer.name);
+    }
+    let source = fleet.sources().find(|(_, s)| s.setpoint == *setpoint).map(|(_, s)| s.id.to_string());
+    let mut stores = fleet.plants.iter().flat_map(|plant| &plant.storages);
+    let store = || stores.find(|s| s.setpoint == *setpoint).map(|s| s.id.to_string());
+    let main = || fleet.mains.iter().find(|m| m.setpoint == *setpoint).map(|m| format!("main {}", m.id));
+    source.or_else(store).or_else(main).unwrap_or_else(|| setpoint.to_string())
 }
 
 /// A limit of the case as an operator would call it.

@@ -333,6 +333,7 @@ fn in_order_everybody_is_served_and_the_journal_replays_to_the_same_state() {
 fn a_trip_sheds_from_the_bottom_and_the_beat_releases_the_edge() {
     let mut b = bench(Judges::ours());
     b.seconds(60);
+    let before = b.schedule().clone();
     b.trip_b1();
     b.seconds(8);
     let s = b.schedule().clone();
@@ -347,6 +348,10 @@ fn a_trip_sheds_from_the_bottom_and_the_beat_releases_the_edge() {
         matches!(&c.action, Action::Set { setpoint, value } if setpoint.as_str().ends_with("cap-sp") && *value < 3.0)
     });
     assert!(capped, "a cap was lowered");
+    // In the words of people: a consumer by its name, and a figure with its unit.
+    let why = explain::why(&small(), Some(&before), &s, None);
+    let moved = why.iter().find(|sentence| sentence.starts_with("Moved most: ")).expect("much has moved");
+    assert!(moved.contains("the cap of ") && moved.contains(" MW") && !moved.contains("cap-sp"), "{moved}");
     assert!(b.beats.last().unwrap().plant.as_str() == "south");
     assert!(b.beats.iter().rev().take(2).any(|x| x.trips_seen.iter().any(|t| t.as_str() == "north.b1-lost")));
     assert!(b.domain.state().alarm_stands("trip:north.b1"));
