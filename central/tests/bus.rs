@@ -7,7 +7,7 @@ use hypocaust_central::bus::{Bus, Durable, Forward, Use, topics};
 use hypocaust_central::journal::{self, Draft, Head, Store};
 use hypocaust_central::shell::metrics::Metrics;
 use hypocaust_central::shell::term::{Held, Term};
-use hypocaust_central::telemetry::{self, Arrived, Error, Fate, History, Mark, Point, Sqlite};
+use hypocaust_central::telemetry::{self, Arrived, Error, Fate, History, Mark, Mean, Point, Sqlite};
 use hypocaust_central::users::Users;
 use hypocaust_protocols::kafka::in_process::Cluster;
 use hypocaust_protocols::kafka::{Consumer, Settings, Start};
@@ -200,6 +200,9 @@ impl History for Lacking {
             return Ok(self.inner.ranges(plant).await?.into_iter().map(|r| Range { boot: 7, ..r }).collect());
         }
         Ok(vec![Range { boot: 7, first: 1, last: 600 }])
+    }
+    async fn means(&self, tag: &TagId, from: Millis, to: Millis) -> Result<Vec<Mean>, Error> {
+        self.inner.means(tag, from, to).await
     }
     async fn read(&self, tag: &TagId, from: Millis, to: Millis) -> Result<Vec<Point>, Error> {
         self.inner.read(tag, from, to).await

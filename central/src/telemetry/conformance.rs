@@ -1,6 +1,6 @@
 //! What every [`History`] must show. Each adapter's tests run it on an empty history.
 
-use super::{Arrived, Error, Fate, History, Mark};
+use super::{Arrived, Error, Fate, History, MEAN_MS, Mark, Mean};
 use hypocaust_protocols::model::{BadReason, DeviceId, Millis, PlantId, Quality, Sample, TagId};
 use hypocaust_protocols::wire::{Entry, Range};
 
@@ -64,6 +64,29 @@ pub async fn suite<H: History>(history: &H) -> Result<(), String> {
     )?;
     must(history.ranges(&south).await.map_err(failed)? == [range(7, 1, 1)], "ledgers are apart by plant")?;
     must(history.store(&[], &[]).await.map_err(failed)?.is_empty(), "an empty batch is no error")?;
+
+    // Now there are 1.5 at 10 ms (and 8 and 9, of others with that seq), nothing good at 20, 3 at 30 and 4 at 40.
+    let mean = |slot: i64, value| Mean { from: Millis(slot * MEAN_MS), value };
+    let slots = |first: i64, end: i64| (Millis(first * MEAN_MS), Millis(end * MEAN_MS));
+    let (from, to) = slots(0, 9);
+    let of_all = history.means(&tag, from, to).await.map_err(failed)?;
+    must(of_all == [mean(0, 25.5 / 5.0)], "what was there before is in the mean, and what is not good in none")?;
+    let at = |seq, slot: i64, value| {
+        let mut late = arrived(&north, 9, seq, value);
+        late.entry.samples[0].time = Millis(slot * MEAN_MS + 5);
+        late
+    };
+    let more = [at(1, 2, Some(6.0)), at(2, 2, Some(7.0)), at(3, 3, None), at(4, 0, Some(4.5)), at(5, 5, Some(1.0))];
+    history.store(&more, &[]).await.map_err(failed)?;
+    must(history.store(&more, &[]).await.map_err(failed)? == [Fate::Duplicate; 5], "they are stored once")?;
+    must(
+        history.means(&tag, from, to).await.map_err(failed)? == [mean(0, 5.0), mean(2, 6.5), mean(5, 1.0)],
+        "what comes is in the mean of its slot once, however late; a slot without a good value has none",
+    )?;
+    let (from, to) = slots(2, 5);
+    must(history.means(&tag, from, to).await.map_err(failed)? == [mean(2, 6.5)], "slots begin within the window")?;
+    let silent = TagId::new("north.b9.heat").map_err(invalid)?;
+    must(history.means(&silent, from, to).await.map_err(failed)?.is_empty(), "an unknown tag has no means")?;
 
     let mark = |incarnation: &str, stream: &str, part, next| Mark {
         incarnation: incarnation.into(),

@@ -56,6 +56,17 @@ pub struct Point {
     pub quality: Quality,
 }
 
+/// Means are of stretches of this length, counted from 1970: a quarter of an hour.
+pub const MEAN_MS: i64 = 15 * 60_000;
+
+/// What a tag was over a quarter of an hour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mean {
+    /// Where it begins.
+    pub from: Millis,
+    pub value: f64,
+}
+
 /// Where telemetry is kept. [`conformance::suite`] runs on each adapter.
 ///
 /// * **Atomicity**: the rows of a batch, their ranges in the ledger and the marks are stored together, or none of them.
@@ -72,6 +83,14 @@ pub trait History: Send + Sync {
 
     /// The ledger of a plant: sorted, disjoint, non-touching.
     fn ranges(&self, plant: &PlantId) -> impl Future<Output = Result<Vec<Range>, Error>> + Send;
+
+    /// Means of a tag's good values over the slots of [`MEAN_MS`] that begin within `from <= slot < to`, by time. A slot
+    /// without a good value is left out. Every value counts the same: an edge repeats what is quiet, so that none stands
+    /// for long.
+    ///
+    /// What this costs goes with the number of slots, not with that of the values: whoever is asked of a tag the first time
+    /// sums up what there is, and from then on what is stored is added with it. So ask of few tags, and of those again.
+    fn means(&self, tag: &TagId, from: Millis, to: Millis) -> impl Future<Output = Result<Vec<Mean>, Error>> + Send;
 
     /// All values of a tag with `from <= time < to`, by time.
     fn read(&self, tag: &TagId, from: Millis, to: Millis) -> impl Future<Output = Result<Vec<Point>, Error>> + Send;

@@ -1,6 +1,8 @@
 //! The history in one SQLite file, the embedded default.
 
-use super::{Arrived, Error, Fate, History, Mark, Point};
+mod means;
+
+use super::{Arrived, Error, Fate, History, Mark, Mean, Point};
 use hypocaust_protocols::model::{BadReason, Millis, PlantId, Quality, TagId};
 use hypocaust_protocols::wire::{Range, add_to_ranges};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
@@ -54,7 +56,9 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full);
         let pool =
             SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(failed("opening"))?;
-        sqlx::raw_sql(SCHEMA).execute(&pool).await.map_err(failed("making its tables"))?;
+        for tables in [SCHEMA, means::SCHEMA] {
+            sqlx::raw_sql(tables).execute(&pool).await.map_err(failed("making its tables"))?;
+        }
         Ok(Sqlite { pool, tags: Arc::default() })
     }
 
@@ -215,6 +219,10 @@ impl History for Sqlite {
             .await
             .map_err(failed("reading the ledger"))?;
         ranges(&rows).map_err(failed("reading the ledger"))
+    }
+
+    async fn means(&self, tag: &TagId, from: Millis, to: Millis) -> Result<Vec<Mean>, Error> {
+        means::read(&self.pool, tag, from, to).await
     }
 
     async fn read(&self, tag: &TagId, from: Millis, to: Millis) -> Result<Vec<Point>, Error> {
