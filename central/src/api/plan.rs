@@ -5,6 +5,7 @@
 
 use super::request::NoQuery;
 use super::{Problem, matrix, plain, routes::Routes};
+use crate::domain::forecast::Basis;
 use crate::domain::{Domain, Plan, case};
 use crate::shell::leader::Handle;
 use crate::users::{Scope, Session};
@@ -13,6 +14,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json, Router};
 use hypocaust_optimizer::explain::{Change, Extent, Price, Short, Worth};
 use hypocaust_optimizer::{Case, Explanation, explain};
+use hypocaust_protocols::model::Millis;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -39,6 +41,8 @@ pub struct PlanView {
     seq: u64,
     /// When the first step begins.
     time: String,
+    /// Up to when the past went that the demand of those with the basis `history` rests on.
+    past_until: Option<String>,
     /// Length of each step, minutes.
     step_minutes: Vec<f64>,
     /// Heat of each source.
@@ -62,6 +66,8 @@ pub struct PlannedStore {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PlannedConsumer {
+    /// What `asked` rests on beyond the first step.
+    basis: Option<Basis>,
     asked: Vec<f64>,
     served: Vec<f64>,
 }
@@ -73,11 +79,12 @@ fn difference(of: &[f64], less: &[f64]) -> Vec<f64> {
 /// The part of these plants. Headers' own content, a small store in the case, is left out. Pure.
 fn view(plan: &Plan, plants: &Scope) -> PlanView {
     let seen = |id: &str| !case::is_inventory(id) && plants.covers_thing(id);
-    let Plan { seq, at, case, solution } = plan;
+    let Plan { seq, at, case, solution, bases, past_until } = plan;
     let of = |id: &String| id.clone();
     PlanView {
         seq: *seq,
         time: at.rfc3339(),
+        past_until: past_until.map(Millis::rfc3339),
         step_minutes: (0..case.time.steps).map(|t| case.time.step_minutes.at(t)).collect(),
         sources: solution.units.iter().filter(|(id, _)| seen(id)).map(|(id, s)| (of(id), s.heat.clone())).collect(),
         stores: solution
@@ -103,7 +110,7 @@ fn view(plan: &Plan, plants: &Scope) -> PlanView {
             .filter(|(id, _)| seen(id))
             .map(|(id, s)| {
                 let asked = s.served.iter().zip(&s.unserved).map(|(served, lacks)| served + lacks).collect();
-                (of(id), PlannedConsumer { asked, served: s.served.clone() })
+                (of(id), PlannedConsumer { basis: bases.get(id.as_str()).copied(), asked, served: s.served.clone() })
             })
             .collect(),
         prices: solution.prices.iter().filter(|(id, _)| seen(id)).map(|(id, p)| (of(id), p.clone())).collect(),

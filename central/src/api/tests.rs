@@ -3,6 +3,8 @@ use super::*;
 use crate::domain::{self, Domain, Input, Judges, Mode, Status};
 use crate::election::Replica;
 use crate::journal::Head;
+use crate::shell::foreseeing;
+use crate::telemetry::{Arrived, History};
 use crate::users::{FIGURES, New, Role, SESSION_MS, Scope, SignIn, Token, Users};
 use crate::{ambient, journal, telemetry};
 use hypocaust_protocols::model::{Millis, PlantId, Quality, Sample, Tag, Tick};
@@ -35,6 +37,11 @@ pub async fn serve(service: Router) -> SocketAddr {
 
 /// A real service with a clock that stands still.
 pub async fn centre() -> Centre {
+    centre_after(&[]).await
+}
+
+/// The same, on a history that holds this.
+async fn centre_after(past: &[Arrived]) -> Centre {
     let folder = tempfile::tempdir().unwrap();
     let users = Users::open(&folder.path().join("users.db")).await.unwrap();
     let ada = New { name: "ada", role: Role::Operator, plants: Scope::Every, password: Some(PASSWORD) };
@@ -43,6 +50,7 @@ pub async fn centre() -> Centre {
     let clock = now.clone();
     let gate = Gate::new(users, Arc::new(move || Millis(clock.load(Ordering::SeqCst))));
     let history = telemetry::Sqlite::open(&folder.path().join("history.db")).await.unwrap();
+    history.store(past, &[]).await.unwrap();
     let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
     let fleet = Arc::new(hypocaust_protocols::files::load(&small).unwrap());
     let journal = journal::sqlite::Sqlite::open(&folder.path().join("journal.db"), &fleet.id).await.unwrap();
@@ -56,7 +64,9 @@ pub async fn centre() -> Centre {
     let tail = journal::Verifier::new(&fleet.id, []);
     let (leader, handle, _) =
         crate::shell::leader::leader(domain, tail, journal.clone(), me, outgoing, metrics.clone());
-    tokio::spawn(leader.run());
+    let (foresight, wanted) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(leader.foreseeing(foresight).run());
+    tokio::spawn(foreseeing::run(history.clone(), wanted, handle.clone()));
     handle.reach(true).await.unwrap();
     while !handle.ask(|domain, _| domain.leads()).await.unwrap() {
         tokio::task::yield_now().await;
@@ -560,4 +570,44 @@ async fn a_replica_that_follows_shows_the_alarms_and_takes_note_of_none() {
     assert!(status == 503 && answer.contains("GL-E-NOT-LEADING"), "{answer}");
     let (status, answer) = centre.call("GET", "/api/v1/alarms", &ada, "").await;
     assert!(status == 200 && answer.contains("journal-fork"), "{answer}");
+}
+
+/// Five weeks in which the halls ask for 14 MW for two hours, two hours from now, and for 4 otherwise.
+fn five_weeks() -> Vec<Arrived> {
+    const HOUR_MS: i64 = 3_600_000;
+    let now = ambient::now();
+    let peak = 2 * HOUR_MS..4 * HOUR_MS;
+    let asked = |time: Millis| if peak.contains(&time.since(now).rem_euclid(24 * HOUR_MS)) { 14.0 } else { 4.0 };
+    let tag: hypocaust_protocols::model::TagId = "north.halls.asked".parse().unwrap();
+    let sample = |time| Sample { tag: tag.clone(), time, value: Some(asked(time)), quality: Quality::Good };
+    let times = (now.0 - 35 * 24 * HOUR_MS..now.0).step_by(450_000).map(Millis);
+    let entry = Entry { boot: 9, seq: 1, device: "north.plc2".parse().unwrap(), samples: times.map(sample).collect() };
+    vec![Arrived { plant: PlantId::new("north").unwrap(), entry }]
+}
+
+#[tokio::test]
+async fn what_the_history_knows_of_the_hours_to_come_is_in_the_plan_which_says_so() {
+    let halls = async |past: &[Arrived], basis: &str| {
+        let centre = centre_after(past).await;
+        centre.alive().await;
+        let bearer = format!("Authorization: Bearer {}\r\n", centre.token().await);
+        // The first plan may be made before the past is read.
+        for _ in 0..600 {
+            let (status, answer) = centre.call("GET", "/api/v1/dispatch/plan", &bearer, "").await;
+            let body = answer.split("\r\n\r\n").nth(1).unwrap();
+            let plan: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+            let halls = &plan["consumers"]["north.halls"];
+            if status == 200 && halls["basis"] == basis && plan["past_until"].is_string() {
+                let asked = halls["asked"].as_array().unwrap().iter().map(|mw| mw.as_f64().unwrap());
+                return asked.fold(0.0, f64::max);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("no plan rests on the {basis}");
+    };
+    let most = halls(&five_weeks(), "history").await;
+    assert!((13.0..14.1).contains(&most), "{most}");
+    // The file's profile knows of no peak: what is asked for now, 1 MW, and a little more in the morning.
+    let most = halls(&[], "profile").await;
+    assert!(most < 3.0, "{most}");
 }

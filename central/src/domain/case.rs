@@ -8,8 +8,9 @@
 //! * Steam and hot water in a header are a small store between `low` and where they stand. It may be used up in ten
 //!   minutes at the fastest, which bridges the noise of the demand but no loss. A header that has sunk below the middle
 //!   of that span is filled again; one that stands clearly above its nominal value gives the excess away first.
-//! * Demand is what is asked for now, moved along each consumer's daily profile (persistence with a profile).
+//! * Demand is what is asked for now, and from there on what is expected ([`super::forecast`]).
 
+use super::forecast::{self, Basis, Expected, Forecasts, Steps};
 use super::grid;
 use super::image::Image;
 use super::restoration;
@@ -19,8 +20,8 @@ use hypocaust_optimizer::case::{
     self, Case, ChpMode, Demand, Final, FinalWord, Initial, Link, SCHEMA, Time, Unit, UnitKind,
 };
 use hypocaust_protocols::model::{
-    Class, Consumer, Conversion, Fleet, Header, Main, Medium, Millis, Plant, Price, Source, SourceKind, SourceState,
-    TripId,
+    Class, Consumer, ConsumerId, Conversion, Fleet, Header, Main, Medium, Millis, Plant, Price, Source, SourceKind,
+    SourceState, TripId,
 };
 use hypocaust_protocols::wire::Loss;
 use std::collections::BTreeMap;
@@ -51,6 +52,10 @@ pub struct Built {
     share: f64,
     pub trips: Vec<TripId>,
     pub window: Option<(Millis, Millis)>,
+    /// What each consumer's demand rests on...
+    pub bases: BTreeMap<ConsumerId, Basis>,
+    /// ...and up to when the past went that was looked at.
+    pub past_until: Option<Millis>,
 }
 
 impl Built {
@@ -110,6 +115,14 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What a case is made of: the plants as they are, what was decided, and what the past says of the hours to come.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub image: &'a Image,
+    pub state: &'a State,
+    pub foreseen: Option<&'a Forecasts>,
+}
+
 struct Builder<'a> {
     fleet: &'a Fleet,
     image: &'a Image,
@@ -117,13 +130,20 @@ struct Builder<'a> {
     now: Millis,
     asked: Asked<'a>,
     starts: Vec<f64>,
+    expected: BTreeMap<&'a ConsumerId, Expected>,
 }
 
 /// Builds the case of this moment.
-pub fn build(fleet: &Fleet, image: &Image, state: &State, now: Millis, asked: Asked<'_>) -> Built {
+pub fn build(fleet: &Fleet, seen: Seen<'_>, now: Millis, asked: Asked<'_>) -> Built {
+    let Seen { image, state, foreseen } = seen;
     let minutes = if asked.alone() { grid::coarse(fleet) } else { grid::dispatch(fleet, image, state, now) };
+    let steps = Steps::new(now, &minutes);
+    let expected: BTreeMap<&ConsumerId, Expected> =
+        fleet.consumers().map(|of| (&of.1.id, forecast::expect(image, foreseen, of, &steps))).collect();
+    let bases = expected.iter().map(|(id, expected)| ((*id).clone(), expected.basis)).collect();
     let time = Time { start: now.rfc3339(), steps: minutes.len(), step_minutes: minutes.into() };
-    let builder = Builder { fleet, image, state, now, asked, starts: starts_min(&time) };
+    let starts = steps.starts().to_vec();
+    let builder = Builder { fleet, image, state, now, asked, starts, expected };
     Built {
         case: builder.case(time),
         at: now,
@@ -131,6 +151,8 @@ pub fn build(fleet: &Fleet, image: &Image, state: &State, now: Millis, asked: As
         share: fleet.limits.unit_load_max,
         trips: image.trips(),
         window: image.window(),
+        bases,
+        past_until: foreseen.map(|f| f.until),
     }
 }
 
@@ -257,27 +279,13 @@ impl Builder<'_> {
         unit
     }
 
-    /// What a consumer asks for over the horizon, MW.
-    fn forecast(&self, consumer: &Consumer) -> Vec<f64> {
-        let asked = self.image.held(&consumer.asked).unwrap_or(consumer.heat_mw).max(0.0);
-        let profile = |at: Millis| {
-            let hour = (at.0.rem_euclid(86_400_000)) as f64 / 3_600_000.0;
-            1.0 + consumer.swing_share * ((hour - consumer.peak_hour) / 24.0 * std::f64::consts::TAU).cos()
-        };
-        let present = profile(self.now).max(0.05);
-        self.starts.iter().map(|m| asked * profile(self.now.plus((m * 60_000.0) as i64)) / present).collect()
-    }
-
     fn demand(&self, plant: &Plant, consumer: &Consumer) -> Demand {
         let reachable = self.image.linked(&plant.id);
         let heat: Vec<f64> = if self.lost_header(consumer.header.as_str()) {
             // Nothing that is decided brings it heat, so nobody gives any up for it.
             vec![0.0; self.starts.len()]
-        } else if reachable {
-            self.forecast(consumer)
         } else {
-            // Its cap cannot be moved, so it draws what it drew.
-            vec![self.image.held(&consumer.served).unwrap_or(consumer.heat_mw).max(0.0); self.starts.len()]
+            self.expected.get(&consumer.id).map(|expected| expected.mw.clone()).unwrap_or_default()
         };
         let sheddable = match &consumer.shed {
             Some(shed) if reachable => heat.iter().map(|h| (h - shed.turndown_mw).max(0.0)).collect(),

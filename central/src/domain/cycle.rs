@@ -64,7 +64,14 @@ impl Domain {
                 (dispatch::fallback(&fleet, &self.image, &self.state, built, judges, now), Some(reason))
             }
         };
-        let planned = |solution| Plan { seq: 0, at: built.at, case: built.case.clone(), solution };
+        let planned = |solution| Plan {
+            seq: 0,
+            at: built.at,
+            case: built.case.clone(),
+            solution,
+            bases: built.bases.clone(),
+            past_until: built.past_until,
+        };
         self.plans.made(solution.map(planned));
         let before = self.state.schedule.as_ref().map(|(_, s)| s);
         schedule.why = explain::why(&fleet, before, &schedule, reason.as_deref());
@@ -144,6 +151,7 @@ impl Domain {
     }
 
     fn build(&self, now: Millis, purpose: Purpose<'_>, proven: bool) -> Built {
-        case::build(&self.fleet, &self.image, &self.state, now, Asked { purpose, proven })
+        let seen = case::Seen { image: &self.image, state: &self.state, foreseen: self.foreseen.as_deref() };
+        case::build(&self.fleet, seen, now, Asked { purpose, proven })
     }
 }

@@ -1,6 +1,7 @@
 //! What goes into the domain and what comes out.
 
 use super::alarms::Acknowledgement;
+use super::forecast::{Forecasts, Wanted};
 use super::image::Mode;
 use crate::election::Replica;
 use crate::journal::{Draft, Head};
@@ -79,6 +80,10 @@ pub enum Input {
         id: u64,
         answer: Answer,
     },
+    /// What [`Effect::Foresee`] asked for.
+    Foreseen {
+        forecasts: Box<Forecasts>,
+    },
     /// The append that was asked for is stored; this is the journal's head now.
     Appended {
         head: Head,
@@ -110,6 +115,8 @@ pub enum Effect {
     Solve { id: u64, at: Millis, case: Box<Case> },
     /// Solve the base of this moment, then each loss from there, and come back with [`Input::Solved`] for each of them.
     SolveLosses { at: Millis, base: Box<Case>, losses: Vec<(u64, Box<Case>)> },
+    /// Forecast from the history and come back with [`Input::Foreseen`]; where that cannot be, not at all.
+    Foresee { wanted: Box<Wanted> },
     /// Publish to an edge as a node command of this metric.
     Send { plant: PlantId, metric: &'static str, signed: Signed },
     /// The answer to an operator, after the decision is stored: the id of the command or the name of the alarm.
@@ -127,7 +134,7 @@ impl Effect {
     pub fn needs_the_lease(&self) -> bool {
         match self {
             Effect::Append { .. } | Effect::Solve { .. } | Effect::SolveLosses { .. } | Effect::Send { .. } => true,
-            Effect::Reply { .. } | Effect::Task { .. } | Effect::StepDown { .. } => false,
+            Effect::Foresee { .. } | Effect::Reply { .. } | Effect::Task { .. } | Effect::StepDown { .. } => false,
         }
     }
 }

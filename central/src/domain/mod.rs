@@ -21,6 +21,7 @@ mod cycle;
 pub mod dispatch;
 pub mod event;
 pub mod explain;
+pub mod forecast;
 pub mod grid;
 pub mod image;
 pub mod input;
@@ -114,6 +115,9 @@ pub struct Domain {
     plants_known: Option<Millis>,
     urgent: bool,
     plans: plan::Plans,
+    /// What the past says of the hours to come, and up to when it was asked.
+    foreseen: Option<Arc<forecast::Forecasts>>,
+    foresee_asked: Option<Millis>,
     ahead: contingency::Ahead,
     /// Losses that are being solved, and since when.
     losses: BTreeMap<u64, (Loss, Built, Millis)>,
@@ -153,6 +157,8 @@ impl Domain {
             plants_known: None,
             urgent: false,
             plans: plan::Plans::default(),
+            foreseen: None,
+            foresee_asked: None,
             ahead: contingency::Ahead::default(),
             losses: BTreeMap::new(),
             losses_due: Vec::new(),
@@ -251,6 +257,10 @@ impl Domain {
     pub fn plan(&self) -> Option<(Arc<Plan>, Option<Arc<Plan>>)> {
         self.plans.latest()
     }
+    /// What the past says of the hours to come, as long as this replica leads.
+    pub fn foreseen(&self) -> Option<&forecast::Forecasts> {
+        self.foreseen.as_deref()
+    }
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
@@ -314,6 +324,13 @@ impl Domain {
             }
             Input::Outcome { plant, outcome } => self.waiting.push_back(Waiting::Outcome(plant, outcome)),
             Input::Solved { id, answer } => self.solved(id, answer, now),
+            // One of before, that was long on its way, is behind the one that is there.
+            Input::Foreseen { forecasts } => {
+                let newer = self.foreseen.as_ref().is_none_or(|f| f.until < forecasts.until);
+                if newer && self.decides() {
+                    self.foreseen = Some(Arc::new(forecasts.checked()));
+                }
+            }
             Input::Appended { head } => self.appended(now, head, out),
             Input::AppendFailed { reason } => self.stop(reason, out),
             Input::Operator { request, what } => self.waiting.push_back(Waiting::Operator(request, what)),
@@ -542,6 +559,10 @@ impl Domain {
         }
         self.send_orders(now, out);
         self.send_tables(now, out);
+        if let Some(wanted) = forecast::due(&self.fleet, self.foresee_asked, now) {
+            self.foresee_asked = Some(wanted.until);
+            out.push(Effect::Foresee { wanted: Box::new(wanted) });
+        }
         self.dispatch_cycle(now, out);
         self.subagents.sweep(&self.fleet.limits.subagents, now);
         let tasks = self.subagents.due(&self.fleet, &self.image, &self.state, self.epoch, self.head.seq, now);

@@ -4,9 +4,11 @@
 //! dispatch view, [`crate::api`]) and for the next rung of the ladder, which repairs the last good plan. It is worth no
 //! entry: a leader begins without a plan, and the first cycle makes one.
 
+use super::forecast::Basis;
 use hypocaust_optimizer::solution::Status;
 use hypocaust_optimizer::{Case, Earlier, Solution};
-use hypocaust_protocols::model::Millis;
+use hypocaust_protocols::model::{ConsumerId, Millis};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A case and its schedule.
@@ -18,6 +20,10 @@ pub struct Plan {
     pub at: Millis,
     pub case: Case,
     pub solution: Solution,
+    /// What each consumer's demand rests on...
+    pub bases: BTreeMap<ConsumerId, Basis>,
+    /// ...and up to when the past went that was looked at.
+    pub past_until: Option<Millis>,
 }
 
 /// The plans of one leadership.

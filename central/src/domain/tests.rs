@@ -1,6 +1,7 @@
 //! Scripts of inputs against the small fleet, with a bench that plays journal, solver and edges.
 
 mod alarms;
+mod forecast;
 mod restoration;
 
 use super::event::Phase;
@@ -38,6 +39,10 @@ struct Bench {
     held: bool,
     /// Tags of which nothing is heard any more, though their edge is linked.
     unheard: Vec<TagId>,
+    /// The mean of what a tag was over the slot that begins then; nothing where there is no history.
+    past: fn(&TagId, Millis) -> Option<f64>,
+    /// How often it was asked for.
+    foreseen: u32,
     solver: Solver,
     rolling: Rolling,
     bases: Bases,
@@ -103,6 +108,8 @@ fn bench(judges: Judges) -> Bench {
         no_starts: false,
         held: false,
         unheard: vec![],
+        past: |_, _| None,
+        foreseen: 0,
         solver: Solver::Works,
         rolling: Rolling::default(),
         bases: Bases::default(),
@@ -153,6 +160,13 @@ impl Bench {
                     Solver::Works => self.rolling.solve(at, &case).into(),
                 };
                 Some(Input::Solved { id, answer })
+            }
+            Effect::Foresee { wanted } => {
+                self.foreseen += 1;
+                let slots: Vec<Millis> =
+                    (wanted.from().0..wanted.until.0).step_by(super::forecast::SLOT_MS as usize).map(Millis).collect();
+                let past = |tag: &TagId| slots.iter().filter_map(|at| Some((*at, (self.past)(tag, *at)?))).collect();
+                Some(Input::Foreseen { forecasts: Box::new(super::forecast::foresee(&wanted, past)) })
             }
             Effect::SolveLosses { .. } => unreachable!("they have many answers"),
             Effect::Send { plant, metric, signed } => self.received(plant, metric, &signed),

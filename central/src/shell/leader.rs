@@ -19,6 +19,7 @@ use super::solving::{Answers, Solving};
 use super::term::{Held, Term};
 use crate::ambient::{monotonic, now};
 use crate::domain::alarms::Acknowledgement;
+use crate::domain::forecast::Wanted;
 use crate::domain::{Domain, Effect, Input, Rejection, Request};
 use crate::election::{self, Election, Leases, Replica, Timing};
 use crate::journal::{Store, Verifier};
@@ -141,6 +142,7 @@ pub struct Leader<S> {
     patience: Duration,
     outgoing: mpsc::Sender<Outgoing>,
     tasks: Option<mpsc::Sender<Task>>,
+    foresight: Option<mpsc::Sender<Wanted>>,
     own: mpsc::WeakSender<Message>,
     inbox: mpsc::Receiver<Message>,
     asked: BTreeMap<u64, Answered>,
@@ -177,6 +179,7 @@ pub fn leader<S: Store + Leases>(
         patience: Duration::from_millis(timing.lease_ms / 2),
         outgoing,
         tasks: None,
+        foresight: None,
         own,
         inbox,
         asked: BTreeMap::new(),
@@ -193,6 +196,13 @@ impl<S: Store + Leases> Leader<S> {
     #[must_use]
     pub fn asking(mut self, tasks: mpsc::Sender<Task>) -> Leader<S> {
         self.tasks = Some(tasks);
+        self
+    }
+
+    /// What it wants to know of the hours to come is asked there; without it the profiles of the fleet's files serve.
+    #[must_use]
+    pub fn foreseeing(mut self, foresight: mpsc::Sender<Wanted>) -> Leader<S> {
+        self.foresight = Some(foresight);
         self
     }
 
@@ -384,6 +394,12 @@ impl<S: Store + Leases> Leader<S> {
                     Effect::Task { task } => {
                         if let Some(tasks) = &self.tasks {
                             let _ = tasks.try_send(*task);
+                        }
+                    }
+                    // One that finds the one before it still under way is asked for again with the next quarter of an hour.
+                    Effect::Foresee { wanted } => {
+                        if let Some(foresight) = &self.foresight {
+                            let _ = foresight.try_send(*wanted);
                         }
                     }
                     Effect::StepDown { reason } => self.stand(election::Input::Deposed { reason }).await?,

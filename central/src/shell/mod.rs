@@ -1,6 +1,7 @@
 //! What stands between the domain and the world: thin, and each part pure as far as it can be.
 //!
 //! * [`audit`]: the journal verified while the centre runs.
+//! * [`foreseeing`]: forecasts from the history.
 //! * [`host`]: the MQTT side.
 //! * [`leader`]: the one task that owns the domain, and stands for election with it.
 //! * [`metrics`]: what it shows to Prometheus.
@@ -13,6 +14,7 @@
 //! * [`translate`]: Sparkplug events as inputs of the domain.
 
 pub mod audit;
+pub mod foreseeing;
 pub mod host;
 pub mod leader;
 pub mod metrics;

@@ -4,6 +4,7 @@
 //! that names it is then surely of an earlier life of itself, which is over.
 
 use super::audit::{self, Audit};
+use super::foreseeing;
 use super::host::{self, Connections, Ends};
 use super::leader::{Ended, Handle, leader};
 use super::metrics::Metrics;
@@ -174,7 +175,9 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let metrics = Metrics::new(&fleet);
     let (leader, handle, term) = leader(domain, verifier.clone(), store.clone(), me.clone(), outgoing, metrics.clone());
     let (ask, asked) = mpsc::channel(TASKS);
-    let mut leading = tokio::spawn(leader.asking(ask).run());
+    let (foresight, wanted) = mpsc::channel(1);
+    let mut leading = tokio::spawn(leader.asking(ask).foreseeing(foresight).run());
+    let foreseeing = tokio::spawn(foreseeing::run(history.clone(), wanted, handle.clone()));
     let gate = Gate::new(users, Arc::new(ambient::now));
     let published = Sqlite::open_read_only(&journal).await?;
     let used = bus::Use { metrics: metrics.clone(), gate: gate.clone(), term: term.clone() };
@@ -214,6 +217,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     };
     for task in [
         advised.abort_handle(),
+        foreseeing.abort_handle(),
         auditing.abort_handle(),
         health.abort_handle(),
         serving.abort_handle(),

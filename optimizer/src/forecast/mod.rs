@@ -25,13 +25,17 @@ mod tests;
 const SIMILAR: usize = 6;
 
 /// Days back that are looked at for them: five Sundays.
-const REACH_DAYS: usize = 35;
+pub const REACH_DAYS: usize = 35;
 
 /// Hours before the present from which the level of today is taken.
 const LEVEL_HOURS: f64 = 3.0;
 
 /// Hours after which a third of the level's deviation is left.
 const FADING_HOURS: f64 = 6.0;
+
+/// Hours after which a third is left of what the present is off. The level of the last hours is in the forecast already, so
+/// this is what the last minutes brought.
+const NEAR_HOURS: f64 = 0.5;
 
 /// How far the level may correct, either way: beyond that the meter or the day is not what it was.
 const LEVEL_MOST: f64 = 2.0;
@@ -141,6 +145,32 @@ impl Forecast {
         let share = share.clamp(0.0, 1.0);
         self.mw.iter().zip(&self.upper).map(|(mw, upper)| mw + share * (upper - mw)).collect()
     }
+
+    /// Means over other steps. `places`, which rise, are where they begin and where the last ends, counted in steps of this
+    /// forecast from its beginning; `None` where they leave it.
+    #[must_use]
+    pub fn over(&self, places: &[f64]) -> Option<Self> {
+        #[expect(clippy::cast_precision_loss, reason = "steps of a horizon of days")]
+        let end = self.mw.len() as f64;
+        let within =
+            places.first().is_some_and(|first| *first >= 0.0) && places.last().is_some_and(|last| *last <= end);
+        if !within || !places.windows(2).all(|step| step[0] < step[1]) {
+            return None;
+        }
+        let means = |of: &[f64]| places.windows(2).map(|step| mean_over(step[0], step[1], |slot| of[slot])).collect();
+        Some(Self { mw: means(&self.mw), lower: means(&self.lower), upper: means(&self.upper) })
+    }
+
+    /// Corrected to what is asked for now, which the first step then is: what it is off holds for the next minutes and
+    /// fades. `hours`: from now to the beginning of each step.
+    #[must_use]
+    pub fn beginning_with(&self, now_mw: f64, hours: &[f64]) -> Self {
+        let off = self.mw.first().map_or(0.0, |first| now_mw - first);
+        let shifted = |values: &[f64]| {
+            values.iter().zip(hours).map(|(mw, hours)| (mw + off * (-hours / NEAR_HOURS).exp()).max(0.0)).collect()
+        };
+        Self { mw: shifted(&self.mw), lower: shifted(&self.lower), upper: shifted(&self.upper) }
+    }
 }
 
 /// Forecasts the steps that follow the history, of so many minutes each.
@@ -168,6 +198,16 @@ pub fn baseline(history: &History, step_minutes: &[f64]) -> Result<Forecast, Err
         forecast.upper.push(mean(|band| band.upper));
     }
     Ok(forecast)
+}
+
+/// How many similar days stand at least behind each of so many steps that follow the history: what the forecast is worth.
+///
+/// # Errors
+/// `Error::Step`, `Error::Empty`.
+pub fn similar_days(history: &History, steps: usize) -> Result<usize, Error> {
+    let past = Past::new(history)?;
+    let now = history.mw.len();
+    Ok((now..now + steps).map(|slot| past.similar(slot, now).len()).min().unwrap_or(0))
 }
 
 /// Mean of what holds in slots over a stretch that need not begin or end with one.

@@ -170,3 +170,36 @@ fn a_forecast_from_elsewhere_is_checked() {
     let negative = Forecast { lower: vec![-1.0, 3.0], ..good };
     assert!(matches!(negative.checked(2), Err(Error::Band { step: 0, .. })));
 }
+
+#[test]
+fn it_is_worth_as_many_similar_days_as_stand_behind_its_thinnest_step() {
+    // Three weeks and a Friday noon: six workdays, which is as many as count, and three Saturdays.
+    let friday_noon = 25 * DAY + 12;
+    assert_eq!(similar_days(&history(friday_noon, shape), 6), Ok(6));
+    assert_eq!(similar_days(&history(friday_noon, shape), 13), Ok(3));
+    assert_eq!(similar_days(&history(5, shape), 6), Ok(0));
+}
+
+#[test]
+fn over_other_steps_it_is_their_mean_and_beyond_its_end_nothing() {
+    let forecast = Forecast { mw: vec![1.0, 2.0, 4.0], lower: vec![0.0; 3], upper: vec![5.0; 3] };
+    let over = forecast.over(&[0.5, 1.5, 3.0]).unwrap();
+    assert_eq!(over.mw, [1.5, (0.5 * 2.0 + 4.0) / 1.5]);
+    assert_eq!((over.lower, over.upper), (vec![0.0; 2], vec![5.0; 2]));
+    assert_eq!(forecast.over(&[-0.1, 1.0]), None);
+    assert_eq!(forecast.over(&[2.0, 3.1]), None);
+    assert_eq!(forecast.over(&[1.0, 1.0]), None);
+}
+
+#[test]
+fn it_begins_with_what_is_asked_for_now_and_forgets_that_within_the_hours() {
+    let forecast = Forecast { mw: vec![4.0, 4.0, 9.0], lower: vec![3.0, 3.0, 8.0], upper: vec![5.0, 5.0, 9.5] };
+    let now = forecast.beginning_with(6.0, &[0.0, 0.5, 5.0]);
+    assert_eq!((now.lower[0], now.mw[0], now.upper[0]), (5.0, 6.0, 7.0));
+    assert!((now.mw[1] - (4.0 + 2.0 / std::f64::consts::E)).abs() < 1e-9, "{now:?}");
+    assert!((now.mw[2] - 9.0).abs() < 1e-3, "{now:?}");
+    // Nobody asks for less than nothing.
+    let still = forecast.beginning_with(0.0, &[0.0, 0.5, 5.0]);
+    assert_eq!((still.lower[0], still.mw[0]), (0.0, 0.0));
+    assert!(still.checked(3).is_ok());
+}

@@ -1,6 +1,7 @@
 //! The history in memory: what was stored, in the order of storing, and the ledger that keeps it single.
 
-use hypocaust_protocols::model::PlantId;
+use hypocaust_central::domain::forecast::{SLOT_MS, Wanted};
+use hypocaust_protocols::model::{Millis, PlantId, TagId};
 use hypocaust_protocols::wire::{Entry, Range, add_to_ranges};
 use std::collections::BTreeMap;
 
@@ -30,4 +31,20 @@ impl History for Ledgered {
     fn rows(&self) -> &[(PlantId, Entry, u64)] {
         &self.rows
     }
+}
+
+/// What is wanted of the past: of each tag the mean of its good values over every slot, as a history gives it.
+pub fn means(rows: &[(PlantId, Entry, u64)], wanted: &Wanted) -> BTreeMap<TagId, Vec<(Millis, f64)>> {
+    let mut sums: BTreeMap<&TagId, BTreeMap<i64, (f64, f64)>> =
+        wanted.consumers.iter().map(|(_, tag)| (tag, BTreeMap::new())).collect();
+    for sample in rows.iter().flat_map(|(_, entry, _)| &entry.samples) {
+        let within = sample.time >= wanted.from() && sample.time < wanted.until;
+        if let (true, Some(value), Some(sums)) = (within, sample.good(), sums.get_mut(&sample.tag)) {
+            let (sum, count) = sums.entry(sample.time.0.div_euclid(SLOT_MS)).or_default();
+            *sum += value;
+            *count += 1.0;
+        }
+    }
+    let mean = |(slot, (sum, count)): (i64, (f64, f64))| (Millis(slot * SLOT_MS), sum / count);
+    sums.into_iter().map(|(tag, slots)| (tag.clone(), slots.into_iter().map(mean).collect())).collect()
 }

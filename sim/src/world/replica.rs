@@ -7,9 +7,10 @@ mod standing;
 pub use record::{Actor, Ended, Leaderships, Overdue};
 
 use super::appends::Answered;
+use super::history::means;
 use super::nodes::Centre;
 use super::*;
-use hypocaust_central::domain::{Answer, Effect, Input};
+use hypocaust_central::domain::{Answer, Effect, Input, forecast};
 use hypocaust_central::election::{Effect as Said, Input as Heard, Replica, Timing};
 use hypocaust_central::journal::{Entry as Record, Verifier};
 use hypocaust_central::solver::{Bases, Rolling};
@@ -505,6 +506,11 @@ impl World {
             }
             Effect::Solve { id, at, case } => self.solve(r, Solve::Cycle(id, at, case)),
             Effect::SolveLosses { at, base, losses } => self.solve(r, Solve::Losses(at, base, losses)),
+            Effect::Foresee { wanted } => {
+                let means = means(self.history.rows(), &wanted);
+                let past = |tag: &TagId| means.get(tag).cloned().unwrap_or_default();
+                inputs.push_back(Input::Foreseen { forecasts: Box::new(forecast::foresee(&wanted, past)) });
+            }
             Effect::Send { plant, metric: name, signed } => {
                 let input = match name {
                     metric::COMMAND => {
