@@ -264,9 +264,9 @@ fn a_rule_of_states_that_is_otherwise_is_seen() {
 /// PyPSA's own commitment, where nothing is short: its weighted optimum is the cost.
 #[test]
 fn pypsa_commits_as_ours_does() {
-    // It takes a second for each case: the days, and six of the changes.
+    // It takes a second for each case and many on a busy machine: the days, and three of the changes.
     let count = days().len();
-    let cases: Vec<Case> = days_and_changes().into_iter().take(7 * count).collect();
+    let cases: Vec<Case> = days_and_changes().into_iter().take(4 * count).collect();
     let verdicts = judged("pypsa_states", &cases);
     let costs: Vec<f64> = verdicts.iter().map(|verdict| verdict["objective_weighted"].as_f64().unwrap()).collect();
     for (case, cost) in cases.iter().zip(&costs) {
