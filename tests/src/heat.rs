@@ -10,10 +10,11 @@
 //! knowledge of the faults makes them show what they do not), and the flow of a main between plants that the
 //! centre does not both reach (an edge alone cannot know whom the other plant would have to leave short).
 //!
-//! A shortage may follow its yardstick by the time that a decision and the setpoints' own travel take ([`late_ms`]);
-//! after the centre was away, by the time of the gradual re-entry.
+//! A shortage may follow its yardstick by the time that seeing, deciding and the setpoints' own travel take, which is
+//! worked out for each moment from what the fleet says and what happens then ([`crate::lateness`]), and no longer.
 
 use crate::clairvoyant::{Instant, Pipe, forced_unserved};
+use crate::lateness::{Allowed, Lateness};
 use crate::share::{Share, Shares};
 use hypocaust_protocols::model::{Class, Plant, SetpointId, SourceState};
 use hypocaust_sim::physics::Source;
@@ -33,6 +34,8 @@ pub struct Look {
     pub left_out: f64,
     /// Does the centre reach every plant, and see it as it is?
     pub led: bool,
+    /// How long more than was forced may be missing.
+    pub allowed: Allowed,
 }
 
 impl Look {
@@ -67,9 +70,6 @@ const LOOK_MS: i64 = 500;
 /// A shortage smaller than this is the wandering of demands and the lag of valves, MW.
 pub const NOTHING_MW: f64 = 0.1;
 
-/// A plant that comes back to the centre is given back to dispatch gradually, over this time.
-const REENTRY_MS: i64 = 60_000;
-
 /// What a source could make by now, had it been driven as well as possible since the shortage began.
 #[derive(Debug, Clone, Copy)]
 enum Able {
@@ -88,6 +88,7 @@ struct Watch {
     able: Vec<Able>,
     /// Headers that were joined to a shortage at the last look.
     short_before: Vec<bool>,
+    lateness: Lateness,
     last: i64,
 }
 
@@ -98,6 +99,7 @@ impl Watch {
             governs,
             able: physics.sources.iter().map(present).collect(),
             short_before: vec![false; physics.headers.len()],
+            lateness: Lateness::new(world),
             last: world.now,
         }
     }
@@ -123,7 +125,8 @@ impl Watch {
         }
         self.short_before = seen.joined_to_shortage();
         let led = world.fleet.plants.iter().all(|p| seen.is_governed(p) && world.leads(&p.id));
-        let mut look = Look { at: world.now, short, left_out, led, ..Look::default() };
+        let allowed = self.lateness.look(world, |id| seen.moved(id));
+        let mut look = Look { at: world.now, short, left_out, led, allowed, ..Look::default() };
         if look.is_judged() {
             // What a tripped source gives still is what is left in its pipes: nothing to plan with.
             let lit = |s: &Source| if s.is_on() { s.heat } else { 0.0 };
@@ -299,44 +302,59 @@ fn driven(able: Able, source: &Source, dt_s: f64) -> Able {
     }
 }
 
-/// Where classes lack more than the yardstick forces, in words.
+/// How late a shortage was at its worst: for so long more was missing than was forced, and so long it might have been.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Latest {
+    pub late_ms: i64,
+    pub of_ms: i64,
+}
+
+impl Latest {
+    /// The one of which the greater share was used.
+    pub fn worse(self, other: Latest) -> Latest {
+        let share = |l: Latest| l.late_ms as f64 / l.of_ms.max(1) as f64;
+        if share(other) > share(self) { other } else { self }
+    }
+}
+
+/// Where classes lack more than the yardstick forces for longer than they may, in words; otherwise how near that was.
 ///
-/// Class 1 may not at all: it is never shed, so that what it lacks beyond the forced came from a header that was let fall.
-/// The others may for as long as a decision and its travel take, as more was shed at once than turned out to be needed.
-pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5]) -> Result<(), String> {
-    let (late, unmoved) = (late_ms(world), unmoved_mw(world));
-    let mut away = None;
-    let mut since = [None; 5];
+/// A shortage is as late as the last moment at which so much was forced, or at which no more was missing than was forced:
+/// what was shed at once may turn out to be more than was needed. Class 1 is never shed, so that for it only the first
+/// counts: what it lacks beyond the forced came from a header that was let fall.
+pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5]) -> Result<Latest, String> {
+    let unmoved = unmoved_mw(world);
+    let mut latest = Latest::default();
     for (i, look) in looks.iter().enumerate() {
-        if !look.led {
-            away = Some(look.at);
-        }
-        let reentering = away.is_some_and(|at| look.at < at + REENTRY_MS + late);
-        let window = if reentering { late + REENTRY_MS } else { late };
-        let lately = looks[..=i].iter().rev().take_while(|l| l.at >= look.at - window);
-        let forced = lately.map(yardstick).fold([0f64; 5], |m, x| std::array::from_fn(|k| m[k].max(x[k])));
         for k in 0..5 {
             // Class 1 has no setpoint that could stand a little too low.
-            let idle = if k == 0 { 0.0 } else { unmoved };
-            if look.short[k] <= forced[k] + NOTHING_MW + idle {
-                since[k] = None;
+            let nothing = NOTHING_MW + if k == 0 { 0.0 } else { unmoved };
+            let explains = |then: &Look| {
+                let forced = yardstick(then)[k] + nothing;
+                look.short[k] <= forced || k > 0 && then.short[k] <= forced
+            };
+            if explains(look) {
                 continue;
             }
-            let from = *since[k].get_or_insert(look.at);
-            if k == 0 || look.at - from > window {
+            let before = &looks[..=i];
+            let since = before.iter().rposition(explains).unwrap_or(0);
+            let late_ms = look.at - looks[since].at;
+            let of_ms = Allowed::of(before[since..].iter().map(|l| l.allowed), k);
+            if late_ms > of_ms {
                 return Err(format!(
-                    "at {:.1} s the classes 1 to {} lack {:.2} MW, since {:.1} s more than was forced ({:.2} MW at most in the last {} s)",
+                    "at {:.1} s the classes 1 to {} lack {:.2} MW, more than was forced since {:.1} s ({:.2} MW now); {:.1} s are allowed",
                     look.at as f64 / 1e3,
                     k + 1,
                     look.short[k],
-                    from as f64 / 1e3,
-                    forced[k],
-                    window / 1000
+                    looks[since].at as f64 / 1e3,
+                    yardstick(look)[k],
+                    of_ms as f64 / 1e3,
                 ));
             }
+            latest = latest.worse(Latest { late_ms, of_ms });
         }
     }
-    Ok(())
+    Ok(latest)
 }
 
 /// What dispatch leaves where it is, so that valves do not wear: a movement of a cap or of a main that is a small share of
@@ -346,16 +364,4 @@ fn unmoved_mw(world: &World) -> f64 {
     let caps = world.fleet.consumers().filter_map(|(_, c)| Some(range(&c.shed.as_ref()?.setpoint)));
     let mains = world.fleet.mains.iter().map(|m| range(&m.setpoint));
     world.fleet.limits.movement_share * (caps.fold(0.0, f64::max) + mains.fold(0.0, f64::max))
-}
-
-/// The time from a change to its full effect: a scan, a dispatch cycle with its solve, and the slowest shed setpoint's way
-/// over its whole range in the normal lane.
-fn late_ms(world: &World) -> i64 {
-    let limits = &world.fleet.limits;
-    let travel = world.fleet.consumers().filter_map(|(plant, c)| {
-        let setpoint = plant.setpoint(c.shed.as_ref()?.setpoint.as_str())?;
-        Some((setpoint.max - setpoint.min) / setpoint.velocity_per_s)
-    });
-    let scan = limits.scan.iter().map(|s| s.period_ms).max().unwrap_or(0) as f64 / 1e3;
-    ((scan + limits.dispatch_period_s + limits.solve_limit_s + travel.fold(0.0, f64::max)) * 1e3) as i64
 }

@@ -4,6 +4,7 @@
 //! * [`clairvoyant`]: the most heat that anybody could have served.
 //! * [`faults`]: what happens in it, from a seed.
 //! * [`heat`]: who goes short in it, against what the faults force.
+//! * [`lateness`]: how long after a change it may still do so.
 //! * [`leaders`]: who leads in it, and what is left of what leaders did.
 //! * [`share`]: how much of it each check had before it.
 //! * [`harness`]: the real programs, started and ended.
@@ -13,5 +14,6 @@ pub mod clairvoyant;
 pub mod faults;
 pub mod harness;
 pub mod heat;
+pub mod lateness;
 pub mod leaders;
 pub mod share;

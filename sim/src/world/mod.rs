@@ -30,7 +30,7 @@ use crate::plc::Plants;
 use agents::Agents;
 use appends::Appends;
 use hypocaust_central::domain::subagents::Kept;
-use hypocaust_central::domain::{Domain, Event, Judges, State};
+use hypocaust_central::domain::{Domain, Event, Judges, Mode, State};
 use hypocaust_central::election::Election;
 use hypocaust_central::journal::{Head, Memory as Journal};
 use hypocaust_edge::core::{Core, Memory, Now};
@@ -261,6 +261,27 @@ impl World {
     /// The highest epoch that this plant's edge has put on its disk.
     pub fn known_epoch(&self, plant: &PlantId) -> u64 {
         self.sites.iter().find(|s| s.plant == *plant).map_or(0, |s| s.memory.epoch)
+    }
+
+    /// Since when the leader has this plant in its hands: its edge takes orders. `None`: it has not.
+    pub fn in_hand_since(&self, plant: &PlantId) -> Option<i64> {
+        if !self.leads(plant) {
+            return None;
+        }
+        let (_, centre) = self.replicas[self.leader()?].leading()?;
+        let edge = centre.domain().image().edges.get(plant)?;
+        let since = edge.remote_since.filter(|_| edge.mode == Mode::Remote)?;
+        Some(since.since(self.wall()) + self.now)
+    }
+
+    /// How long a solve takes at this time, ms.
+    pub fn solve_ms(&self) -> i64 {
+        self.solve_ms
+    }
+
+    /// How long an append takes at this time at most, ms.
+    pub fn append_ms(&self) -> i64 {
+        self.appends.take.1
     }
 
     /// Is the edge of this plant at work?

@@ -7,7 +7,7 @@ use crate::worlds::heat::heat;
 use hypocaust_sim::world::{Happening, Makers, World};
 use hypocaust_tests::checks;
 use hypocaust_tests::faults::{schedule, spine_schedule};
-use hypocaust_tests::heat::{Look, looked, watched};
+use hypocaust_tests::heat::{Latest, Look, looked, watched};
 use hypocaust_tests::leaders;
 use hypocaust_tests::share::{Least, Shares, enough};
 use std::collections::BTreeMap;
@@ -64,8 +64,8 @@ fn lived_replicated(seed: u64, length_ms: i64) -> Lived {
     Lived { world, happened, looks, attacker }
 }
 
-/// What must hold of every world, and how much of it each check had before it.
-fn judge(lived: &Lived) -> Result<Shares, String> {
+/// What must hold of every world; how much of it each check had before it, and how late a shortage was.
+fn judge(lived: &Lived) -> Result<(Shares, Latest), String> {
     let Lived { world, happened, looks, attacker } = lived;
     let mut shares = Shares::from([
         ("entries of the journal", checks::journal(world)?),
@@ -77,9 +77,9 @@ fn judge(lived: &Lived) -> Result<Shares, String> {
         ("answers of sub-agents", checks::advice(world)?),
     ]);
     shares.extend(leaders::all(world)?);
-    heat(world, looks)?;
+    let latest = heat(world, looks)?;
     shares.extend(looked(looks));
-    Ok(shares)
+    Ok((shares, latest))
 }
 
 /// All that was decided and done in a world, in one number: two builds of which every seed ends in the same one behave alike.
@@ -98,14 +98,19 @@ struct Judged {
     /// By seed.
     marks: BTreeMap<u64, u64>,
     shares: Shares,
+    /// Of all worlds in which a shortage was late at all, and by seed.
+    latest: BTreeMap<u64, Latest>,
     repeated: usize,
     /// Answers of sub-agents that came too late.
     late: usize,
 }
 
 impl Judged {
-    fn add(&mut self, seed: u64, lived: &Lived, shares: &Shares) {
+    fn add(&mut self, seed: u64, lived: &Lived, shares: &Shares, latest: Latest) {
         self.marks.insert(seed, mark(lived));
+        if latest != Latest::default() {
+            self.latest.insert(seed, latest);
+        }
         shares.iter().for_each(|(check, share)| *self.shares.entry(check).or_default() += *share);
         self.repeated += lived.attacker.repeated;
         self.late += lived.world.late_answers();
@@ -144,9 +149,9 @@ fn verdict(
     judged: &Mutex<Judged>,
 ) -> Option<String> {
     let lived = live(seed, LENGTH_MS);
-    let wrong = match judge(&lived).and_then(|shares| also(&lived.world).map(|()| shares)) {
-        Ok(shares) => {
-            judged.lock().expect("no world panicked").add(seed, &lived, &shares);
+    let wrong = match judge(&lived).and_then(|found| also(&lived.world).map(|()| found)) {
+        Ok((shares, latest)) => {
+            judged.lock().expect("no world panicked").add(seed, &lived, &shares, latest);
             return None;
         }
         Err(wrong) => wrong,
@@ -175,11 +180,14 @@ fn in_all(
             .collect();
         threads.into_iter().flat_map(|t| t.join().expect("a world panicked")).collect()
     });
-    let Judged { marks, shares, repeated, late } = judged.into_inner().expect("no world panicked");
+    let Judged { marks, shares, latest, repeated, late } = judged.into_inner().expect("no world panicked");
     println!("{} worlds, {repeated} repeated commands, {late} answers of sub-agents too late", all.len());
     for (check, share) in &shares {
         println!("{:>12} {check}, {} more left out", share.judged, share.left_out);
     }
+    let s = |ms: i64| ms as f64 / 1e3;
+    println!("{} worlds in which a shortage was late:", latest.len());
+    latest.iter().for_each(|(seed, l)| println!("    of {seed}: {:.1} of {:.1} s", s(l.late_ms), s(l.of_ms)));
     let mut whole = DefaultHasher::new();
     marks.hash(&mut whole);
     println!("mark of all their ends: {:016x}", whole.finish());
