@@ -163,8 +163,5 @@ fn size(plants: u32, agents: u32, json: bool) -> Result<(), Failure> {
 fn check(folder: &Path, json: bool) -> Result<(), Failure> {
     let checked = files::check(folder).map_err(untried)?;
     answer::unless_unread(answer::say(checked.answer(json)))?;
-    match checked.mistakes.len() {
-        0 => Ok(()),
-        n => Err(Failure::No(format!("{n} mistakes"))),
-    }
+    if checked.ok { Ok(()) } else { Err(Failure::No(checked.count())) }
 }

@@ -389,10 +389,7 @@ fn trust(
 fn check(folder: &Path, json: bool) -> Result<(), Failure> {
     let checked = files::check(folder)?;
     unless_unread(say(checked.answer(json)))?;
-    match checked.mistakes.len() {
-        0 => Ok(()),
-        n => Err(Failure::No(format!("{n} mistakes"))),
-    }
+    if checked.ok { Ok(()) } else { Err(Failure::No(checked.count())) }
 }
 
 fn read(place: &Place) -> Result<(Fleet, Plant), Failure> {

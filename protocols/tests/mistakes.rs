@@ -121,16 +121,47 @@ fn a_file_that_is_no_toml_beside_mistakes_of_others() {
     ]));
 }
 
-/// The sample fleet with this drawing of its south.
-fn drawn(drawing: &str) -> String {
+/// The sample fleet in a folder of its own.
+fn sample_copied() -> tempfile::TempDir {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for part in ["plants", "mimics"] {
-        fs::create_dir(folder.path().join(part)).expect("a folder");
-    }
+    fs::create_dir(folder.path().join("plants")).expect("a folder for the plants");
     for name in ["fleet.toml", "plants/north.toml", "plants/south.toml"] {
         fs::copy(sample.join(name), folder.path().join(name)).expect("the sample fleet");
     }
+    folder
+}
+
+fn refused(folder: &Path) -> String {
+    hypocaust_protocols::files::load(folder).expect_err("the fleet has mistakes").to_string()
+}
+
+/// The umlaut of a name, as an editor with another encoding saves it.
+#[test]
+fn a_file_that_is_no_utf8_beside_mistakes_of_others() {
+    let folder = sample_copied();
+    let change = |name: &str, from: &str, to: &[u8]| {
+        let path = folder.path().join(name);
+        let text = fs::read_to_string(&path).expect("the sample fleet");
+        let (before, after) = text.split_once(from).unwrap_or_else(|| panic!("no {from:?} in {name} any more"));
+        fs::write(path, [before.as_bytes(), to, after.as_bytes()].concat()).expect("the changed fleet");
+    };
+    change("plants/south.toml", "id = \"south\"", b"id = \"s\xfcd\"");
+    change("fleet.toml", "beat_s = 1\n", b"");
+    insta::assert_snapshot!(refused(folder.path()));
+}
+
+#[test]
+fn a_main_whose_far_plant_is_gone_is_not_told_to_end_where_it_begins() {
+    let folder = sample_copied();
+    fs::remove_file(folder.path().join("plants/south.toml")).expect("the sample fleet");
+    insta::assert_snapshot!(refused(folder.path()));
+}
+
+/// The sample fleet with this drawing of its south.
+fn drawn(drawing: &str) -> String {
+    let folder = sample_copied();
+    fs::create_dir(folder.path().join("mimics")).expect("a folder");
     fs::write(folder.path().join("mimics/south.toml"), drawing).expect("the drawing");
     match hypocaust_protocols::files::load(folder.path()) {
         Ok(_) => "the fleet passes its check".to_owned(),

@@ -1,6 +1,6 @@
 //! `check`, as every program that reads a fleet answers it: one shape for scripts, one text for people.
 
-use super::{Error, Finding, load};
+use super::{Error, Finding, load, report};
 use serde::Serialize;
 use std::fmt;
 use std::path::Path;
@@ -45,6 +45,11 @@ pub fn check(folder: &Path) -> Result<Checked, Error> {
 }
 
 impl Checked {
+    /// How many mistakes there are, in words.
+    pub fn count(&self) -> String {
+        report::count(self.mistakes.len())
+    }
+
     /// The answer on standard output: for scripts or for people.
     pub fn answer(&self, json: bool) -> String {
         if json {

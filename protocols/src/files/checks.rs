@@ -61,6 +61,8 @@ struct Reference {
     place: Place,
     /// The field that it stands in, where the field makes the tag its own.
     role: Option<&'static str>,
+    /// What it cannot be meant to name.
+    never: Option<String>,
 }
 
 /// Fields that say what a tag *is*: a tag is the value of one thing. (Alarms, trips and interlocks only look at it.)
@@ -184,8 +186,16 @@ impl Scope {
         let id = self.id(r, text.clone(), new)?;
         let value = matches!(kind, Kind::Tag(_) | Kind::Setpoint(_));
         let role = key.filter(|key| value && ROLES.contains(key));
-        self.references.borrow_mut().push(Reference { kind, id: text.value, place, role });
+        self.references.borrow_mut().push(Reference { kind, id: text.value, place, role, never: None });
         Some(id)
+    }
+
+    /// The two names that were used last are never the same thing: neither is proposed for the other.
+    pub fn apart(&self) {
+        if let [.., one, other] = self.references.borrow_mut().as_mut_slice() {
+            one.never = Some(other.id.clone());
+            other.never = Some(one.id.clone());
+        }
     }
 
     /// Was anything within this plant given a name?
@@ -225,12 +235,13 @@ impl Unread {
 /// Names that point nowhere, told also where other mistakes leave no fleet.
 pub(super) fn names(scope: &Scope, unread: &Unread, report: &RefCell<Report>) {
     let defined = scope.defined.borrow();
-    for Reference { kind, id, place, .. } in scope.references.borrow().iter() {
+    for Reference { kind, id, place, never, .. } in scope.references.borrow().iter() {
         let word = kind.word();
         if defined.contains_key(&(word, id.clone())) || unread.holds(scope, *kind, id) {
             continue;
         }
-        let names = defined.keys().filter(|(w, _)| *w == word).map(|(_, id)| id.as_str());
+        let names = defined.keys().filter(|(w, id)| *w == word && never.as_ref() != Some(id));
+        let names = names.map(|(_, id)| id.as_str());
         let help = match nearest(id, names) {
             Some(near) => format!("`{near}`, or describe that {word}"),
             None => format!("the id of a {word} that is described in this fleet"),

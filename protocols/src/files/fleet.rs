@@ -3,17 +3,17 @@
 use super::checks::{ID, Kind, Scope, Unread, check, names};
 use super::mimic;
 use super::plant;
-use super::reader::{Reader, parse};
+use super::reader::{Reader, parse, utf8};
 use super::report::Report;
 use crate::model::*;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Builds a fleet from the texts of its files. `is_file` answers whether a certificate is there.
+/// Builds a fleet from the bytes of its files. `is_file` answers whether a certificate is there.
 pub(super) fn build(
     folder: &Path,
-    files: &[(String, String)],
+    files: &[(String, Vec<u8>)],
     is_file: &dyn Fn(&Path) -> bool,
 ) -> Result<Fleet, Report> {
     let report = RefCell::new(Report::new());
@@ -23,15 +23,17 @@ pub(super) fn build(
     let mut drawings = Vec::new();
     let mut scans: Vec<String> = Vec::new();
     let mut unread = Unread::default();
-    for (name, text) in files {
-        let file = report.borrow_mut().file(name, text);
+    for (name, bytes) in files {
+        let text = String::from_utf8_lossy(bytes);
+        let file = report.borrow_mut().file(name, &text);
         let what = match name.split('/').next() {
             Some("plants") => "plant",
             Some("mimics") => "mimic",
             _ => "fleet",
         };
         let stem = name.rsplit('/').next().and_then(|last| last.strip_suffix(".toml")).unwrap_or(name);
-        let Some(document) = parse(&report, file, text) else {
+        let document = if utf8(&report, file, bytes) { parse(&report, file, &text) } else { None };
+        let Some(document) = document else {
             match what {
                 "fleet" => unread.fleet = true,
                 "plant" => unread.plants.push(stem.to_owned()),
@@ -134,6 +136,9 @@ pub(super) fn read_main(r: Reader<'_, '_>, scope: &Scope, plant: Option<&str>) -
     let id = scope.own(&r, Kind::Main, plant, MainId::new);
     let from = scope.refer(&r, "from", Kind::Header, plant, HeaderId::new);
     let to = scope.refer(&r, "to", Kind::Header, plant, HeaderId::new);
+    if from.is_some() && to.is_some() {
+        scope.apart();
+    }
     let cap = r.number_in("cap_mw", 0.0, 10_000.0);
     let reverse = r.number_in("cap_reverse_mw", 0.0, 10_000.0);
     let loss = r.number_in("loss_fraction", 0.0, 0.9);

@@ -39,12 +39,12 @@ pub enum Error {
     Mistakes { report: Box<Report> },
 }
 
-/// The files of a folder as texts, so that the checking itself touches no disk: (name, text), `fleet.toml` first.
-fn gather(folder: &Path) -> Result<Vec<(String, String)>, Error> {
+/// The files of a folder, so that the checking itself touches no disk: (name, bytes), `fleet.toml` first.
+fn gather(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let read = |name: &str| {
         let path = folder.join(name);
-        std::fs::read_to_string(&path)
-            .map(|text| (name.to_owned(), text))
+        std::fs::read(&path)
+            .map(|bytes| (name.to_owned(), bytes))
             .map_err(|source| Error::Unreadable { path: path.display().to_string(), source })
     };
     let mut files = vec![read("fleet.toml")?];

@@ -28,6 +28,17 @@ pub fn parse<'t>(report: &RefCell<Report>, file: usize, text: &'t str) -> Option
     errors.is_empty().then_some(document)
 }
 
+/// Are a file's bytes text? Where they are none for the first time goes into the report, whose text of the file is the lossy
+/// one: up to there the two are the same.
+pub(super) fn utf8(report: &RefCell<Report>, file: usize, bytes: &[u8]) -> bool {
+    let Err(error) = std::str::from_utf8(bytes) else { return true };
+    let at = error.valid_up_to();
+    let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+    let message = format!("this is not UTF-8: byte 0x{:02x}", bytes[at]);
+    report.borrow_mut().mistake(file, span, message, "the text in UTF-8; save the file in that encoding");
+    false
+}
+
 /// A value with the place it stands at.
 #[derive(Debug, Clone)]
 pub struct At<T> {

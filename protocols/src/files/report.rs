@@ -23,6 +23,11 @@ pub struct Report {
     mistakes: Vec<Mistake>,
 }
 
+/// So many mistakes, in words.
+pub(super) fn count(mistakes: usize) -> String {
+    if mistakes == 1 { "1 mistake".into() } else { format!("{mistakes} mistakes") }
+}
+
 /// A mistake as data, for `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
@@ -61,7 +66,7 @@ impl Report {
     }
     /// How many there are, in words.
     pub fn count(&self) -> String {
-        if self.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", self.len()) }
+        count(self.len())
     }
     /// The mistakes as data, in the order of files and lines.
     pub fn findings(&self) -> Vec<Finding> {

@@ -124,7 +124,9 @@ fn what_cannot_be_tried_is_3() {
 fn a_wrong_fleet_is_1_with_file_line_and_what_to_write() {
     let folder = changed("plants/north.toml", "class = \"production\"", "class = \"prodution\"");
     for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge"] {
-        says(&call(name, &["check", shown(folder.path())]), 1, &["plants/north.toml:", "prodution", "production"]);
+        let checked = call(name, &["check", shown(folder.path())]);
+        says(&checked, 1, &["plants/north.toml:", "prodution", "production", "1 mistake"]);
+        assert!(!text(&checked).contains("1 mistakes"), "{}", text(&checked));
     }
     let data = folder.path().join("data");
     let demo = ["demo", "--ports", "auto", "--fleet", shown(folder.path()), "--data", shown(&data)];
