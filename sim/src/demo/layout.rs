@@ -84,7 +84,7 @@ impl Layout {
         self.consoles[0]
     }
 
-    /// All taken ports at once, each with who holds it.
+    /// All taken ports at once, each with who holds it. A listener on every address of the machine holds that of loopback too.
     fn check_free(&self) -> Result<(), Error> {
         let mut wanted = vec![("MQTT", self.mqtt), ("the simulator's control socket", self.control)];
         wanted.extend(self.consoles.iter().map(|address| ("a console", *address)));
@@ -273,4 +273,27 @@ pub fn processes(
         });
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanting(device: SocketAddr) -> Layout {
+        let mut free = FreePorts::default();
+        let [mqtt, control, console] = std::array::from_fn(|_| free.next().expect("a free port"));
+        let devices = [("north.plc1".to_owned(), device)].into();
+        Layout { consoles: vec![console], mqtt, control, devices, metrics: BTreeMap::new() }
+    }
+
+    #[test]
+    fn a_port_that_is_held_on_every_address_is_taken_on_loopback_and_its_holder_named() {
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a free port");
+        let layout = wanting(loopback(listener.local_addr().expect("its address").port()));
+        let said = layout.check_free().expect_err("the port is held").to_string();
+        let holder = format!("wanted for north.plc1, is held by process {}", std::process::id());
+        assert!(said.contains(&holder), "{said}");
+        drop(listener);
+        layout.check_free().expect("nobody holds it any more");
+    }
 }

@@ -30,12 +30,15 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 /// Not ready after so long: something is wrong that waiting does not mend.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// A broker that takes no connection for so long is away.
+const REACHED_WITHIN: Duration = Duration::from_secs(3);
 const STATE_LINE: Duration = Duration::from_secs(60);
 /// A child that ended so often before the demo was ready will not start.
 const HOPELESS: u32 = 4;
@@ -112,6 +115,10 @@ pub enum Error {
     Programs(String),
     #[error(transparent)]
     Kafka(#[from] hypocaust_protocols::kafka::Error),
+    #[error(
+        "Kafka is not reachable at {bootstrap}: {why}; start it, or leave --kafka out (KAFKA= with make): the demo then has a small one of its own"
+    )]
+    Unreachable { bootstrap: String, why: String },
     #[error("the certificates of OPC UA")]
     Certificates(#[source] hypocaust_protocols::opcua::pki::Error),
     #[error("the first user could not be made: {0}")]
@@ -178,7 +185,7 @@ async fn demo(options: &Options) -> Result<(), Error> {
     setup::same_fleet(&files, &fleet, options).await?;
     setup::write(&layout, &files)?;
     let introduced = setup::introduce(&fleet, &layout, &files);
-    let (kafka, _cluster) = bus(options.kafka.as_deref())?;
+    let (kafka, _cluster) = bus(options.kafka.as_deref()).await?;
     let password = setup::first_user(&files, &programs)?;
 
     let specs = layout::processes(&fleet, options, &layout, &files, &kafka, &programs);
@@ -199,10 +206,11 @@ async fn demo(options: &Options) -> Result<(), Error> {
 }
 
 /// The bus: where it is and, if it is ours, what has to live as long as the demo.
-fn bus(outside: Option<&str>) -> Result<(String, Option<Cluster>), Error> {
+async fn bus(outside: Option<&str>) -> Result<(String, Option<Cluster>), Error> {
     if let Some(bootstrap) = outside {
-        // Whether it answers is for the centre to find out, which also makes the topics.
         kafka::Settings::new(bootstrap, "hypocaust-demo", None)?;
+        // That Kafka answers there is for the centre to find out, which also makes the topics.
+        reach(bootstrap).await?;
         return Ok((bootstrap.to_owned(), None));
     }
     let mut topics = hypocaust_central::bus::topics();
@@ -211,6 +219,19 @@ fn bus(outside: Option<&str>) -> Result<(String, Option<Cluster>), Error> {
     topics.extend(hypocaust_central::shell::subagents::topics().into_iter().filter(|topic| run.contains(&topic.name)));
     let cluster = Cluster::start(&topics)?;
     Ok((cluster.bootstrap(), Some(cluster)))
+}
+
+/// Does anybody listen where the bus is said to be? One broker of several is enough.
+async fn reach(bootstrap: &str) -> Result<(), Error> {
+    let mut why = Vec::new();
+    for broker in bootstrap.split(',').map(str::trim) {
+        match timeout(REACHED_WITHIN, TcpStream::connect(broker)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => why.push(format!("{broker}: {error}")),
+            Err(_) => why.push(format!("{broker}: no answer within {} s", REACHED_WITHIN.as_secs())),
+        }
+    }
+    Err(Error::Unreachable { bootstrap: bootstrap.to_owned(), why: why.join(", ") })
 }
 
 /// Resolves when somebody wants the demo to end.

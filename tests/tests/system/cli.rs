@@ -133,6 +133,16 @@ fn a_wrong_fleet_is_1_with_file_line_and_what_to_write() {
     says(&call("hypocaust-sim", &demo), 1, &["plants/north.toml:", "prodution"]);
 }
 
+/// Nobody listens at port 1.
+#[test]
+fn a_demo_whose_kafka_is_away_says_so_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fleet, data) = (small_fleet(), folder.path().join("data"));
+    let demo = ["demo", "--ports", "auto", "--fleet", shown(&fleet), "--data", shown(&data)];
+    let output = call("hypocaust-sim", &[&demo[..], &["--kafka", "127.0.0.1:1"]].concat());
+    says(&output, 3, &["Kafka is not reachable at 127.0.0.1:1", "refused", "--kafka"]);
+}
+
 /// The first runbook in a folder of its own, cut down to half a minute in which production is shed by `by_s`.
 fn runbook(folder: &Path, by_s: &str) -> std::path::PathBuf {
     let page = std::fs::read_to_string(small_fleet().join("../../../runbooks/source-tripped.md")).unwrap();
