@@ -98,8 +98,9 @@ enum Verb {
 #[tokio::main]
 async fn main() -> ExitCode {
     let verb = Cli::parse().verb;
-    // The other verbs answer on standard output; what they log is what their user has to know.
-    let level = if matches!(verb, Verb::Run { .. }) { "info" } else { "warn" };
+    // The other verbs answer on standard output; what they log is what their user has to know. That a statement took long is
+    // for whoever keeps a centre running.
+    let level = if matches!(verb, Verb::Run { .. }) { "info" } else { "warn,sqlx=error" };
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into()))
         .with_writer(std::io::stderr)

@@ -109,8 +109,9 @@ enum Verb {
     },
 }
 
-/// What is told unless `RUST_LOG` says otherwise: the OPC UA library tells of every connection.
-const LOG: &str = "info,opcua_server=warn,opcua_core=warn,opcua_crypto=warn";
+/// What is told unless `RUST_LOG` says otherwise: the OPC UA library tells of every connection, and the database of every
+/// statement that takes long.
+const LOG: &str = "info,sqlx=error,opcua_server=warn,opcua_core=warn,opcua_crypto=warn";
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
