@@ -5,6 +5,10 @@
 //! protection, product safety, and life safety last. Within a class the largest draw goes first, so that few are
 //! touched. Heat that leaves through a main of the plant is taken from the far header's consumers, class by class, together with
 //! the main's own flow. Consumers without a shed setpoint are must-serve.
+//!
+//! A header regulates itself by its swing source. While that does not run nobody does, so its other sources follow here:
+//! more where the process value has left nominal downwards, less where it has upwards, before the plant's own protection
+//! shuts the fuel. What a header holds above nominal is no heat to give away: it is gone within minutes.
 
 use super::image::Image;
 use super::trips::Trips;
@@ -64,18 +68,65 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The heat that a header lacks: what goes out beyond what comes in, and what brings the process value back to nominal
-    /// within the deadline of life safety. `None` when the process value is not to be seen.
-    pub fn deficit(&self, header: &Header) -> Option<f64> {
-        let value = self.image.good(&header.process_value)?;
+    /// Heat that goes out of a header beyond what comes in, MW; negative while it fills.
+    fn outgoing(&self, header: &'a Header) -> f64 {
         let out: f64 = self.plant.consumers.iter().filter(|c| c.header == header.id).map(|c| self.draw(c)).sum();
         let mains: f64 = self.fleet.mains.iter().filter_map(|m| self.outflow(m, &header.id)).sum();
         let made: f64 = self.running(&header.id).map(|(_, heat)| heat).sum();
         let stores: f64 =
             self.plant.storages.iter().filter(|s| s.header == header.id).filter_map(|s| self.image.good(&s.heat)).sum();
-        let refill = (header.nominal - value) * header.capacity_mwh * 60.0 / self.fleet.limits.restore_min[0].max(1.0);
-        Some(out + mains - made - stores + refill)
+        out + mains - made - stores
     }
+
+    /// The heat that a header lacks: what goes out beyond what comes in, and what brings the process value back to nominal
+    /// within the deadline of life safety. `None` when the process value is not to be seen.
+    pub fn deficit(&self, header: &'a Header) -> Option<f64> {
+        let value = self.image.good(&header.process_value)?;
+        let refill = (header.nominal - value) * header.capacity_mwh * 60.0 / self.fleet.limits.restore_min[0].max(1.0);
+        Some(self.outgoing(header) + refill)
+    }
+
+    /// Whether a header's own regulation works: its swing source runs.
+    fn regulates(&self, header: &'a Header) -> bool {
+        self.running(&header.id).any(|(source, _)| source.id == header.swing)
+    }
+}
+
+/// Of the way from nominal to a limit, so much is left to itself.
+const AT_EASE: f64 = 0.25;
+
+/// Changes of a load below this share of nameplate are not worth a write.
+const WORTH_A_WRITE: f64 = 0.02;
+
+/// Loads that bring a header back to nominal whose swing source does not run, and what it lacks (negative: has too much).
+/// Up to the normal share of nameplate and down to the stable minimum; nothing while the process value is near nominal.
+pub fn level(view: View<'_>, header: &Header) -> Option<(f64, Vec<Move>)> {
+    let value = view.image.good(&header.process_value)?;
+    let limit = if value > header.nominal { header.high } else { header.low };
+    if view.regulates(header) || (value - header.nominal).abs() < AT_EASE * (limit - header.nominal).abs() {
+        return None;
+    }
+    let lacks = view.deficit(header)?;
+    // What is off and on its way back by itself is left alone.
+    if (lacks > 0.0) == (value > header.nominal) {
+        return None;
+    }
+    let mut left = lacks;
+    let mut loads: Vec<(&Source, f64)> = view.running(&header.id).collect();
+    loads.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut moves = Vec::new();
+    for (source, heat) in loads {
+        let least = -(heat - source.heat_min_mw).max(0.0);
+        let change = left.clamp(least, view.room(source, heat, false));
+        let Some(bounds) = view.plant.setpoint(source.setpoint.as_str()) else { continue };
+        let to = (heat + change).clamp(bounds.min, bounds.max);
+        let now = view.image.good(&source.setpoint).unwrap_or(heat);
+        left -= change;
+        if (to - now).abs() > WORTH_A_WRITE * source.heat_max_mw {
+            moves.push(Move { setpoint: source.setpoint.clone(), value: to });
+        }
+    }
+    (!moves.is_empty()).then_some((lacks, moves))
 }
 
 /// Setpoints that meet a loss of `mw` on `header`, for the fail-safe lane: caps down, sources up.
@@ -193,7 +244,7 @@ pub fn give_back(view: View<'_>, header: &Header) -> Option<Move> {
         return None;
     }
     let spare: f64 = view.running(&header.id).map(|(s, heat)| view.room(s, heat, false)).sum();
-    let surplus = view.deficit(header).map_or(0.0, |mw| (-mw).max(0.0));
+    let surplus = (-view.outgoing(header)).max(0.0);
     let mut short: Vec<(&Consumer, f64, f64)> = view
         .plant
         .consumers

@@ -1,6 +1,7 @@
 //! Acting alone (balancing, fail-safe values), and telling about oneself.
 
 use super::*;
+use hypocaust_protocols::wire::Move;
 
 impl Core {
     /// In `autonomous` and `fallback`, once a dispatch period: each header that is seen is balanced by priority.
@@ -22,7 +23,14 @@ impl Core {
             if value < header.low {
                 self.make_up(now, header);
             } else if let Some(back) = balance::give_back(self.view(), header) {
-                self.give_back(now, header, back);
+                if self.gently(now, &back) {
+                    self.event(Event::GivenBack { header: header.id.clone(), to: back });
+                }
+            } else if let Some((deficit_mw, mut moves)) = balance::level(self.view(), header) {
+                moves.retain(|to| self.gently(now, to));
+                if !moves.is_empty() {
+                    self.event(Event::Balanced { header: header.id.clone(), deficit_mw, moves });
+                }
             }
         }
     }
@@ -39,13 +47,9 @@ impl Core {
         }
     }
 
-    /// Opening a cap is no fail-safe move: it goes through the whole gate, as dispatch would.
-    fn give_back(
-        &mut self,
-        now: Now,
-        header: &hypocaust_protocols::model::Header,
-        to: hypocaust_protocols::wire::Move,
-    ) {
+    /// Opening a cap or finding a load is no fail-safe move: it goes through the whole gate, as dispatch would. Whether it
+    /// is under way.
+    fn gently(&mut self, now: Now, to: &Move) -> bool {
         self.arbiter.free(&to.setpoint);
         let asked = self.arbiter.ask(
             now.tick,
@@ -62,9 +66,12 @@ impl Core {
                 if let Some((id, verdict)) = superseded {
                     self.answer(now, &id, verdict);
                 }
-                self.event(Event::GivenBack { header: header.id.clone(), to });
+                true
             }
-            Err(refusal) => self.event(Event::MoveRefused { setpoint: to.setpoint, refusal }),
+            Err(refusal) => {
+                self.event(Event::MoveRefused { setpoint: to.setpoint.clone(), refusal });
+                false
+            }
         }
     }
 

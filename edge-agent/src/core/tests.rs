@@ -459,6 +459,50 @@ fn alone_it_sheds_by_priority_while_the_header_is_low_and_gives_back_when_it_is_
     assert!(bench.get("mill.cap-sp") > low);
 }
 
+/// The swing source is lost and what is left makes more than is drawn: 8 MW where 6 go out, at 12 bar.
+fn without_swing() -> Bench {
+    let mut bench = Bench::new();
+    for (id, value) in [("b1.heat", 0.0), ("b1.state", 5.0), ("b2.heat", 8.0), ("b2.load-sp", 8.0)] {
+        bench.set(id, value);
+    }
+    for (id, value) in [("mill.served", 1.0), ("mill.cap-sp", 1.0), ("steam.pressure", 12.0)] {
+        bench.set(id, value);
+    }
+    bench
+}
+
+#[test]
+fn alone_it_gives_back_what_is_made_and_not_what_a_header_holds_above_nominal() {
+    let mut bench = without_swing();
+    for _ in 0..90 {
+        bench.scan();
+        bench.set("mill.served", bench.get("mill.cap-sp").min(6.0));
+    }
+    assert_eq!(bench.core.mode(), Mode::Autonomous);
+    // What the header holds would last for minutes: 2 MW more than 1 are made, and no more are given.
+    let cap = bench.get("mill.cap-sp");
+    assert!(cap > 2.9 && cap < 3.1, "{cap}");
+}
+
+#[test]
+fn alone_and_without_its_swing_source_it_brings_a_header_back_to_nominal() {
+    let mut bench = without_swing();
+    bench.set("mill.asked", 1.0);
+    for _ in 0..120 {
+        bench.scan();
+    }
+    let load = bench.get("b2.load-sp");
+    assert!((1.6..6.0).contains(&load), "less than goes out, and no less than is stable: {load}");
+    // Nor is the way down walked past nominal.
+    bench.set("b2.heat", load);
+    bench.set("steam.pressure", 9.5);
+    for _ in 0..120 {
+        bench.scan();
+    }
+    assert!(bench.get("b2.load-sp") > 6.0, "{}", bench.get("b2.load-sp"));
+    assert_eq!((bench.get("tracing.cap-sp"), bench.get("dairy.cap-sp")), (2.0, 5.0), "nobody is shed for it");
+}
+
 #[test]
 fn blind_and_alone_it_goes_to_fail_safe_values_but_only_the_safe_way() {
     let mut bench = Bench::new();
