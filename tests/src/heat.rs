@@ -4,7 +4,7 @@
 //! * **order**: with the heat that is made at this moment, could the classes 1 to `k` have had more? Then it went to a class
 //!   below that they could have reached, or nowhere.
 //! * **bound**: with full knowledge of the faults, and each source as far as its physics could have brought it since the
-//!   shortage began (ramp, start-up sequence, rating), how much would still be missing?
+//!   shortage began (ramp, time constant, start-up sequence, rating), how much would still be missing?
 //!
 //! What nobody could move counts for neither: a plant whose edge is down or whose sensors or devices are faulty (no
 //! knowledge of the faults makes them show what they do not), and the flow of a main between plants that the
@@ -73,8 +73,8 @@ pub const NOTHING_MW: f64 = 0.1;
 /// What a source could make by now, had it been driven as well as possible since the shortage began.
 #[derive(Debug, Clone, Copy)]
 enum Able {
-    /// Heat, MW.
-    On(f64),
+    /// MW of heat, and MW that its firing stands for: the heat follows with the source's time constant.
+    On { heat: f64, firing: f64 },
     /// Seconds of its start-up sequence that have passed, and the failed lightings so far.
     Starting(f64, u32),
 }
@@ -137,7 +137,7 @@ impl Watch {
                 .iter()
                 .zip(&physics.sources)
                 .map(|(a, s)| match a {
-                    Able::On(heat) => heat.max(lit(s)),
+                    Able::On { heat, .. } => heat.max(lit(s)),
                     Able::Starting(..) => lit(s),
                 })
                 .collect();
@@ -286,7 +286,11 @@ fn is_governed(world: &World, plant: &Plant) -> bool {
 }
 
 fn present(source: &Source) -> Able {
-    if source.is_on() { Able::On(source.heat) } else { Able::Starting(0.0, source.failed_starts) }
+    if source.is_on() {
+        Able::On { heat: source.heat, firing: source.heat }
+    } else {
+        Able::Starting(0.0, source.failed_starts)
+    }
 }
 
 fn driven(able: Able, source: &Source, dt_s: f64) -> Able {
@@ -295,9 +299,14 @@ fn driven(able: Able, source: &Source, dt_s: f64) -> Able {
         return Able::Starting(0.0, source.failed_starts);
     }
     match able {
-        Able::On(heat) => Able::On((heat + source.spec.ramp_mw_per_min / 60.0 * dt_s).min(source.spec.heat_max_mw)),
+        Able::On { heat, firing } => {
+            let firing = (firing + source.spec.ramp_mw_per_min / 60.0 * dt_s).min(source.spec.heat_max_mw);
+            let lag_s = source.spec.time_constant_s;
+            let follow = if lag_s > 0.0 { 1.0 - (-dt_s / lag_s).exp() } else { 1.0 };
+            Able::On { heat: heat + (firing - heat) * follow, firing }
+        }
         Able::Starting(_, failed) if source.failed_starts > failed => Able::Starting(0.0, source.failed_starts),
-        Able::Starting(passed, _) if passed + dt_s >= lasts => Able::On(0.0),
+        Able::Starting(passed, _) if passed + dt_s >= lasts => Able::On { heat: 0.0, firing: 0.0 },
         Able::Starting(passed, _) => Able::Starting(passed + dt_s, source.failed_starts),
     }
 }
