@@ -349,6 +349,34 @@ fn a_changed_entry_is_named() {
     assert_eq!((code, &broken["seq"]), (Some(1), &json!(7)), "{broken}");
 }
 
+/// A view that counts to ten million with each page of entries stands for a slow disk; more than a second is told by the
+/// database's client, to whoever asks for its log.
+#[test]
+fn a_slow_database_is_no_news_for_who_verifies_a_journal() {
+    let (folder, _) = journal(0..20);
+    tamper(folder.path(), "alter table journal rename to entries");
+    tamper(
+        folder.path(),
+        "create view journal as select * from entries where (with recursive c(n) as \
+         (select 1 union all select n + 1 from c where n < 10000000) select count(*) from c) > 0",
+    );
+    let verify = |log: &str| {
+        let mut command = program("hypocaust-central");
+        command.args(["journal", "verify", "--data"]).arg(folder.path());
+        if log.is_empty() {
+            command.env_remove("RUST_LOG")
+        } else {
+            command.env("RUST_LOG", log)
+        };
+        let output = run(&mut command, Duration::from_secs(120));
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(verify(""), "");
+    let told = verify("warn");
+    assert!(told.contains("slow statement"), "the statement was not slow, so nothing is shown: {told:?}");
+}
+
 #[test]
 fn a_reader_that_has_read_enough_ends_the_answer_quietly() {
     // More than a pipe holds, so that the program writes after its reader has gone.
