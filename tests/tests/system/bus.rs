@@ -62,16 +62,18 @@ pub fn others_read_it(demo: &Demo) {
     for message in &telemetry {
         assert_eq!((&message["value"]["schema"], &message["key"]), (&"telemetry/1".into(), &message["value"]["plant"]));
     }
-    // What lies on the bus is what the API shows: the last samples that the history must have by now.
-    std::thread::sleep(Duration::from_secs(2));
+    // What lies on the bus is what the API shows, once the history has read it from there.
     let samples = telemetry.iter().rev().flat_map(|m| m["value"]["samples"].as_array().unwrap());
     let mut judged = 0;
     for sample in samples.filter(|s| s["quality"] == "good").take(20) {
         let (tag, time) = (sample["tag"].as_str().unwrap(), sample["time"].as_str().unwrap());
         let after = hypocaust_protocols::model::Millis(milliseconds(time) + 1).rfc3339();
-        let shown = demo.get(&format!("/api/v1/history?tag={tag}&from={time}&to={after}"));
-        let values = shown["samples"].as_array().unwrap();
-        assert!(values.iter().any(|v| v[1] == sample["value"] && v[2] == "good"), "{sample} is not in {shown}");
+        wait_until("the history has what the bus has", Duration::from_secs(30), || {
+            let shown = demo.try_get(&format!("/api/v1/history?tag={tag}&from={time}&to={after}"))?;
+            let values = shown["samples"].as_array().ok_or("samples is no list")?;
+            let there = values.iter().any(|v| v[1] == sample["value"] && v[2] == "good");
+            if there { Ok(()) } else { Err(format!("{sample} is not in {shown}")) }
+        });
         judged += 1;
     }
     assert_eq!(judged, 20);
