@@ -167,11 +167,7 @@ fn moves(
                 Direction::Up => t.value > shown,
             };
             let worth = (t.value - shown).abs() > fleet.limits.movement_share * (spec.max - spec.min);
-            let class = plant
-                .consumers
-                .iter()
-                .find(|c| c.shed.as_ref().is_some_and(|s| s.setpoint == t.setpoint))
-                .map_or(0, |c| c.class.rank());
+            let class = plant.capped_by(&t.setpoint).map_or(0, |c| c.class.rank());
             (safe && worth).then_some((class, Move { setpoint: t.setpoint, value: t.value }))
         })
         .collect();

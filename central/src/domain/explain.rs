@@ -1,7 +1,7 @@
 //! Why the schedule is what it is, in sentences for an operator.
 
 use super::schedule::{NOTHING_MW, Origin, Schedule};
-use hypocaust_protocols::model::{ConsumerId, Fleet, SetpointId};
+use hypocaust_protocols::model::{ConsumerId, Fleet, Plant, SetpointId};
 
 /// How many limits and changes are named; more would not be read.
 const MOST: usize = 3;
@@ -56,7 +56,10 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
                 let share = (t.value - old).abs() / (spec.max - spec.min).max(1e-9);
                 (share > fleet.limits.movement_share).then(|| {
                     let unit = plant.tag(t.setpoint.as_str()).map_or("", |tag| tag.unit.symbol());
-                    (share, format!("{} from {old:.2} to {:.2} {unit}", what_is_set(fleet, &t.setpoint), t.value))
+                    (
+                        share,
+                        format!("{} from {old:.2} to {:.2} {unit}", what_is_set(fleet, plant, &t.setpoint), t.value),
+                    )
                 })
             })
             .collect();
@@ -75,14 +78,12 @@ fn name<'f>(fleet: &'f Fleet, id: &'f ConsumerId) -> &'f str {
 }
 
 /// What a setpoint sets, by the name that people know it by.
-fn what_is_set(fleet: &Fleet, setpoint: &SetpointId) -> String {
-    let capped = fleet.consumers().find(|(_, c)| c.shed.as_ref().is_some_and(|shed| shed.setpoint == *setpoint));
-    if let Some((_, consumer)) = capped {
+fn what_is_set(fleet: &Fleet, plant: &Plant, setpoint: &SetpointId) -> String {
+    if let Some(consumer) = plant.capped_by(setpoint) {
         return format!("the cap of {}", consumer.name);
     }
-    let source = fleet.sources().find(|(_, s)| s.setpoint == *setpoint).map(|(_, s)| s.id.to_string());
-    let mut stores = fleet.plants.iter().flat_map(|plant| &plant.storages);
-    let store = || stores.find(|s| s.setpoint == *setpoint).map(|s| s.id.to_string());
+    let source = plant.sources.iter().find(|s| s.setpoint == *setpoint).map(|s| s.id.to_string());
+    let store = || plant.storages.iter().find(|s| s.setpoint == *setpoint).map(|s| s.id.to_string());
     let main = || fleet.mains.iter().find(|m| m.setpoint == *setpoint).map(|m| format!("main {}", m.id));
     source.or_else(store).or_else(main).unwrap_or_else(|| setpoint.to_string())
 }

@@ -36,6 +36,10 @@ impl Plant {
     pub fn source(&self, id: &str) -> Option<&Source> {
         self.sources.iter().find(|s| s.id.as_str() == id)
     }
+    /// The consumer whose cap this setpoint is.
+    pub fn capped_by(&self, setpoint: &SetpointId) -> Option<&Consumer> {
+        self.consumers.iter().find(|c| c.shed.as_ref().is_some_and(|shed| shed.setpoint == *setpoint))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
