@@ -65,23 +65,13 @@ impl Built {
     }
     /// When each step begins, ms from now; the end of the last one is not in it.
     pub fn step_starts(&self) -> Vec<i64> {
-        starts_min(&self.case.time).iter().map(|m| (m * 60_000.0) as i64).collect()
+        let minutes: Vec<f64> = (0..self.case.time.steps).map(|t| self.case.time.step_minutes.at(t)).collect();
+        Steps::new(self.at, &minutes).starts().iter().map(|m| (m * 60_000.0) as i64).collect()
     }
 }
 
 fn unit_cap(source: &Source, share: f64, proven: bool) -> f64 {
     if proven { source.proven_mw } else { (share * source.heat_max_mw).min(source.proven_mw) }
-}
-
-fn starts_min(time: &Time) -> Vec<f64> {
-    let mut at = 0.0;
-    (0..time.steps)
-        .map(|t| {
-            let start = at;
-            at += time.step_minutes.at(t);
-            start
-        })
-        .collect()
 }
 
 /// What is to be decided with a case.
