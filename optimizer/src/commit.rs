@@ -220,7 +220,7 @@ impl Search<'_> {
         let mut problem = self.formulation.problem.clone();
         for (level, stage) in self.levels.iter().zip(&best.stages).take(k) {
             if stage.value <= NOTHING {
-                level.forbid(&mut problem);
+                level.at_most(&mut problem, stage.value);
             } else {
                 problem.row(f64::NEG_INFINITY, stage.value + room * (1.0 + stage.value), &level.columns);
             }

@@ -220,9 +220,10 @@ impl Level {
         self.columns.iter().map(|&(column, hours)| hours * x[column]).sum()
     }
 
-    pub fn forbid(&self, problem: &mut Problem) {
-        for &(column, _) in &self.columns {
-            problem.upper[column] = 0.0;
+    /// Allows in each of its columns no more than this much in all, which is next to nothing.
+    pub fn at_most(&self, problem: &mut Problem, value: f64) {
+        for &(column, hours) in &self.columns {
+            problem.upper[column] = value / hours;
         }
     }
 

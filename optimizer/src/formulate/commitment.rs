@@ -200,8 +200,8 @@ impl Formulation {
         whole.map(|(column, _)| column).collect()
     }
 
-    /// Fixes the states and the order of pieces at those of a point, so that what is left is a linear program. Limits that held while on become
-    /// plain bounds of the heat, where prices and explanations look for them.
+    /// Fixes the states and the order of pieces at those of a point, so that what is left is a linear program. Limits that
+    /// held while on become plain bounds of the heat, where prices and explanations look for them.
     pub fn fix_states(&mut self, case: &Case, x: &[f64]) {
         let was_on = |this: &Self, u: usize, t: usize| match t.checked_sub(1) {
             Some(before) => this.find(Part::On, u, before).is_some_and(|column| x[column] > 0.5),
