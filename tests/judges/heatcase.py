@@ -130,20 +130,26 @@ class HeatCase:
         """MW of heat now, or None."""
         return unit["initial"]["heat_mw"] if unit.get("initial") else None
 
-    def ramps(self, unit):
-        """MW by which heat may rise and fall into each step; infinite where there is no limit. What a forced outage takes
-        is no ramp, neither from the heat of now nor in the step in which it begins."""
-        up, down = (
-            self.hours * (np.inf if unit.get(field) is None else unit[field])
-            for field in ("ramp_up_per_h", "ramp_down_per_h")
-        )
+    def rates(self, unit):
+        """MW by which heat may rise and fall within each step; infinite where there is no limit."""
+        fields = ("ramp_up_per_h", "ramp_down_per_h")
+        return [self.hours * (np.inf if unit.get(field) is None else unit[field]) for field in fields]
+
+    def unforced(self, unit, down):
+        """The way down into each step, `down`, without what a forced outage takes: that is no ramp and no stop that was asked
+        for, neither from the heat of now nor in the step in which it begins."""
         now = self.initial(unit)
         if now is not None:
             down[0] += max(0.0, now - self.capacity(unit)[0])
         for outage in unit.get("outages", []):
             if outage["from_step"] > 0:
                 down[outage["from_step"]] = np.inf
-        return up, down
+        return down
+
+    def ramps(self, unit):
+        """MW by which heat may rise and fall into each step; infinite where there is no limit."""
+        up, down = self.rates(unit)
+        return up, self.unforced(unit, down)
 
     def decided(self, unit):
         """Whether a commitment has to say when it is on: a minimum load, a start that costs, a time or a ramp of starts
@@ -180,24 +186,14 @@ class HeatCase:
 
     def changes(self, unit):
         """MW to which a start may lead and from which a stop may lead, by the step into which they do; without limits of
-        their own a step's ramp or the least load, whichever is more, and infinite where there is no ramp either. What a
-        forced outage takes is not asked for."""
-        hours, least = self.hours, self.least(unit)
-        up, down = (
-            hours * (np.inf if unit.get(field) is None else unit[field])
-            for field in ("ramp_up_per_h", "ramp_down_per_h")
-        )
+        their own a step's ramp or the least load, whichever is more, and infinite where there is no ramp
+        either."""
+        least, (up, down) = self.least(unit), self.rates(unit)
         last = np.concatenate((least[:1], least[:-1]))
         given = (unit.get("start_max"), unit.get("stop_max"))
         start = np.maximum(up, least) if given[0] is None else self.series(given[0])
         stop = np.maximum(down, last) if given[1] is None else self.series(given[1])
-        now = self.initial(unit)
-        if now is not None:
-            stop[0] += max(0.0, now - self.capacity(unit)[0])
-        for outage in unit.get("outages", []):
-            if outage["from_step"] > 0:
-                stop[outage["from_step"]] = np.inf
-        return start, stop
+        return start, self.unforced(unit, stop)
 
     def fixed_loss(self, header):
         """MW that a header's links lose whatever flows."""

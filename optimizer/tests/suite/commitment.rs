@@ -216,18 +216,22 @@ fn fuel_at_no_load_is_a_short_steep_piece() {
     near(solution.cost, 60.0 + 240.0 + 60.0, 1e-6);
 }
 
+/// The judge says so where a good schedule is changed like this.
+#[track_caller]
+fn finds(case: &Case, good: &Solution, what: &str, mutate: &dyn Fn(&mut Solution)) {
+    let mut wrong = good.clone();
+    mutate(&mut wrong);
+    let faults = check(case, &wrong).faults;
+    assert!(faults.iter().any(|fault| fault.contains(what)), "{what} is not among {faults:#?}");
+}
+
 #[test]
 fn a_wrong_piece_is_found_by_the_judge() {
     let mut case = empty(1);
     case.units = vec![bent(), boiler("straight", 10.0, 50.0)];
     case.demands.push(demand("a", 9.0));
     let good = committed(&case);
-    let found = |what: &str, mutate: &dyn Fn(&mut Solution)| {
-        let mut wrong = good.clone();
-        mutate(&mut wrong);
-        let faults = check(&case, &wrong).faults;
-        assert!(faults.iter().any(|fault| fault.contains(what)), "{what} is not among {faults:#?}");
-    };
+    let found = |what: &str, mutate: &dyn Fn(&mut Solution)| finds(&case, &good, what, mutate);
     let bent = |solution: &mut Solution| solution.units.get_mut("bent").cloned().unwrap();
     let put = |solution: &mut Solution, series| solution.units.insert("bent".into(), series);
     found("unit bent piece", &|s| {
@@ -386,12 +390,7 @@ fn wrong_states_are_found_by_the_judge() {
     unit.initial = on(4.0, Some(1.0));
     case.demands.push(demand("a", vec![3.0, 0.0, 0.0, 8.0]));
     let good = committed(&case);
-    let found = |what: &str, mutate: &dyn Fn(&mut Solution)| {
-        let mut wrong = good.clone();
-        mutate(&mut wrong);
-        let faults = check(&case, &wrong).faults;
-        assert!(faults.iter().any(|fault| fault.contains(what)), "{what} is not among {faults:#?}");
-    };
+    let found = |what: &str, mutate: &dyn Fn(&mut Solution)| finds(&case, &good, what, mutate);
     assert_eq!(states(&good, "u"), [true, false, false, true]);
     let unit = |solution: &mut Solution, on: [bool; 4], heat: [f64; 4]| {
         let series = solution.units.get_mut("u").unwrap();
