@@ -214,10 +214,11 @@ async fn add(
     let password = password.map(|from| from.read(name)).transpose()?;
     std::fs::create_dir_all(data).map_err(|error| untried(format!("cannot make {}: {error}", data.display())))?;
     let file = data.join("users.db");
-    if !file.exists() {
+    let is_new = !file.exists();
+    let users = Users::open(&file).await.map_err(refused)?;
+    if is_new {
         tell(format_args!("there was no users' file yet: {} is new; is this the centre's folder?", file.display()));
     }
-    let users = Users::open(&file).await.map_err(refused)?;
     let shown = plants.to_string();
     let new = New { name, role, plants, password: password.as_deref() };
     users.add(new, salt()?).await.map_err(refused)?;
