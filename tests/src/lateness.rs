@@ -9,8 +9,8 @@
 //! small fleet and fair weather that is 17 s and the way.
 //!
 //! Where nobody leads, or an edge takes no orders yet, nothing is decided. That time comes on top, and is forgotten once
-//! what follows from it can be done. A leader that has not had a plant in its
-//! hands all the time opens its setpoints gradually, a step an order; who has less way to go needs fewer steps.
+//! what follows from it can be done. A leader that has not had a plant in its hands all the time opens its setpoints
+//! gradually, a step an order; who has less way to go needs fewer steps.
 
 use hypocaust_protocols::model::{Class, Fleet, PlantId};
 use hypocaust_sim::physics::VALVE_LAG_S;
