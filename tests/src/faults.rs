@@ -128,11 +128,12 @@ pub fn spine_schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Hap
         all.push((at, Happening::Centre(whom, what)));
     }
     all.push((end, Happening::Bus(BusWeather::FAIR)));
-    // In two of three worlds the database is slow for a while: long enough, or not, for a lease to run out during an append.
+    // In two of three worlds the database is slow for a while: long enough, or not, for
+    // even the longest lease to run out during an append.
     let mut dice = Dice::new(seed.rotate_left(16));
     if dice.below(3) > 0 {
         let at = dice.between(20_000, end - 70_000);
-        let slow = Happening::AppendsTake((100, dice.between(300, 5_000)));
+        let slow = Happening::AppendsTake((100, dice.between(300, 9_000)));
         all.push((at, slow));
         all.push((at + dice.between(5_000, 60_000), Happening::AppendsTake((0, 0))));
     }

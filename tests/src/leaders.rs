@@ -50,6 +50,16 @@ pub fn led(world: &World) -> Result<(), String> {
     }
 }
 
+/// Leadership has not moved more often than this.
+pub fn steady(world: &World, at_most: usize) -> Result<(), String> {
+    let changes = world.record.led.len().saturating_sub(1);
+    if changes <= at_most {
+        Ok(())
+    } else {
+        Err(format!("{changes} changes of leader where {at_most} are to be expected"))
+    }
+}
+
 /// Every replica that is at work has, up to its head, the state to which the journal leads.
 pub fn agreed(world: &World) -> Result<(), String> {
     let entries = world.journal.entries();

@@ -10,7 +10,7 @@ fn must(holds: bool, what: &str) -> Result<(), String> {
 
 fn lease(epoch: u64, holder: &str, renewals: u64) -> Lease {
     let holder = Replica { id: holder.into(), address: format!("http://{holder}.example:8080") };
-    Lease { epoch, holder, renewals, given_up: false }
+    Lease { epoch, holder, renewals, given_up: false, length_ms: 3_000 }
 }
 
 /// Runs on an empty store of this fleet's journal; the promise that was broken, if one was.
@@ -24,10 +24,12 @@ pub async fn suite<S: Leases + Store>(store: &S, fleet: &FleetId) -> Result<(), 
     must(store.swap(None, &first).await.map_err(failed)?, "the first lease may be taken")?;
     must(store.lease().await.map_err(failed)? == Some(first.clone()), "a lease is read as it was put")?;
     must(!store.swap(None, &lease(4, "b", 0)).await.map_err(failed)?, "who saw no lease gets none where one stands")?;
-    let renewed = Lease { renewals: 1, ..first.clone() };
-    must(store.swap(Some(&first), &renewed).await.map_err(failed)?, "the holder may renew it")?;
+    let renewed = Lease { renewals: 1, length_ms: 4_321, ..first.clone() };
+    must(store.swap(Some(&first), &renewed).await.map_err(failed)?, "the holder may renew it, for another length")?;
     must(!store.swap(Some(&first), &lease(4, "b", 0)).await.map_err(failed)?, "an old sight of it wins nothing")?;
     must(store.lease().await.map_err(failed)? == Some(renewed.clone()), "a swap that lost changes nothing")?;
+    let longer = Lease { length_ms: 4_322, ..renewed.clone() };
+    must(!store.swap(Some(&longer), &first).await.map_err(failed)?, "one of another length is another lease")?;
 
     for (epoch, holder) in [(3, "b"), (2, "b"), (2, "a")] {
         must(

@@ -6,9 +6,16 @@
 //!
 //! * **epoch**: the number of a leadership. It only rises, nobody gets one twice, and it goes into every append, command
 //!   and record of the bus.
-//! * **lease**: good for [`Timing::lease_ms`] after the *beginning* of its last renewal, by the holder's own monotonic
-//!   clock. Another replica may take it when it has *itself* seen the same renewal for longer than that, by *its* own
-//!   clock. No two clocks are ever compared; only their rates must agree to within a twentieth.
+//! * **lease**: good for its own [`Lease::length_ms`] after the *beginning* of its last renewal, by the holder's own
+//!   monotonic clock. The length stands in it, written by the holder with each renewal. Another replica may take it when it
+//!   has *itself* seen the same renewal for longer than that, by *its* own clock. No two clocks are ever compared; only
+//!   their rates must agree to within a twentieth.
+//!
+//! How long a lease is follows from how long renewals take ([`Pace`]): short where all is calm, so that another leads
+//! within seconds of a death, and longer where process or database are slow, so that leadership does not move because of
+//! that alone. It is bounded such that another leads within twice the edges' patience (10 s in the sample fleets) even
+//! then. A leader whose lease has run out does nothing more, but asks once for its renewal: if nobody has taken the lease
+//! meanwhile, nobody has led meanwhile, and it goes on in its epoch; otherwise it stands back.
 //!
 //! The lease makes leadership live; what makes it safe is the fence. A journal refuses an append of a lower epoch than
 //! the lease has given out, and an edge refuses a lower one than it has heard of. A leader that is paused for longer than
@@ -19,8 +26,10 @@
 
 pub mod conformance;
 mod machine;
+mod pace;
 
-pub use machine::{Effect, Election, Input, Timing};
+pub use machine::{Effect, Election, Input};
+pub use pace::{Pace, Timing};
 
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -43,6 +52,9 @@ pub struct Lease {
     pub renewals: u64,
     /// Its holder wants it no more: anybody may take it at once.
     pub given_up: bool,
+    /// How long it is good after the beginning of its last renewal. 0: by a version that did not say; it is taken for the
+    /// shortest one then.
+    pub length_ms: u64,
 }
 
 /// Why the database did not do what was asked.

@@ -2,7 +2,8 @@
 //!
 //! `synchronous=FULL`: with anything less, acknowledged rows were lost in simulated power cuts. One connection writes
 //! and every append takes the write lock before it looks at the head, so of two writers one sees the other's entry.
-//! A reader opens the file read-only and may do so while the centre runs (write-ahead log).
+//! Whoever reads does so by another connection (write-ahead log), so that appends and the lease wait for no page of a
+//! reader. Appends and the lease share the one that writes: it is one task that asks for them, one after the other.
 //!
 //! The lease lies in the same file, so that an append and a swap see each other. A process that the kernel stops in the
 //! middle of a transaction keeps SQLite's lock for as long as it is stopped: until then nobody else can take the lease.
@@ -11,7 +12,7 @@ use super::{Draft, Entry, Error, Hash, Head, Store};
 use crate::election::{self, Lease, Leases, Replica};
 use hypocaust_protocols::model::{FleetId, Millis};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Row, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,8 +25,11 @@ create table if not exists journal (
 ) strict;
 create table if not exists lease (
     id integer primary key check (id = 1), epoch integer not null, holder text not null, address text not null,
-    renewals integer not null, given_up integer not null
+    renewals integer not null, given_up integer not null, length_ms integer not null default 0
 ) strict;";
+
+/// A lease of a file from before leases said how long they are.
+const LENGTH: &str = "alter table lease add column length_ms integer not null default 0";
 
 /// How long a write waits for another process's: less than a lease, so that whoever waits for the one does not lose the
 /// other without having tried.
@@ -33,7 +37,10 @@ const BUSY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub struct Sqlite {
+    /// For whoever reads the journal.
     pool: SqlitePool,
+    /// For appends and the lease.
+    writer: SqlitePool,
     fleet: FleetId,
 }
 
@@ -62,14 +69,27 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY);
         let unreadable = |source| OpenError::Unreadable { path: path.display().to_string(), source };
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(unreadable)?;
-        sqlx::raw_sql(SCHEMA).execute(&pool).await.map_err(unreadable)?;
+        // Before the pools: a connection that knew the tables from before would misread them.
+        let mut first = options.connect().await.map_err(unreadable)?;
+        sqlx::raw_sql(SCHEMA).execute(&mut first).await.map_err(unreadable)?;
+        let lengths: i64 =
+            sqlx::query_scalar("select count(*) from pragma_table_info('lease') where name = 'length_ms'")
+                .fetch_one(&mut first)
+                .await
+                .map_err(unreadable)?;
+        if lengths == 0 {
+            sqlx::query(LENGTH).execute(&mut first).await.map_err(unreadable)?;
+        }
         sqlx::query("insert into journal_fleet select ?1 where not exists (select 1 from journal_fleet)")
             .bind(fleet.as_str())
-            .execute(&pool)
+            .execute(&mut first)
             .await
             .map_err(unreadable)?;
-        let store = Sqlite::named(pool, path).await?;
+        first.close().await.map_err(unreadable)?;
+        let one = || SqlitePoolOptions::new().max_connections(1);
+        let writer = one().connect_with(options.clone()).await.map_err(unreadable)?;
+        let pool = one().connect_with(options).await.map_err(unreadable)?;
+        let store = Sqlite::named(pool, writer, path).await?;
         if store.fleet != *fleet {
             return Err(OpenError::OtherFleet {
                 path: path.display().to_string(),
@@ -85,10 +105,10 @@ impl Sqlite {
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
         let unreadable = |source| OpenError::Unreadable { path: path.display().to_string(), source };
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(unreadable)?;
-        Sqlite::named(pool, path).await
+        Sqlite::named(pool.clone(), pool, path).await
     }
 
-    async fn named(pool: SqlitePool, path: &Path) -> Result<Sqlite, OpenError> {
+    async fn named(pool: SqlitePool, writer: SqlitePool, path: &Path) -> Result<Sqlite, OpenError> {
         let found: Option<String> = sqlx::query_scalar("select id from journal_fleet limit 1")
             .fetch_optional(&pool)
             .await
@@ -96,7 +116,7 @@ impl Sqlite {
         let fleet = found
             .and_then(|id| FleetId::new(&id).ok())
             .ok_or_else(|| OpenError::NoFleet { path: path.display().to_string() })?;
-        Ok(Sqlite { pool, fleet })
+        Ok(Sqlite { pool, writer, fleet })
     }
 
     /// The fleet whose journal this is.
@@ -120,6 +140,7 @@ impl Sqlite {
                 holder: Replica { id: row.try_get("holder")?, address: row.try_get("address")? },
                 renewals: row.try_get::<i64, _>("renewals")? as u64,
                 given_up: row.try_get::<i64, _>("given_up")? != 0,
+                length_ms: row.try_get::<i64, _>("length_ms")? as u64,
             })
         })
         .transpose()
@@ -145,7 +166,7 @@ fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
 
 impl Store for Sqlite {
     async fn append(&self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
-        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(failed("begin"))?;
+        let mut transaction = self.writer.begin_with("begin immediate").await.map_err(failed("begin"))?;
         let (actual, appended) = self.last(&mut transaction).await.map_err(failed("reading the head"))?;
         let lease = self.leased(&mut transaction).await.map_err(failed("reading the lease"))?;
         let highest = lease.map_or(appended, |l| l.epoch.max(appended));
@@ -201,23 +222,24 @@ fn unled(step: &'static str) -> impl Fn(sqlx::Error) -> election::Error {
 
 impl Leases for Sqlite {
     async fn lease(&self) -> Result<Option<Lease>, election::Error> {
-        let mut connection = self.pool.acquire().await.map_err(unled("reading"))?;
+        let mut connection = self.writer.acquire().await.map_err(unled("reading"))?;
         self.leased(&mut connection).await.map_err(unled("reading"))
     }
 
     async fn swap(&self, seen: Option<&Lease>, next: &Lease) -> Result<bool, election::Error> {
-        let mut transaction = self.pool.begin_with("begin immediate").await.map_err(unled("begin"))?;
+        let mut transaction = self.writer.begin_with("begin immediate").await.map_err(unled("begin"))?;
         let now = self.leased(&mut transaction).await.map_err(unled("reading"))?;
         let (_, appended) = self.last(&mut transaction).await.map_err(unled("reading the epoch"))?;
         if !election::judge(now.as_ref(), seen, next, appended)? {
             return Ok(false);
         }
-        sqlx::query("insert or replace into lease values (1, ?1, ?2, ?3, ?4, ?5)")
+        sqlx::query("insert or replace into lease values (1, ?1, ?2, ?3, ?4, ?5, ?6)")
             .bind(next.epoch as i64)
             .bind(&next.holder.id)
             .bind(&next.holder.address)
             .bind(next.renewals as i64)
             .bind(i64::from(next.given_up))
+            .bind(next.length_ms as i64)
             .execute(&mut *transaction)
             .await
             .map_err(unled("writing"))?;
@@ -271,6 +293,43 @@ mod tests {
         drop(store);
         assert_eq!(Sqlite::open(&path, &fleet()).await.unwrap().lease().await.unwrap(), lease);
         assert!(lease.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_file_from_before_leases_had_a_length_keeps_its_lease() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let store = Sqlite::open(&path, &fleet()).await.unwrap();
+        for statement in
+            ["alter table lease drop column length_ms", "insert into lease values (1, 7, 'c1', 'http://c1', 40, 0)"]
+        {
+            sqlx::query(statement).execute(&store.pool).await.unwrap();
+        }
+        drop(store);
+        let store = Sqlite::open(&path, &fleet()).await.unwrap();
+        let old = store.lease().await.unwrap().expect("it is kept");
+        assert_eq!((old.epoch, old.holder.id.as_str(), old.renewals, old.length_ms), (7, "c1", 40, 0));
+        let renewed = Lease { renewals: 41, length_ms: 3_500, ..old.clone() };
+        assert!(store.swap(Some(&old), &renewed).await.unwrap());
+        assert_eq!(Sqlite::open(&path, &fleet()).await.unwrap().lease().await.unwrap(), Some(renewed));
+    }
+
+    #[tokio::test]
+    async fn an_append_and_the_lease_wait_for_nobody_who_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, head) = filled(folder.path()).await;
+        // A reader in the middle of its page.
+        let reading = store.pool.begin().await.unwrap();
+        let holder = Replica { id: "c1".into(), address: "http://c1".into() };
+        let next = Lease { epoch: 2, holder, renewals: 0, given_up: false, length_ms: 3_000 };
+        let work = async {
+            store.lease().await.unwrap();
+            store.swap(None, &next).await.unwrap();
+            store.append(&head, 2, Vec::new()).await.unwrap()
+        };
+        // As long as somebody would wait for a connection; with one for all it would be all of that.
+        tokio::time::timeout(Duration::from_secs(30), work).await.expect("they do not wait");
+        drop(reading);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@
 //! An append is awaited in place: nothing else is decided meanwhile, so that no effect can overtake its event. The election
 //! is run by the same task, so that a leader whose domain is stuck does not keep its lease. Before each effect it is asked
 //! whether this replica still leads: after a pause of the process the answer is no, and what was decided before it is left
-//! undone. A journal that does not take an entry ends the leadership: whoever cannot record may not command.
+//! undone, unless the lease can still be renewed because nobody else has led meanwhile. A journal that does not take an entry ends the leadership: whoever cannot record may not command.
 
 use super::metrics::{Metrics, Stopwatch};
 use super::solving::{Answers, Solving};
@@ -138,8 +138,6 @@ pub struct Leader<S> {
     election: Election,
     began: Instant,
     term: watch::Sender<Option<Held>>,
-    /// How long the lease's store may take; beyond that it does not answer.
-    patience: Duration,
     outgoing: mpsc::Sender<Outgoing>,
     tasks: Option<mpsc::Sender<Task>>,
     foresight: Option<mpsc::Sender<Wanted>>,
@@ -176,7 +174,6 @@ pub fn leader<S: Store + Leases>(
         election: Election::new(me, timing, 0),
         began: monotonic(),
         term: tell,
-        patience: Duration::from_millis(timing.lease_ms / 2),
         outgoing,
         tasks: None,
         foresight: None,
@@ -255,6 +252,11 @@ impl<S: Store + Leases> Leader<S> {
         u64::try_from(monotonic().duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// How long the lease's store may take; beyond that it does not answer.
+    fn patience(&self) -> Duration {
+        Duration::from_millis(self.election.patience_ms(self.monotonic_ms()))
+    }
+
     /// Does this replica lead at this moment, in the epoch of its domain?
     fn may_act(&self) -> bool {
         self.election.leads(self.monotonic_ms()) == Some(self.domain.epoch())
@@ -277,15 +279,13 @@ impl<S: Store + Leases> Leader<S> {
             for effect in self.election.handle(self.monotonic_ms(), input) {
                 match effect {
                     election::Effect::Look => {
-                        let read = tokio::time::timeout(self.patience, self.journal.lease()).await;
+                        let read = tokio::time::timeout(self.patience(), self.journal.lease()).await;
                         inputs.push_back(answered(read, election::Input::Seen));
                     }
                     election::Effect::Swap { seen, next } => {
                         let swap = self.journal.swap(seen.as_ref(), &next);
-                        inputs.push_back(answered(
-                            tokio::time::timeout(self.patience, swap).await,
-                            election::Input::Swapped,
-                        ));
+                        let swapped = tokio::time::timeout(self.patience(), swap).await;
+                        inputs.push_back(answered(swapped, election::Input::Swapped));
                     }
                     election::Effect::Lead { epoch } => {
                         // Nobody else can append any more, so that there is an end.
@@ -346,14 +346,16 @@ impl<S: Store + Leases> Leader<S> {
         // What the last append has stored, until the domain has taken it.
         let mut written: Vec<crate::journal::Entry> = Vec::new();
         while let Some(input) = inputs.pop_front() {
-            if self.election.until().is_some() && !self.may_act() {
-                // The lease has run out, perhaps while the process was stopped.
+            // The lease has run out, perhaps while the process was stopped; or it is to be renewed, which does not wait
+            // behind a row of inputs that each wait for an append.
+            if self.election.until().is_some() && !self.may_act() || self.election.renews(self.monotonic_ms()) {
                 self.stand(election::Input::Tick).await?;
             }
             if let Input::Solved { id, .. } = &input {
                 self.stopwatch.answered(*id);
             }
             let effects = self.domain.handle(now(), input);
+            let epoch = self.domain.epoch();
             // What this replica wrote it need not read, once its domain has taken it; the audit does. A leadership that
             // ended during the append has forgotten it, and reads it as what anybody wrote.
             if self.tail.head() != self.domain.head() {
@@ -362,8 +364,11 @@ impl<S: Store + Leases> Leader<S> {
             }
             for effect in effects {
                 if effect.needs_the_lease() && !self.may_act() {
-                    // The next input finds that the leadership is over.
-                    continue;
+                    // It goes on if the lease can be renewed still; otherwise the leadership is over.
+                    self.stand(election::Input::Tick).await?;
+                    if !self.may_act() || self.domain.epoch() != epoch {
+                        continue;
+                    }
                 }
                 match effect {
                     Effect::Append { expected, epoch, drafts } => {
@@ -582,21 +587,49 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_lease_that_runs_out_during_an_append_leaves_the_journal_whole() {
-        let journal = journal();
-        // Longer than any lease: its first entry is stored, and when it hears of it it leads no more.
+    /// A replica whose first append takes longer than its lease, at the moment at which its entry is stored.
+    async fn stuck(journal: &Arc<Memory>) -> Replicated {
         let wait = Duration::from_secs_f64(fleet().limits.hold_after_s);
-        let slow = Slow { journal: Arc::clone(&journal), next_append: Mutex::new(wait) };
+        let slow = Slow { journal: Arc::clone(journal), next_append: Mutex::new(wait) };
         let only = replica("only", &Arc::new(slow)).await;
         while journal.entries().is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(only.term.epoch(), Some(1));
-        only.leads().await;
-        assert_eq!(only.term.epoch(), Some(2), "it read what it wrote, and leads anew");
+        only
+    }
+
+    fn whole(journal: &Memory) {
         let mut verifier = Verifier::new(&fleet().id, []);
         journal.entries().iter().try_for_each(|entry| verifier.step(entry)).expect("a whole journal");
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_runs_out_during_an_append_is_renewed_where_nobody_has_taken_it() {
+        let journal = journal();
+        let only = stuck(&journal).await;
+        only.term.ends().await;
+        only.leads().await;
+        only.term.begins().await;
+        assert_eq!(only.term.epoch(), Some(1), "nobody has led meanwhile, so it goes on");
+        whole(&journal);
+        assert!(!only.ended.is_finished());
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_is_taken_during_an_append_leaves_the_journal_whole() {
+        let journal = journal();
+        let only = stuck(&journal).await;
+        let holder = Replica { id: "other".into(), address: "http://other".into() };
+        let seen = journal.lease_now();
+        let next = Lease { epoch: 2, holder, renewals: 0, given_up: true, length_ms: 3_000 };
+        assert!(journal.swap_now(seen.as_ref(), &next).expect("a higher epoch"));
+        while only.term.epoch() != Some(3) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        only.leads().await;
+        assert_eq!(only.term.epoch(), Some(3), "it read what it wrote, and leads anew");
+        whole(&journal);
         assert!(!only.ended.is_finished());
     }
 
@@ -608,7 +641,7 @@ mod tests {
         // Somebody takes its lease, as another replica does after a pause, and writes.
         let mut seen = journal.lease_now();
         let holder = Replica { id: "new".into(), address: "http://new".into() };
-        let next = Lease { epoch: 9, holder, renewals: 0, given_up: false };
+        let next = Lease { epoch: 9, holder, renewals: 0, given_up: false, length_ms: 3_000 };
         while !journal.swap_now(seen.as_ref(), &next).expect("a higher epoch") {
             seen = journal.lease_now();
         }

@@ -31,10 +31,10 @@ use agents::Agents;
 use appends::Appends;
 use hypocaust_central::domain::subagents::Kept;
 use hypocaust_central::domain::{Domain, Event, Judges, Mode, State};
-use hypocaust_central::election::Election;
+use hypocaust_central::election::{Election, Timing};
 use hypocaust_central::journal::{Head, Memory as Journal};
 use hypocaust_edge::core::{Core, Memory, Now};
-use hypocaust_protocols::model::{Fleet, FleetId, Millis, PlantId, TagId, Tick};
+use hypocaust_protocols::model::{Fleet, FleetId, Limits, Millis, PlantId, TagId, Tick};
 use hypocaust_protocols::wire::{Command, Entry, Outcome, Signed, SigningKey, VerifyingKey};
 use site::Site;
 use std::collections::BTreeMap;
@@ -94,6 +94,8 @@ pub struct Makers {
     pub database: fn(&FleetId) -> Box<dyn Database>,
     /// What a replica asks before it takes an input as a leader, and before each effect that needs the lease.
     pub may_act: MayAct,
+    /// The times of the replicas' elections.
+    pub timing: fn(&Limits) -> Timing,
     /// Replicas of the centre.
     pub centres: usize,
     /// Do the reference sub-agents run?
@@ -112,6 +114,7 @@ impl Default for Makers {
             history: Box::<Ledgered>::default(),
             database: |fleet| Box::new(Journal::new(fleet)),
             may_act: Election::leads,
+            timing: Timing::of,
             centres: 1,
             agents: false,
         }
@@ -162,6 +165,7 @@ pub struct World {
     make_edge: MakeEdge,
     make_centre: MakeCentre,
     may_act: MayAct,
+    timing: Timing,
     appends: Appends,
     solve_ms: i64,
     sites: Vec<Site>,
@@ -179,6 +183,7 @@ pub struct World {
 impl World {
     pub fn new(fleet: Arc<Fleet>, seed: u64, start_hour: f64, makers: Makers) -> Self {
         let physics = Enterprise::new(&fleet, seed, start_hour);
+        let timing = (makers.timing)(&fleet.limits);
         Self {
             plants: Plants::new(Arc::clone(&fleet), physics),
             now: 0,
@@ -199,9 +204,10 @@ impl World {
             make_edge: makers.edge,
             make_centre: makers.centre,
             may_act: makers.may_act,
+            timing,
             appends: Appends::new(seed),
             sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
-            replicas: (0..makers.centres.max(1)).map(|index| replica::Node::new(index, &fleet)).collect(),
+            replicas: (0..makers.centres.max(1)).map(|index| replica::Node::new(index, &fleet, timing)).collect(),
             agents: makers.agents.then(|| Agents::new(seed)),
             advice: BTreeMap::new(),
             record: Leaderships::default(),

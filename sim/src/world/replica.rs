@@ -11,7 +11,7 @@ use super::history::means;
 use super::nodes::Centre;
 use super::*;
 use hypocaust_central::domain::{Answer, Effect, Input, forecast};
-use hypocaust_central::election::{Effect as Said, Input as Heard, Replica, Timing};
+use hypocaust_central::election::{Effect as Said, Input as Heard, Replica};
 use hypocaust_central::journal::{Entry as Record, Verifier};
 use hypocaust_central::solver::{Bases, Rolling};
 use hypocaust_edge::core::Input as EdgeInput;
@@ -103,6 +103,8 @@ pub(super) struct Node {
 /// Effects of the input that led to an append, and inputs after it.
 #[derive(Default)]
 struct Behind {
+    /// The leadership that has decided these effects.
+    epoch: Option<u64>,
     effects: VecDeque<Effect>,
     inputs: VecDeque<Input>,
 }
@@ -148,13 +150,13 @@ impl Node {
         Ok(())
     }
 
-    pub fn new(index: usize, fleet: &Fleet) -> Self {
+    pub fn new(index: usize, fleet: &Fleet, timing: Timing) -> Self {
         let id = format!("c{}", index + 1);
         let me = Replica { address: format!("http://{id}"), id };
         // Clocks that differ by days.
         let clock = 86_400_000 * (3 * index as u64 + 1) + 137 * index as u64;
         Self {
-            election: Election::new(me.clone(), Timing::of(&fleet.limits), clock),
+            election: Election::new(me.clone(), timing, clock),
             me,
             clock,
             life: 0,
@@ -400,7 +402,7 @@ impl World {
             }
             return;
         }
-        self.work(r, Behind { effects: VecDeque::new(), inputs: VecDeque::from([input]) });
+        self.work(r, Behind { inputs: VecDeque::from([input]), ..Behind::default() });
     }
 
     /// The epoch in which this replica leads and may act.
@@ -410,22 +412,27 @@ impl World {
     }
 
     /// Effects and inputs in their order, until an append has to be waited for.
-    fn work(&mut self, r: usize, Behind { mut effects, mut inputs }: Behind) {
+    fn work(&mut self, r: usize, Behind { mut effects, mut inputs, mut epoch }: Behind) {
         let wall = self.wall();
         loop {
             while let Some(effect) = effects.pop_front() {
                 if effect.needs_the_lease() && self.may_act(r).is_none() {
-                    continue;
+                    self.stand(r, Heard::Tick);
+                    if self.may_act(r).is_none_or(|now_leads| Some(now_leads) != epoch) {
+                        continue;
+                    }
                 }
                 if self.carry_out(r, effect, &mut inputs) {
-                    self.replicas[r].behind = Some(Behind { effects, inputs });
+                    self.replicas[r].behind = Some(Behind { effects, inputs, epoch });
                     return;
                 }
             }
             let Some(input) = inputs.pop_front() else { return };
-            if self.replicas[r].leading().is_some() && self.may_act(r).is_none() {
+            let renews = self.replicas[r].election.renews(self.clock_of(r));
+            if self.replicas[r].leading().is_some() && (self.may_act(r).is_none() || renews) {
                 self.stand(r, Heard::Tick);
             }
+            epoch = self.replicas[r].leading().map(|(epoch, _)| epoch);
             let answer = matches!(&input, Input::Subagent { message: Coordination::Report(_) });
             effects = match &mut self.replicas[r].mind {
                 Mind::Down => return,

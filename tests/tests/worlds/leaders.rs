@@ -5,7 +5,7 @@ use crate::fleet;
 use crate::worlds::commands::Open;
 use hypocaust_central::election::{self, Lease};
 use hypocaust_central::journal::{Draft, Entry, Error, Head, Memory};
-use hypocaust_protocols::model::{FleetId, PlantId};
+use hypocaust_protocols::model::{FleetId, Limits, PlantId};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{BusWeather, Database, Happening, Makers, Trouble, Whom, World};
 use hypocaust_tests::{checks, leaders};
@@ -229,12 +229,12 @@ fn a_bus_that_is_lost_slow_or_repeats_loses_and_doubles_nothing() {
     }
 }
 
-/// A database that is slow for a minute: many a lease runs out during an append.
-fn slow(makers: Makers) -> World {
+/// A database whose appends take so long, ms at least and at most, for a time.
+fn slow(makers: Makers, took: (i64, i64), for_ms: i64) -> World {
     let mut world = replicated(makers);
     world.run(30_000);
-    world.happen(&Happening::AppendsTake((1_000, 5_000)));
-    world.run(60_000);
+    world.happen(&Happening::AppendsTake(took));
+    world.run(for_ms);
     world.happen(&Happening::AppendsTake((0, 0)));
     world.run(60_000);
     world
@@ -242,15 +242,32 @@ fn slow(makers: Makers) -> World {
 
 #[test]
 fn an_append_that_outlives_its_lease_is_not_acted_on_and_a_leader_that_does_is_found() {
-    let world = slow(Makers::default());
-    assert!(world.record.outlived > 3 && world.record.led.len() > 3, "no lease ran out, so this shows nothing");
+    // Longer than the longest lease.
+    let (took, for_ms) = ((1_000, 12_000), 180_000);
+    let world = slow(Makers::default(), took, for_ms);
+    assert!(world.record.outlived > 3 && world.record.led.len() > 3, "too little ran out: {:?}", world.record.led);
     leaders::all(&world).expect("what was decided before is left undone");
     checks::journal(&world).expect("the journal is whole, whatever was stored late");
     assert!(world.state().is_some(), "somebody leads in the end");
     // A leader that believes in its leadership until somebody tells it otherwise.
     let may_act = |election: &election::Election, _: u64| election.leads(0);
-    let wrong = leaders::within_the_lease(&slow(Makers { may_act, ..Makers::default() })).unwrap_err();
+    let wrong = leaders::within_the_lease(&slow(Makers { may_act, ..Makers::default() }, took, for_ms)).unwrap_err();
     assert!(wrong.contains("after its lease had run out"), "{wrong}");
+}
+
+#[test]
+fn a_slow_database_moves_leadership_once_at_most_and_a_lease_that_stays_short_is_found() {
+    let (took, for_ms) = ((500, 4_500), 240_000);
+    let world = slow(Makers::default(), took, for_ms);
+    leaders::all(&world).expect("all is well");
+    leaders::steady(&world, 1).expect("a lease lasts as long as appends take");
+    let timing = |limits: &Limits| {
+        let timing = election::Timing::of(limits);
+        election::Timing { longest_ms: timing.lease_ms, ..timing }
+    };
+    let world = slow(Makers { timing, ..Makers::default() }, took, for_ms);
+    let wrong = leaders::steady(&world, 1).unwrap_err();
+    assert!(wrong.contains("changes of leader"), "{wrong}");
 }
 
 /// A journal that shows the others something else than what was stored in it.

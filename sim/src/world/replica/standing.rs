@@ -17,7 +17,7 @@ impl World {
         let node = &mut self.replicas[r];
         node.starts_at = None;
         node.life += 1;
-        node.election = Election::new(me, Timing::of(&self.fleet.limits), clock);
+        node.election = Election::new(me, self.timing, clock);
         node.tail = tail;
         node.mind = Mind::Following(follower);
         self.ask_for_births();
@@ -70,7 +70,7 @@ impl World {
                     Said::Swap { seen, next } => inputs.push_back(match self.journal.swap(seen.as_ref(), &next) {
                         Ok(done) => {
                             if done {
-                                let until = self.now + Timing::of(&self.fleet.limits).lease_ms as i64;
+                                let until = self.now + next.length_ms as i64;
                                 self.record.leases.insert(next.epoch, until);
                             }
                             Heard::Swapped(done)
