@@ -8,9 +8,9 @@
 //! lane. Their way counts as far as it was made: caps that stand where they stood when heat came have no right to it. In the
 //! small fleet and fair weather that is 17 s and the way.
 //!
-//! Where nobody leads, or an edge takes no orders yet, nothing is decided. That time comes on top, and is forgotten once
-//! what follows from it can be done. A leader that has not had a plant in its hands all the time opens its setpoints
-//! gradually, a step an order; who has less way to go needs fewer steps.
+//! Where nobody leads, or an edge takes no orders yet, nothing is decided. That time comes on top, as far as the edge does
+//! not act alone by then, and is forgotten once what follows from it can be done. A leader that has not had a plant in its
+//! hands all the time opens its setpoints gradually, a step an order; who has less way to go needs fewer steps.
 
 use hypocaust_protocols::model::{Class, Fleet, PlantId};
 use hypocaust_sim::physics::VALVE_LAG_S;
@@ -98,6 +98,9 @@ impl Lateness {
     /// What the time adds in which a plant was in nobody's hands, s, and whether one is being given back gradually.
     /// `start`: what a decision takes until its effect begins.
     fn gone(&mut self, world: &World, start: f64, ways: &Ways) -> (f64, bool) {
+        let limits = &world.fleet.limits;
+        // By then an edge acts alone, once a period.
+        let alone = limits.autonomous_after_s + limits.dispatch_period_s;
         let (mut most, mut slowly) = (0.0_f64, false);
         for plant in &world.fleet.plants {
             let since = world.in_hand_since(&plant.id);
@@ -113,7 +116,7 @@ impl Lateness {
             }
             let gradual = since.is_none_or(|since| (world.now - since) as f64 / 1e3 <= REENTRY_S);
             slowly |= gradual;
-            let lasted = (gone.until.unwrap_or(world.now) - gone.since) as f64 / 1e3;
+            let lasted = ((gone.until.unwrap_or(world.now) - gone.since) as f64 / 1e3).min(alone);
             let back = gone.until.map_or(0.0, |until| (world.now - until) as f64 / 1e3);
             if back <= start + lasted + ways.longest(gradual) {
                 most = most.max(lasted);

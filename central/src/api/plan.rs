@@ -76,9 +76,10 @@ fn difference(of: &[f64], less: &[f64]) -> Vec<f64> {
     of.iter().zip(less).map(|(a, b)| a - b).collect()
 }
 
-/// The part of these plants. Headers' own content, a small store in the case, is left out. Pure.
+/// The part of these plants. What the case has beside the fleet's things (headers' own content, mains that nobody can move)
+/// is left out. Pure.
 fn view(plan: &Plan, plants: &Scope) -> PlanView {
-    let seen = |id: &str| !case::is_inventory(id) && plants.covers_thing(id);
+    let seen = |id: &str| case::is_of_fleet(id) && plants.covers_thing(id);
     let Plan { seq, at, case, solution, bases, past_until } = plan;
     let of = |id: &String| id.clone();
     PlanView {
@@ -145,7 +146,8 @@ pub async fn plan(
     Ok(Json(plain(view(&plan, &session.plants))))
 }
 
-/// Why the schedule in force is as it is. In `owner`, `inventory:` before a header's id is the header's own content.
+/// Why the schedule in force is as it is. In `owner`, `inventory:` before a header's id is the header's own content, `rest:`
+/// what else kept the header of a plant out of reach in balance, and `main:` before a main's id one that such a plant sets.
 #[derive(Serialize, ToSchema)]
 pub struct ExplanationView {
     /// The journal's entry of the schedule.
@@ -202,7 +204,7 @@ fn explained(plan: &Plan, before: Option<&Plan>) -> Result<Explanation, hypocaus
     let before = earlier.as_ref().map(|(case, solution)| (case, *solution));
     let mut all = explain(&unnamed(plan), &plan.solution, before, Extent::default())?;
     for sentence in &mut all.sentences {
-        *sentence = case::inventory_in_words(sentence);
+        *sentence = case::in_words(sentence);
     }
     Ok(all)
 }

@@ -2,13 +2,15 @@
 //!
 //! The case says what *is*, not what dispatch would like: a source that stands still has nothing to give until its
 //! start-up can be through, a main that is closed carries nothing, and a plant that cannot be reached stays as it was
-//! last seen. Three things are added to the plain picture:
+//! last seen ([`absent`]). Three things are added to the plain picture:
 //!
 //! * The fleet's grid is made finer where it must be ([`super::grid`]).
 //! * Steam and hot water in a header are a small store between `low` and where they stand. It may be used up in ten
 //!   minutes at the fastest, which bridges the noise of the demand but no loss. A header that has sunk below the middle
 //!   of that span is filled again; one that stands clearly above its nominal value gives the excess away first.
 //! * Demand is what is asked for now, and from there on what is expected ([`super::forecast`]).
+
+mod absent;
 
 use super::forecast::{self, Basis, Expected, Forecasts, Steps};
 use super::grid;
@@ -28,17 +30,24 @@ use std::collections::BTreeMap;
 
 /// Hours in which a header's own content may be used, or is filled up again.
 const INVENTORY_H: f64 = 1.0 / 6.0;
-/// Marks the case's parts that stand for a header's content.
+/// Marks the case's parts that stand for a header's content...
 const INVENTORY: &str = "inventory:";
+/// ...for what comes or goes by a main that nobody can move...
+const MAIN: &str = "main:";
+/// ...and for what else keeps a header in balance whose plant is out of reach.
+const REST: &str = "rest:";
 
-/// Does this id of a case stand for a header's content, not for a thing of the plant?
-pub fn is_inventory(id: &str) -> bool {
-    id.starts_with(INVENTORY)
+/// Is this id of a case that of a thing of the fleet? The others stand for what is beside them.
+pub fn is_of_fleet(id: &str) -> bool {
+    ![INVENTORY, MAIN, REST].iter().any(|mark| id.starts_with(mark))
 }
 
-/// A sentence about a case for people, who know of no such store.
-pub fn inventory_in_words(sentence: &str) -> String {
-    sentence.replace(INVENTORY, "the content of ")
+/// A sentence about a case for people, who know of no such parts.
+pub fn in_words(sentence: &str) -> String {
+    sentence
+        .replace(INVENTORY, "the content of ")
+        .replace(MAIN, "the main out of reach ")
+        .replace(REST, "what was on its way at ")
 }
 
 /// A case and what it rests on.
@@ -195,12 +204,20 @@ impl Builder<'_> {
                 });
             }
             case.units.extend(plant.sources.iter().map(|s| self.unit(plant, s)));
-            case.demands.extend(plant.consumers.iter().map(|c| self.demand(plant, c)));
+            case.demands.extend(plant.consumers.iter().map(|c| self.demand(c)));
             case.storages.extend(plant.storages.iter().filter_map(|s| self.storage(plant, s)));
             plant.headers.iter().for_each(|h| self.inventory(&mut case, plant, h));
         }
+        self.absent(&mut case);
         case.previous = self.previous(&case);
         case
+    }
+
+    /// What a source out of reach goes on making, MW.
+    fn goes_on_with(&self, source: &Source) -> f64 {
+        let on = self.image.source_state(source) == Some(SourceState::On);
+        let top = source.heat_max_mw.max(source.proven_mw);
+        self.image.held(&source.heat).filter(|_| on).map_or(0.0, |heat| heat.clamp(0.0, top))
     }
 
     fn unit(&self, plant: &Plant, source: &Source) -> Unit {
@@ -242,8 +259,7 @@ impl Builder<'_> {
         if lost {
             unit.availability = 0.0.into();
         } else if !self.image.linked(&plant.id) {
-            // Nobody can move it: it goes on with what it makes.
-            let held = if on { heat.min(top) } else { 0.0 };
+            let held = self.goes_on_with(source);
             unit.availability = (held / top).into();
             unit.must_run = Some(held.into());
         } else {
@@ -269,8 +285,7 @@ impl Builder<'_> {
         unit
     }
 
-    fn demand(&self, plant: &Plant, consumer: &Consumer) -> Demand {
-        let reachable = self.image.linked(&plant.id);
+    fn demand(&self, consumer: &Consumer) -> Demand {
         let heat: Vec<f64> = if self.lost_header(consumer.header.as_str()) {
             // Nothing that is decided brings it heat, so nobody gives any up for it.
             vec![0.0; self.starts.len()]
@@ -278,8 +293,8 @@ impl Builder<'_> {
             self.expected.get(&consumer.id).map(|expected| expected.mw.clone()).unwrap_or_default()
         };
         let sheddable = match &consumer.shed {
-            Some(shed) if reachable => heat.iter().map(|h| (h - shed.turndown_mw).max(0.0)).collect(),
-            _ => vec![0.0; heat.len()],
+            Some(shed) => heat.iter().map(|h| (h - shed.turndown_mw).max(0.0)).collect(),
+            None => vec![0.0; heat.len()],
         };
         Demand {
             id: consumer.id.to_string(),
@@ -314,24 +329,30 @@ impl Builder<'_> {
         })
     }
 
-    fn link(&self, main: &Main) -> Option<Link> {
+    /// The plants at both ends, if both have been seen.
+    fn joined(&self, main: &Main) -> Option<(&Plant, &Plant)> {
         let (a, b) = (self.fleet.plant_of(main.from.as_str())?, self.fleet.plant_of(main.to.as_str())?);
-        if [a, b].iter().any(|plant| !self.image.known(self.fleet, plant, self.now)) {
-            return None;
-        }
-        let owner = self.fleet.plant_of(main.setpoint.as_str())?;
-        let lost = match self.asked.loss() {
+        [a, b].iter().all(|plant| self.image.known(self.fleet, plant, self.now)).then_some((a, b))
+    }
+
+    fn lost_main(&self, main: &Main, (a, b): (&Plant, &Plant)) -> bool {
+        match self.asked.loss() {
             Some(Loss::Main(id)) => *id == main.id,
             Some(Loss::Header(h)) => *h == main.from || *h == main.to,
             Some(Loss::Island(p)) => (a.id == *p) != (b.id == *p),
             _ => false,
-        };
+        }
+    }
+
+    /// A main that somebody can move.
+    fn link(&self, main: &Main) -> Option<Link> {
+        let ends = self.joined(main).filter(|_| !self.is_fixed(main))?;
         let closed = self.image.held(&main.open) == Some(0.0);
         let flow = self.image.held(&main.flow).unwrap_or(0.0);
-        let (cap, reverse) = if lost || closed {
+        let (cap, reverse) = if closed || self.lost_main(main, ends) {
             (0.0, 0.0)
-        } else if self.asked.alone() || !self.image.linked(&owner.id) {
-            // An edge alone may only turn a main down, and one out of reach keeps its flow.
+        } else if self.asked.alone() {
+            // An edge alone may only turn a main down.
             (flow.clamp(0.0, main.cap_mw), (-flow).clamp(0.0, main.cap_reverse_mw))
         } else {
             (main.cap_mw, main.cap_reverse_mw)

@@ -4,7 +4,7 @@
 //! upper end of its band (its own controller finds the load), a consumer that is served whole gets its cap released,
 //! and a source that does not run gets nothing.
 
-use super::case::{Built, is_inventory};
+use super::case::{Built, is_of_fleet};
 use super::image::Image;
 use hypocaust_optimizer::solution::{Binding, Certificate, Solution, Status};
 use hypocaust_protocols::model::{
@@ -172,7 +172,7 @@ pub fn shorts(fleet: &Fleet, now: Millis, built: &Built, solution: &Solution) ->
 /// Is this limit worth telling people of? What dispatch keeps for itself is not, nor a main that runs one way only.
 fn tells(fleet: &Fleet, binding: &Binding) -> bool {
     let one_way = |id: &str| fleet.mains.iter().any(|m| m.id.as_str() == id && m.cap_reverse_mw == 0.0);
-    !(is_inventory(&binding.owner) || binding.limit == "cap_reverse" && one_way(&binding.owner))
+    is_of_fleet(&binding.owner) && !(binding.limit == "cap_reverse" && one_way(&binding.owner))
 }
 
 /// The schedule of a solution that has passed its check.

@@ -1,5 +1,6 @@
 //! Scripts of inputs against the small fleet, with a bench that plays journal, solver and edges.
 
+mod absent;
 mod alarms;
 mod forecast;
 mod restoration;
@@ -41,6 +42,8 @@ struct Bench {
     held: bool,
     /// Tags of which nothing is heard any more, though their edge is linked.
     unheard: Vec<TagId>,
+    /// A plant whose edge has died.
+    away: Option<PlantId>,
     /// The mean of what a tag was over the slot that begins then; nothing where there is no history.
     past: fn(&TagId, Millis) -> Option<f64>,
     /// How often it was asked for.
@@ -110,6 +113,7 @@ fn bench(judges: Judges) -> Bench {
         no_starts: false,
         held: false,
         unheard: vec![],
+        away: None,
         past: |_, _| None,
         foreseen: 0,
         solver: Solver::Works,
@@ -246,7 +250,8 @@ impl Bench {
             let step = source.ramp_mw_per_min / 60.0;
             self.tags.insert(source.heat.clone(), if on { heat + (goal - heat).clamp(-step, step) } else { 0.0 });
         }
-        for plant in &fleet.plants {
+        let away = self.away.clone();
+        for plant in fleet.plants.iter().filter(|plant| away.as_ref() != Some(&plant.id)) {
             let status = Status {
                 boot: self.boot,
                 tick: Tick(self.seq * 1000),
@@ -274,6 +279,12 @@ impl Bench {
             }
         }
         self.input(Input::Clock);
+    }
+
+    fn goes_away(&mut self, plant: &str) {
+        let plant = PlantId::new(plant).unwrap();
+        self.input(Input::EdgeDeath { plant: plant.clone() });
+        self.away = Some(plant);
     }
 
     fn seconds(&mut self, n: u32) {

@@ -8,9 +8,12 @@ import { timeOf } from "./HorizonPanels";
 import { Lacking } from "./Lacking";
 import { Framed } from "./parts";
 
-const INVENTORY = "inventory:";
-/** A header's own content is a store in the schedule that nobody knows as one. */
-const owner = (id: string): string => (id.startsWith(INVENTORY) ? `the content of ${id.slice(INVENTORY.length)}` : id);
+/** Parts of the schedule that nobody knows as such, by what their ids begin with. */
+const BESIDE = { "inventory:": "the content of", "main:": "the main out of reach", "rest:": "what was on its way at" };
+function owner(id: string): string {
+  for (const [mark, called] of Object.entries(BESIDE)) if (id.startsWith(mark)) return `${called} ${id.slice(mark.length)}`;
+  return id;
+}
 const limit = (id: string): string => id.replaceAll("_", " ");
 /** What rounds to nothing is not said, in the sentences neither. */
 const SAID_FROM = 0.005;

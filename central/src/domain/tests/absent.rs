@@ -1,0 +1,90 @@
+//! What dispatch reckons with at a plant that it does not reach.
+
+use super::*;
+
+const SET: f64 = 3.0;
+
+/// The small fleet, north out of reach while its sources were only on their way up, though its main was set to carry
+/// [`SET`]; south asks for more than it can have. What it lacks by the schedule, MW.
+fn lacks_without_north(open: f64) -> f64 {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    for (tag, value) in
+        [("b1.heat", 0.3), ("b2.heat", 0.3), ("n-s.flow", 0.5), ("n-s.flow-sp", SET), ("n-s.open", open)]
+    {
+        b.tags.insert(id(&format!("north.{tag}")), value);
+    }
+    b.second();
+    assert_eq!(b.domain.image().held(&id("north.n-s.flow-sp")), Some(SET));
+    b.goes_away("north");
+    b.tags.insert(id("south.line.asked"), 15.0);
+    // A header without content: how much of that is used now and how much later would differ.
+    b.tags.insert(id("south.steam.pressure"), b.fleet.header("south.steam").unwrap().low);
+    b.seconds(10);
+    let s = b.schedule();
+    assert!(
+        s.setpoints.iter().all(|t| t.plant.as_str() == "south" || t.setpoint.as_str() != "north.n-s.flow-sp"),
+        "{:?}",
+        s.setpoints
+    );
+    s.unserved_mw.iter().map(|(_, mw)| mw).sum()
+}
+
+#[test]
+fn a_main_that_a_plant_out_of_reach_sets_goes_on_carrying_what_it_is_set_to() {
+    let (carried, closed) = (lacks_without_north(1.0), lacks_without_north(0.0));
+    let main = &small().mains[0];
+    let arrives = SET * (1.0 - main.loss_fraction) - main.fixed_loss_mw / 2.0;
+    assert!(carried > 1.0, "somebody is short all the same: {carried}");
+    assert!((closed - carried - arrives).abs() < 0.02, "{closed} without it, {carried} with it, {arrives} arrive");
+}
+
+/// The small fleet, south out of reach after it drew all that it asked for, [`SET`] of it by the main that north sets.
+fn without_south() -> Bench {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    for tag in ["north.n-s.flow", "north.n-s.flow-sp"] {
+        b.tags.insert(id(tag), SET);
+    }
+    // A source on its way up, or a header that is used up: what the numbers show does not add up to what is drawn.
+    b.tags.insert(id("south.b1.heat"), 2.0);
+    b.second();
+    b.goes_away("south");
+    b
+}
+
+fn set_to(b: &Bench) -> f64 {
+    b.schedule().setpoints.iter().find(|t| t.setpoint.as_str() == "north.n-s.flow-sp").expect("north sets it").value
+}
+
+#[test]
+fn a_plant_out_of_reach_is_sent_what_it_had_and_not_what_its_numbers_seem_to_lack() {
+    let mut b = without_south();
+    b.seconds(10);
+    assert!((set_to(&b) - SET).abs() < 0.05, "{}", set_to(&b));
+    assert_eq!(b.schedule().short, []);
+    // Once the main carries something else, the plant is owed what it had, not what it has.
+    b.tags.insert(id("north.n-s.flow"), 1.0);
+    b.seconds(10);
+    assert!((set_to(&b) - SET).abs() < 0.05, "{}", set_to(&b));
+}
+
+#[test]
+fn comfort_at_a_plant_out_of_reach_stands_behind_upper_classes_that_are_reached() {
+    let mut b = without_south();
+    b.trip_b1();
+    b.tags.insert(id("north.mill.asked"), 12.0);
+    b.seconds(10);
+    let s = b.schedule();
+    let lacks = |consumer: &str| {
+        s.short.iter().find(|s| s.consumer.as_str() == consumer).map_or(0.0, |s| s.asked_mw - s.served_mw)
+    };
+    assert!(lacks("north.mill") > 0.5, "{:?}", s.short);
+    assert!((lacks("south.offices") - 2.0).abs() < 0.01, "{:?}", s.short);
+    assert!(set_to(&b) < SET - 2.0, "{}", set_to(&b));
+    assert!(
+        b.commands
+            .iter()
+            .all(|c| !matches!(&c.action, Action::Set { setpoint, .. } if setpoint.as_str() == "south.offices.cap"))
+    );
+}
