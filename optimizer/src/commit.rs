@@ -8,6 +8,10 @@
 //! and likewise the cost where the weighted bound leaves more than the gap. So the answer is optimal given its states,
 //! and says how far any other states could be better.
 //!
+//! That a search found nothing better is its word. What anybody can work out anew is the bound of the relaxation, from its
+//! duals: at the end each stage that is not at zero, and cost, is solved once more as a linear program in which the stages
+//! above it are held where the schedule has them, and the result carries these duals (`Commitment::proofs`).
+//!
 //! A curve that is not convex is decided with the states: which of its pieces are full.
 //!
 //! The limits are a gap and a number of nodes; a caller who has a clock calls with fewer nodes. States are handed from
@@ -17,11 +21,12 @@ use std::collections::BTreeMap;
 
 use crate::case::{Case, Initial};
 use crate::error::Error;
+use crate::extract;
 use crate::formulate::{Formulation, Part};
-use crate::highs::{Highs, Integral};
+use crate::highs::{BASIC, Highs, Integral};
 use crate::problem::Problem;
-use crate::solution::{Bound, Commitment, Solution};
-use crate::solve::{Level, NOTHING, Options, Walked, levels, walk};
+use crate::solution::{Bound, Commitment, Proof, Rule, Solution};
+use crate::solve::{Level, NOTHING, Options, Walked, levels, optimum, walk};
 
 /// Finds states and the best schedule given them.
 ///
@@ -142,7 +147,7 @@ impl Search<'_> {
                 found.bound.max(0.0)
             };
             tight &= best.stages[k].value <= relaxed + within(relaxed);
-            bounds.push(Bound { stage: self.levels[k].name.clone(), least: least.min(best.stages[k].value) });
+            bounds.push(least);
         }
         let penalties: f64 =
             self.levels.iter().zip(&best.stages).map(|(level, stage)| level.weight * stage.value).sum();
@@ -156,18 +161,62 @@ impl Search<'_> {
             cost_bound = cost_bound.max(found.bound);
             best = self.better_of(best, found.x)?;
         }
-        let cost_bound = cost_bound.min(best.cost);
-        let gap = gap(best.cost, cost_bound);
-        let at_bounds = bounds.iter().zip(&best.stages).all(|(b, stage)| stage.value <= b.least + within(b.least));
+        let mut stages = Vec::new();
+        let mut proofs = Vec::new();
+        for (k, least) in bounds.into_iter().enumerate() {
+            let value = best.stages[k].value;
+            let relaxed = if value <= NOTHING { 0.0 } else { self.prove(&best, k, &mut proofs)?.clamp(0.0, value) };
+            stages.push(Bound { stage: self.levels[k].name.clone(), least: least.max(relaxed).min(value), relaxed });
+        }
+        let relaxed_cost = self.prove(&best, self.levels.len(), &mut proofs)?.min(best.cost);
+        let cost_bound = cost_bound.max(relaxed_cost).min(best.cost);
+        let said = gap(best.cost, cost_bound);
+        let at_bounds = stages.iter().zip(&best.stages).all(|(b, stage)| stage.value <= b.least + within(b.least));
         best.commitment = Some(Commitment {
-            stages: bounds,
+            stages,
             cost_bound,
-            gap,
-            relaxed_cost: self.relaxed.solution.cost,
+            gap: said,
+            relaxed_cost,
+            relaxed_gap: gap(best.cost, relaxed_cost),
             nodes: self.nodes,
-            proven: self.finished && at_bounds && gap <= self.options.commitment_gap,
+            finished: self.finished && at_bounds && said <= self.options.commitment_gap,
+            proofs,
         });
         Ok(best)
+    }
+
+    /// The least of stage `k`, or of cost where `k` is beyond the last, that the relaxation allows while the stages above it
+    /// keep what the schedule has; and the duals that prove it.
+    fn prove(&self, best: &Solution, k: usize, proofs: &mut Vec<Proof>) -> Result<f64, Error> {
+        let name = self.levels.get(k).map_or("cost", |level| &level.name);
+        let (formulation, above) = (&self.formulation, self.formulation.problem.rows());
+        let mut refused = Error::Stage { stage: name.to_owned(), outcome: "infeasible" };
+        for room in ROOMS {
+            let mut problem = self.held(best, k, room);
+            if let Some(level) = self.levels.get(k) {
+                problem.minimise_only(level.columns.iter().copied());
+            }
+            let mut start = self.relaxed.start.clone();
+            start.rows.resize(problem.rows(), BASIC);
+            let answer = match optimum(problem.clone(), &format!("{name} relaxed"), self.options, Some(&start)) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    refused = error;
+                    continue;
+                }
+            };
+            let mut proof = extract::relaxed_proof(self.case, formulation, name, &answer.y);
+            let mut least = problem.objective(&answer.x);
+            let held = self.levels.iter().zip(&best.stages).take(k).filter(|(_, stage)| stage.value > NOTHING);
+            for ((row, (level, stage)), dual) in (above..).zip(held).zip(&answer.y[above..]) {
+                // The room that the solver was given is none of the schedule's.
+                least += dual * (stage.value - problem.row_upper[row]);
+                proof.duals.entry(Rule::Above).or_default().insert(level.name.clone(), vec![*dual]);
+            }
+            proofs.push(proof);
+            return Ok(least);
+        }
+        Err(refused)
     }
 
     /// States that keep every rule without a search: a unit runs whenever it is there, has been off for long enough, and

@@ -102,18 +102,33 @@ pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {
 /// The duals of a stage, by rule and owner. What holds of states alone is left out: they are given.
 #[must_use]
 pub fn proof(case: &Case, formulation: &Formulation, stage: &str, duals: &[f64]) -> Proof {
+    let mut proof = relaxed_proof(case, formulation, stage, duals);
+    proof.duals.retain(|rule, _| !matches!(rule, Rule::State | Rule::Order | Rule::MinUp | Rule::MinDown));
+    proof
+}
+
+/// The same where states are columns like others.
+#[must_use]
+pub fn relaxed_proof(case: &Case, formulation: &Formulation, stage: &str, duals: &[f64]) -> Proof {
     let mut proof = Proof { stage: stage.to_owned(), duals: BTreeMap::new() };
+    let mut ordered = vec![0; case.units.len()];
     for (&(rule, owner, t), &dual) in formulation.rules.iter().zip(duals) {
+        let (mut at, mut length) = (t, case.time.steps);
+        if rule == Rule::Order {
+            // Unit by unit these rows come step by step and piece by piece.
+            at = ordered[owner];
+            ordered[owner] += 1;
+            length *= 2 * case.units[owner].segments.as_ref().map_or(0, |pieces| pieces.len().saturating_sub(1));
+        }
         let id = match rule {
             _ if dual == 0.0 => continue,
-            Rule::State | Rule::Order | Rule::MinUp | Rule::MinDown => continue,
             Rule::Balance | Rule::Reserve => &case.headers[owner].id,
             Rule::Connection | Rule::MadeHere => &case.connections[owner].id,
             Rule::Content | Rule::Final => &case.storages[owner].id,
             _ => &case.units[owner].id,
         };
         let of_rule = proof.duals.entry(rule).or_default();
-        of_rule.entry(id.clone()).or_insert_with(|| vec![0.0; case.time.steps])[t] = dual;
+        of_rule.entry(id.clone()).or_insert_with(|| vec![0.0; length])[at] = dual;
     }
     proof
 }

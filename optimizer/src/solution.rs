@@ -56,7 +56,8 @@ pub struct Solution {
     pub binding: Vec<Binding>,
     /// Residuals, computed by our own code.
     pub certificate: Certificate,
-    /// What proves the stages: duals of each that is not at zero, and of cost. `check` works out anew what they prove.
+    /// What proves the stages, given the states: duals of each that is not at zero, and of cost. `check` works out anew what
+    /// they prove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,
     /// How good the on and off states are, where they were chosen: everything else is optimal given them.
@@ -230,17 +231,19 @@ pub struct Certificate {
 
 /// The duals of one stage. Each is by how much the stage's value would rise for one unit more on the right of its rule; of
 /// a rule that is an inequality it has the sign of the side that holds. Where all of an owner are zero it is left out.
+/// There is one per step, but of `order` two per step for each piece after the first, step by step, and of `above` one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
     /// `physical`, a class, or `cost`.
     pub stage: String,
-    /// By rule and owner, one per step.
+    /// By rule and owner.
     pub duals: BTreeMap<Rule, BTreeMap<String, Vec<f64>>>,
 }
 
 /// What holds of an owner in a step. MW throughout, MWh where it says content; a slack is what a limit gives and is on the
-/// left, where it helps. States of 0 and 1 (`on`, `start`, `stop`) are the schedule's.
+/// left, where it helps. States of 0 and 1 (`on`, `start`, `stop`) are the schedule's; in the proofs of a commitment they are
+/// anything between, and on the left too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -275,11 +278,12 @@ pub enum Rule {
     MostWhileOn,
     /// Unit with states: heat + slack >= minimum stable load `on`.
     LeastWhileOn,
-    /// Unit: a piece of its curve is used only where the one before it is full.
+    /// Unit: a piece of its curve is used only where the one before it is full: heat on that one >= its size `filled`, then
+    /// heat on this one <= its size `filled`, where `filled` is 0 or 1.
     Order,
-    /// Unit: no stop so soon after a start.
+    /// Unit: no stop so soon after a start: starts within the minimum time up - `on` <= 0.
     MinUp,
-    /// Unit: no start so soon after a stop.
+    /// Unit: no start so soon after a stop: stops within the minimum time down + `on` <= 1.
     MinDown,
     /// Unit with states: heat - heat before <= ramp (on before) + what a start reaches.
     Rise,
@@ -290,25 +294,34 @@ pub enum Rule {
     Content,
     /// Store: content at the end + short - over = final level.
     Final,
+    /// In a commitment, a stage above the one that is proved: its value is at most what this schedule has.
+    Above,
 }
 
-/// How good the chosen on and off states are. Bounds are below every schedule, whatever its states.
+/// How good the chosen on and off states are. Bounds are below every schedule, whatever its states, that is as good as this
+/// one in the stages above. Each is said twice: by the relaxation, in which a unit may be on in part, with duals by which
+/// `check` proves it; and by the search, which may know better and is the solver's word.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Commitment {
-    /// The stages above cost, each with the least value that any states could reach, given the stages above it.
+    /// The stages above cost, in their order.
     pub stages: Vec<Bound>,
-    /// Least cost that any states could reach at the unserved heat of this schedule.
+    /// Least cost that any states could reach at the unserved heat of this schedule, as the search says.
     pub cost_bound: f64,
-    /// (cost - bound) / (1 + |cost|).
+    /// (cost - bound) / (1 + |cost|), by the bound of the search.
     pub gap: f64,
-    /// Cost of the relaxation, in which a unit may be on in part.
+    /// The same least cost as the relaxation proves it.
     pub relaxed_cost: f64,
+    /// The gap to it, which is what is proven.
+    pub relaxed_gap: f64,
     /// Branch-and-bound nodes over all stages.
     pub nodes: u64,
-    /// Whether every stage above cost is at its bound and the gap is within what was asked. Otherwise the node limit
-    /// ended the search, or its tolerances left a bound that is short of the schedule.
-    pub proven: bool,
+    /// Whether the search says that every stage above cost is at its bound and the gap is within what was asked. Otherwise
+    /// the node limit ended it, or its tolerances left a bound that is short of the schedule.
+    pub finished: bool,
+    /// The duals of the relaxation: of each stage that is not at zero, with the stages above it held where this schedule has
+    /// them, and of cost.
+    pub proofs: Vec<Proof>,
 }
 
 /// A stage and the least that it could be.
@@ -317,8 +330,10 @@ pub struct Commitment {
 pub struct Bound {
     /// Name of the stage.
     pub stage: String,
-    /// In its unit.
+    /// In its unit, as the search says.
     pub least: f64,
+    /// The same as the relaxation proves it.
+    pub relaxed: f64,
 }
 
 /// What solved it.

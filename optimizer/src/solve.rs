@@ -86,16 +86,8 @@ pub(crate) fn walk(
     for level in &levels {
         level.weigh(&mut problem);
     }
-    let solver = Highs::new(&problem, options.iteration_limit)?;
-    let mut run = Run { solver, problem, evidence: Evidence::default() };
-    let mut method = Method::Dual;
-    if let Some(start) = start {
-        match run.solver.begin_at(start) {
-            Ok(()) => method = Method::Warm,
-            // A start that is refused costs its head start and no more.
-            Err(_) => run.solver.clear()?,
-        }
-    }
+    let mut run = Run::begin(problem, options)?;
+    let method = run.begin_at(start)?;
     let mut answer = run.run("weighted", method)?;
     let objective_weighted = run.problem.objective(&answer.x);
     let stood = run.solver.stands()?;
@@ -201,6 +193,18 @@ fn out_of_order(case: &Case, solution: &Solution) -> Option<(String, usize)> {
     })
 }
 
+/// The optimum of one program, from a start where there is one.
+pub(crate) fn optimum(
+    problem: Problem,
+    stage: &str,
+    options: &Options,
+    start: Option<&Start>,
+) -> Result<Answer, Error> {
+    let mut run = Run::begin(problem, options)?;
+    let method = run.begin_at(start)?;
+    run.run(stage, method)
+}
+
 /// What one stage above cost minimises: columns with their hours, and the weight of the first solve.
 pub(crate) struct Level {
     pub name: String,
@@ -295,6 +299,21 @@ struct Run {
 }
 
 impl Run {
+    fn begin(problem: Problem, options: &Options) -> Result<Self, Error> {
+        let solver = Highs::new(&problem, options.iteration_limit)?;
+        Ok(Self { solver, problem, evidence: Evidence::default() })
+    }
+
+    /// The method for the first run, from a start where there is one. A start that is refused costs its head start and no more.
+    fn begin_at(&mut self, start: Option<&Start>) -> Result<Method, Error> {
+        let Some(start) = start else { return Ok(Method::Dual) };
+        if self.solver.begin_at(start).is_ok() {
+            return Ok(Method::Warm);
+        }
+        self.solver.clear()?;
+        Ok(Method::Dual)
+    }
+
     /// The best point of the problem as it stands, given one that it allows. Often that is the best already, and the
     /// basis at hand proves it; a run that finds so would cost ten times as much.
     fn improve(&mut self, stage: &str, at: &Answer) -> Result<Answer, Error> {

@@ -1,13 +1,18 @@
 //! The judge's own linear program of a case, written from what `solution::Rule` says of each row and from the case, so
 //! that what duals prove can be worked out without the program that was solved. On and off states, and the pieces
-//! of a curve that is not convex, are taken as the schedule has them.
+//! of a curve that is not convex, are taken as the schedule has them; or, in the relaxation, may be anything between
+//! (`decided`).
+
+mod decided;
 
 use crate::case::{Case, ChpMode, Unit, UnitKind};
 use crate::problem::Problem;
 use crate::solution::Rule;
 
 use super::places::Places;
-use super::{states, units};
+use super::units;
+
+use decided::States;
 
 /// Columns of one kind, by owner and step.
 type Columns = Vec<Vec<usize>>;
@@ -25,23 +30,36 @@ pub struct Program<'a> {
     places: &'a Places<'a>,
     /// With what the columns cost.
     pub problem: Problem,
-    /// Rule, owner and step of each row.
+    /// Rule and owner of each row, and which of the owner's duals is its.
     pub rows: Vec<(Rule, &'a str, usize)>,
     /// The slacks with their hours.
-    pub physical: Vec<(usize, f64)>,
+    physical: Vec<(usize, f64)>,
     /// By class: what may be shed, with its hours.
-    pub shed: Vec<Vec<(usize, f64)>>,
+    shed: Vec<Vec<(usize, f64)>>,
     /// What the states cost, which are no columns here.
     pub starts: f64,
     heat: Columns,
     margin: Columns,
     draws: Vec<Vec<Vec<Draw>>>,
+    /// By unit and step; nothing for a unit without states.
+    states: Vec<Vec<States>>,
+    relaxed: bool,
     must_run: Vec<Vec<Option<usize>>>,
 }
 
 impl<'a> Program<'a> {
     /// Writes it for a case that is valid and a schedule that has a series of the right length for everything.
     pub fn new(case: &'a Case, places: &'a Places<'a>) -> Self {
+        Self::build(case, places, false)
+    }
+
+    /// The same with states and the order of pieces as columns: no schedule has less in it than its optimum, whatever its
+    /// states.
+    pub fn relaxed(case: &'a Case, places: &'a Places<'a>) -> Self {
+        Self::build(case, places, true)
+    }
+
+    fn build(case: &'a Case, places: &'a Places<'a>, relaxed: bool) -> Self {
         let none = || vec![Vec::new(); case.units.len()];
         let mut this = Self {
             case,
@@ -54,10 +72,13 @@ impl<'a> Program<'a> {
             heat: none(),
             margin: none(),
             draws: case.units.iter().map(|_| Vec::new()).collect(),
+            states: vec![Vec::new(); case.units.len()],
+            relaxed,
             must_run: case.units.iter().map(|_| vec![None; case.time.steps]).collect(),
         };
         for (u, unit) in case.units.iter().enumerate() {
             for t in 0..case.time.steps {
+                this.decide(u, unit, t);
                 this.unit_columns(u, unit, t);
             }
         }
@@ -65,8 +86,8 @@ impl<'a> Program<'a> {
             for t in 0..case.time.steps {
                 this.shape(u, unit, t);
                 this.must_make(u, unit, t);
-                match this.states(u, t) {
-                    Some(on) => this.with_states(u, unit, t, on),
+                match this.states[u].get(t).copied() {
+                    Some(now) => this.with_states(u, unit, t, now),
                     None => this.ramp(u, unit, t),
                 }
             }
@@ -87,26 +108,29 @@ impl<'a> Program<'a> {
         self.problem.row(lower, upper, entries);
     }
 
+    /// The stages above cost: what each counts, with its hours.
+    pub fn above_cost(&mut self) -> Vec<(&'a str, Vec<(usize, f64)>)> {
+        let mut above = vec![("physical", std::mem::take(&mut self.physical))];
+        let classes = self.case.classes.iter().map(String::as_str);
+        above.extend(classes.zip(std::mem::take(&mut self.shed)));
+        above
+    }
+
+    /// Allows a stage no more than this from here on.
+    pub fn at_most(&mut self, stage: &'a str, value: f64, columns: &[(usize, f64)]) {
+        self.row(Rule::Above, stage, 0, f64::NEG_INFINITY, value, columns);
+    }
+
     fn slack(&mut self, hours: f64, upper: f64) -> usize {
         let column = self.column(0.0, upper);
         self.physical.push((column, hours));
         column
     }
 
-    /// Whether it is on in a step; nothing for a unit without states.
-    fn states(&self, u: usize, t: usize) -> Option<bool> {
-        self.places.units[u].on.get(t).copied()
-    }
-
-    fn was_on(&self, u: usize, t: usize) -> Option<bool> {
-        states::before(&self.case.units[u], self.places.units[u], t)
-    }
-
     fn unit_columns(&mut self, u: usize, unit: &'a Unit, t: usize) {
         let case = self.case;
         let h = case.time.hours(t);
-        let on = self.states(u, t);
-        let most = if on == Some(false) { 0.0 } else { unit.capacity(t) };
+        let most = if self.is_off(u, t) { 0.0 } else { unit.capacity(t) };
         let heat = self.column(h * unit.var_om.at(t), most);
         self.heat[u].push(heat);
         let of = |series: &Option<crate::Series>| series.as_ref().map_or(f64::NAN, |series| series.at(t));
@@ -130,7 +154,7 @@ impl<'a> Program<'a> {
             }
             (_, _, Some(segments)) => {
                 // Which pieces are full, and which may not be used, is the schedule's, as its states are.
-                let piece = self.places.units[u].piece.get(t);
+                let piece = self.places.units[u].piece.get(t).filter(|_| !self.relaxed);
                 for (k, segment) in segments.iter().enumerate() {
                     let most = if piece.is_some_and(|&piece| k > piece) { 0.0 } else { segment.heat };
                     let column = self.column(0.0, most);
@@ -157,14 +181,10 @@ impl<'a> Program<'a> {
             let margin = self.column(0.0, quick.min(unit.capacity(t)));
             self.margin[u].push(margin);
         }
-        if on == Some(true) && self.was_on(u, t) == Some(false) {
-            self.starts += unit.start_cost;
-        }
     }
 
     fn shape(&mut self, u: usize, unit: &'a Unit, t: usize) {
         let heat = self.heat[u][t];
-        let on = self.states(u, t) != Some(false);
         let pieces: Vec<usize> = self.draws[u][t].iter().map(|draw| draw.column).collect();
         let of = |series: &Option<crate::Series>| series.as_ref().map_or(f64::NAN, |series| series.at(t));
         match (unit.kind, unit.mode, &unit.segments) {
@@ -173,16 +193,18 @@ impl<'a> Program<'a> {
                 let mut entries = vec![(heat, -1.0)];
                 entries.extend(pieces.iter().zip(vertices).map(|(&weight, vertex)| (weight, vertex.heat)));
                 self.row(Rule::Shape, &unit.id, t, 0.0, 0.0, &entries);
-                let most = if on && units::share(unit, t) > 0.0 { 1.0 } else { 0.0 };
-                let entries: Vec<(usize, f64)> = pieces.iter().map(|&weight| (weight, 1.0)).collect();
+                let most = if units::share(unit, t) > 0.0 { 1.0 } else { 0.0 };
+                let mut entries: Vec<(usize, f64)> = pieces.iter().map(|&weight| (weight, 1.0)).collect();
+                let most = self.while_on(u, t, most, &mut entries);
                 self.row(Rule::Weights, &unit.id, t, f64::NEG_INFINITY, most, &entries);
             }
             (UnitKind::Chp, Some(ChpMode::Extraction), _) => {
                 let power = pieces[0];
                 let entries = [(power, 1.0), (heat, -of(&unit.power_to_heat))];
                 self.row(Rule::LeastPower, &unit.id, t, 0.0, f64::INFINITY, &entries);
-                let most = if on { of(&unit.power_max) * units::share(unit, t) } else { 0.0 };
-                let entries = [(power, 1.0), (heat, of(&unit.power_loss))];
+                let most = of(&unit.power_max) * units::share(unit, t);
+                let mut entries = vec![(power, 1.0), (heat, of(&unit.power_loss))];
+                let most = self.while_on(u, t, most, &mut entries);
                 self.row(Rule::Turbine, &unit.id, t, f64::NEG_INFINITY, most, &entries);
             }
             (UnitKind::Chp, _, _) | (_, _, None) => {}
@@ -190,6 +212,7 @@ impl<'a> Program<'a> {
                 let mut entries = vec![(heat, -1.0)];
                 entries.extend(pieces.iter().map(|&piece| (piece, 1.0)));
                 self.row(Rule::Shape, &unit.id, t, 0.0, 0.0, &entries);
+                self.order(u, unit, t, &pieces);
             }
         }
     }
@@ -212,12 +235,12 @@ impl<'a> Program<'a> {
         }
         let vertices = unit.vertices();
         let hottest = vertices.iter().fold(0.0_f64, |most, vertex| most.max(vertex.heat));
-        let on = self.states(u, t);
-        if !vertices.is_empty() && (unit.must_run.is_some() || on.is_some()) && units::share(unit, t) > 0.0 {
-            let least = if unit.must_run.is_some() || on == Some(true) { 1.0 } else { 0.0 };
+        let decided = !self.states[u].is_empty();
+        if !vertices.is_empty() && (unit.must_run.is_some() || decided) && units::share(unit, t) > 0.0 {
             let lacks = self.lacks(u, t, hottest);
             let mut entries = vec![(lacks, 1.0 / hottest)];
             entries.extend(self.draws[u][t].iter().map(|draw| (draw.column, 1.0)));
+            let least = if unit.must_run.is_some() { 1.0 } else { self.while_on(u, t, 1.0, &mut entries) };
             self.row(Rule::InRegion, &unit.id, t, least, f64::INFINITY, &entries);
         }
     }
@@ -248,51 +271,6 @@ impl<'a> Program<'a> {
             entries.push((self.slack(h, f64::INFINITY), 1.0));
         }
         self.row(Rule::Ramp, &unit.id, t, before + least, before + most, &entries);
-    }
-
-    fn with_states(&mut self, u: usize, unit: &'a Unit, t: usize, on: bool) {
-        let (heat, h) = (self.heat[u][t], self.case.time.hours(t));
-        let capacity = unit.capacity(t);
-        if let Some(&margin) = self.margin[u].get(t) {
-            let most = if on { capacity } else { 0.0 };
-            let entries = [(heat, 1.0), (margin, 1.0)];
-            self.row(Rule::MostWhileOn, &unit.id, t, f64::NEG_INFINITY, most, &entries);
-        }
-        let stable = |t: usize| unit.heat_min.at(t).min(unit.capacity(t));
-        if stable(t) > 0.0 {
-            let lacks = self.lacks(u, t, stable(t));
-            let least = if on { stable(t) } else { 0.0 };
-            self.row(Rule::LeastWhileOn, &unit.id, t, least, f64::INFINITY, &[(heat, 1.0), (lacks, 1.0)]);
-        }
-        let Some(was_on) = self.was_on(u, t) else {
-            return;
-        };
-        let (mut entries, before) = match t.checked_sub(1) {
-            Some(last) => (vec![(heat, 1.0), (self.heat[u][last], -1.0)], 0.0),
-            None => (vec![(heat, 1.0)], unit.initial.map_or(0.0, |initial| initial.heat_mw)),
-        };
-        let (up, down) = (unit.ramp_up_per_h.map(|ramp| ramp * h), unit.ramp_down_per_h.map(|ramp| ramp * h));
-        if up.is_some() || unit.start_max.is_some() {
-            let ramp = up.unwrap_or(capacity);
-            let reached = unit.start_max.unwrap_or(ramp.max(stable(t)));
-            let most = if was_on { ramp } else { 0.0 } + if on && !was_on { reached } else { 0.0 };
-            self.row(Rule::Rise, &unit.id, t, f64::NEG_INFINITY, before + most, &entries);
-        }
-        let trips = t > 0 && unit.outages.iter().any(|outage| outage.from_step == t);
-        if (down.is_some() || unit.stop_max.is_some()) && !trips {
-            let ceiling = if t > 0 { unit.capacity(t - 1) } else { before };
-            let ramp = down.unwrap_or(ceiling);
-            let left = unit.stop_max.unwrap_or(ramp.max(stable(t.saturating_sub(1))));
-            let outage = if t == 0 { (before - capacity).max(0.0) } else { 0.0 };
-            let most = if on { ramp } else { 0.0 } + if was_on && !on { left } else { 0.0 } + outage;
-            for entry in &mut entries {
-                entry.1 = -entry.1;
-            }
-            if unit.initial.is_some_and(|initial| initial.heat_mw > 0.0) {
-                entries.push((self.slack(h, f64::INFINITY), -1.0));
-            }
-            self.row(Rule::Fall, &unit.id, t, f64::NEG_INFINITY, most - before, &entries);
-        }
     }
 
     /// Says by store and step what comes out and what goes in.

@@ -4,13 +4,17 @@
 //! dual proves less, never more. So a schedule that keeps every limit and is dearer than the best has no duals that save
 //! it. A stage that is proved shrinks the program to the schedules that are as good in it: what has a dual stands at one
 //! bound in all of them.
+//!
+//! Given its states, so much is proved of a committed schedule too. How good the states are is proved by the duals of a
+//! relaxation: its program has the states as columns, and the stages above the one that is proved are held where the
+//! schedule has them, by a row each. That a search found a better bound is its word and stays so (`Verdict::bounds`).
 
 use crate::problem::Problem;
 use crate::solution::{Proof, Status};
 
-use super::Judge;
 use super::places::Places;
 use super::program::Program;
+use super::{Judge, Proven};
 
 /// By how much a proof may miss what it proves, relative to 1 + its size.
 const MISSES: f64 = 1e-6;
@@ -31,12 +35,8 @@ impl Judge<'_> {
         }
         let mut program = Program::new(self.case, places);
         let economic = program.problem.cost.clone();
-        let mut above: Vec<(&str, Vec<(usize, f64)>)> = vec![("physical", std::mem::take(&mut program.physical))];
-        let classes = self.case.classes.iter().map(String::as_str);
-        above.extend(classes.zip(std::mem::take(&mut program.shed)));
-        for (name, columns) in above {
-            let stage = self.solution.stages.iter().find(|stage| stage.name == name);
-            let value = stage.map(|stage| stage.value);
+        for (name, columns) in program.above_cost() {
+            let value = self.value_of(name);
             if value.is_none_or(|value| value <= NOTHING) {
                 if value.is_none() && !columns.is_empty() {
                     self.fault(format!("stage {name} is missing"));
@@ -55,6 +55,83 @@ impl Judge<'_> {
         self.proves(&mut program, "cost", self.solution.cost, starts);
     }
 
+    fn value_of(&self, name: &str) -> Option<f64> {
+        self.solution.stages.iter().find(|stage| stage.name == name).map(|stage| stage.value)
+    }
+
+    /// The bounds of a commitment, stage by stage: what the duals of its relaxation prove, and what is said.
+    pub(super) fn bounds(&mut self, places: &Places<'_>) {
+        let (case, solution) = (self.case, self.solution);
+        let Some(commitment) = &solution.commitment else {
+            return;
+        };
+        for unit in case.units.iter().filter(|unit| unit.commits()) {
+            if solution.units.get(&unit.id).is_some_and(|series| series.on.is_empty()) {
+                self.fault(format!("unit {} has no states in a commitment", unit.id));
+            }
+        }
+        let mut program = Program::relaxed(case, places);
+        let economic = program.problem.cost.clone();
+        for (name, columns) in program.above_cost() {
+            let bound = commitment.stages.iter().find(|bound| bound.stage == name);
+            let value = self.value_of(name).unwrap_or(f64::NAN);
+            let (relaxed, said) = match bound {
+                Some(bound) => (bound.relaxed, bound.least),
+                // A case without a limit that gives need not say so.
+                None if columns.is_empty() => continue,
+                None => {
+                    self.fault(format!("commitment bound of {name} is missing"));
+                    continue;
+                }
+            };
+            program.problem.minimise_only(columns.iter().copied());
+            let proven = if value <= NOTHING { 0.0 } else { bound_of(&program, &commitment.proofs, name) };
+            self.bounded(name, Proven { stage: name.to_owned(), value, proven, said }, relaxed);
+            if commitment.finished {
+                self.equal(
+                    format_args!("commitment bound of {name}, where the search is said to be finished"),
+                    0,
+                    said,
+                    value,
+                );
+            }
+            if value <= NOTHING {
+                columns.iter().for_each(|&(column, _)| program.problem.upper[column] = 0.0);
+            } else {
+                program.at_most(name, value, &columns);
+            }
+        }
+        program.problem.cost = economic;
+        let proven = bound_of(&program, &commitment.proofs, "cost");
+        let (value, said) = (solution.cost, commitment.cost_bound);
+        self.bounded("cost", Proven { stage: "cost".to_owned(), value, proven, said }, commitment.relaxed_cost);
+        for (what, said, bound) in [
+            ("commitment gap", commitment.gap, commitment.cost_bound),
+            ("commitment relaxed gap", commitment.relaxed_gap, commitment.relaxed_cost),
+        ] {
+            let gap = (value - bound).max(0.0) / (1.0 + value.abs());
+            // Not `equal`: its tolerance is relative to 1, and a gap is small.
+            if (said - gap).abs() > 1e-9 || said.is_nan() {
+                self.fault(format!("{what}: {said} is said, {gap} is between cost and bound"));
+            }
+        }
+    }
+
+    /// What is said to be proven of a stage is, and lies below what the search says, as that does below the schedule.
+    fn bounded(&mut self, name: &str, bound: Proven, relaxed: f64) {
+        let Proven { value, proven, said, .. } = bound;
+        let what = format!("commitment bound of {name}");
+        self.within(format_args!("{what}"), 0, said, f64::NEG_INFINITY, value);
+        self.within(format_args!("{what} by the search"), 0, said, relaxed, f64::INFINITY);
+        let missed = relaxed - proven;
+        if missed.is_nan() || missed > MISSES * (1.0 + value.abs()) {
+            self.fault(format!(
+                "{what}: {relaxed} is said to be proven, and the duals of the relaxation prove {proven}"
+            ));
+        }
+        self.verdict.bounds.push(bound);
+    }
+
     /// Holds a stage's value against what its duals prove, and shrinks the program to what they leave.
     fn proves(&mut self, program: &mut Program<'_>, stage: &str, value: f64, states_cost: f64) {
         let Some(proof) = self.solution.proofs.iter().find(|proof| proof.stage == stage) else {
@@ -68,6 +145,12 @@ impl Judge<'_> {
             self.fault(format!("stage {stage} is said to be {value} at least, and its duals prove {least}"));
         }
     }
+}
+
+/// What the duals that are given for a stage prove of it: nothing where there are none.
+fn bound_of(program: &Program<'_>, proofs: &[Proof], stage: &str) -> f64 {
+    let proof = proofs.iter().find(|proof| proof.stage == stage);
+    proof.map_or(f64::NEG_INFINITY, |proof| shrink(&mut program.problem.clone(), &duals(program, proof)))
 }
 
 /// The duals in the order of the rows; nothing for one that the proof does not name.

@@ -8,7 +8,7 @@ use super::Judge;
 use super::places::Places;
 
 /// Hours that are too few to count.
-const HAIR: f64 = 1e-9;
+pub const HAIR: f64 = 1e-9;
 
 /// Whether a unit with states starts in a step. A state before the horizon that nobody knows is no start.
 pub fn starts(unit: &Unit, series: &UnitSeries, t: usize) -> bool {
@@ -19,8 +19,19 @@ pub fn starts(unit: &Unit, series: &UnitSeries, t: usize) -> bool {
 pub fn before(unit: &Unit, series: &UnitSeries, t: usize) -> Option<bool> {
     match t.checked_sub(1) {
         Some(last) => series.on.get(last).copied(),
-        None => unit.initial.map(|initial| initial.on.unwrap_or(initial.heat_mw > 0.0)),
+        None => at_first(unit),
     }
+}
+
+/// Whether it is on when the horizon begins; nothing where nobody knows.
+pub fn at_first(unit: &Unit) -> Option<bool> {
+    unit.initial.map(|initial| initial.on.unwrap_or(initial.heat_mw > 0.0))
+}
+
+/// Whether an outage takes all of it in a step.
+pub fn is_out(unit: &Unit, t: usize) -> bool {
+    let mut outages = unit.outages.iter();
+    outages.any(|outage| (outage.from_step..outage.to_step).contains(&t) && outage.available <= 0.0)
 }
 
 impl Judge<'_> {
@@ -108,10 +119,6 @@ impl Judge<'_> {
         }
         let stops = !series.on[t];
         let gone = |t: usize| unit.capacity(t) <= 0.0;
-        let out = |t: usize| {
-            let mut outages = unit.outages.iter();
-            outages.any(|outage| (outage.from_step..outage.to_step).contains(&t) && outage.available <= 0.0)
-        };
         // For how long it had been in the state that ends here.
         let (mut hours, mut since) = (0.0, t);
         while since > 0 && series.on[since - 1] == stops {
@@ -131,7 +138,7 @@ impl Judge<'_> {
         let (what, least) =
             if stops { ("minimum up time", unit.min_up_h) } else { ("minimum down time", unit.min_down_h) };
         // An outage stops a unit at any time, and what was running before the horizon stops where nothing is there.
-        let excused = stops && (out(t) || (older && gone(t)));
+        let excused = stops && (is_out(unit, t) || (older && gone(t)));
         if !excused && hours + HAIR < least {
             let id = &unit.id;
             self.fault(format!("unit {id} {what}, step {t}: the state ends after {hours} h of at least {least}"));

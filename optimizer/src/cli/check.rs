@@ -45,6 +45,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         print_json(&verdict)?;
     } else if verdict.passed {
         say!("the result holds; largest residual {:.1e}", verdict.residual);
+        for bound in verdict.bounds.iter().filter(|bound| bound.stage == "cost" || bound.value > 1e-6) {
+            let (stage, value, percent) = (&bound.stage, bound.value, 100.0 * bound.gap());
+            say!("  {stage} is {value:.6}; with other states it could be no less than");
+            say!("    {:.6}, proven by the duals of the relaxation ({percent:.2} % less)", bound.proven);
+            say!("    {:.6}, by the word of the solver's search", bound.said);
+        }
     } else {
         say!("the result does not hold:");
         for fault in &verdict.faults {

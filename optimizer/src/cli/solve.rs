@@ -72,8 +72,13 @@ fn print_table(case: &Case, solution: &Solution) -> Result<(), Failure> {
         say!("  limit that gave: {:?} of {}", slack.kind, slack.owner);
     }
     if let Some(commitment) = &solution.commitment {
-        let proven = if commitment.proven { "proven" } else { "not proven: the search ended before its bounds met it" };
-        say!("  states at most {:.2} % from the best, {} nodes, {proven}", 100.0 * commitment.gap, commitment.nodes);
+        let end = if commitment.finished { "finished" } else { "ended before its bounds met the schedule" };
+        say!(
+            "  states at most {:.2} % from the best as the relaxation proves, {:.2} % as the search says ({} nodes, {end})",
+            100.0 * commitment.relaxed_gap,
+            100.0 * commitment.gap,
+            commitment.nodes
+        );
     }
     say!("first step:");
     for (id, unit) in &solution.units {

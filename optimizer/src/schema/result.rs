@@ -32,7 +32,11 @@ pub fn result() -> Value {
         needed("slacks", "physical limits that the data cannot keep; empty in every ordinary case", list(slack())),
         needed("binding", "what limits the result", list(binding())),
         needed("certificate", "residuals, computed from the problem and the answer", table(certificate())),
-        optional("proofs", "duals that prove the stages; check works out what they prove", list(proof())),
+        optional(
+            "proofs",
+            "duals that prove the stages given the states; check works out what they prove",
+            list(proof()),
+        ),
         optional("commitment", "how good the on and off states are, where they were chosen", commitment()),
         needed("solver", "what solved it", table(solver())),
     ];
@@ -140,7 +144,7 @@ fn certificate() -> Vec<Field> {
 }
 
 /// The rules that duals are given for.
-const RULES: [&str; 22] = [
+const RULES: [&str; 23] = [
     "balance",
     "reserve",
     "connection",
@@ -163,6 +167,7 @@ const RULES: [&str; 22] = [
     "fall",
     "content",
     "final",
+    "above",
 ];
 
 fn proof() -> Vec<Field> {
@@ -172,7 +177,8 @@ fn proof() -> Vec<Field> {
         needed("stage", "physical, a class, or cost", text()),
         needed(
             "duals",
-            "by rule and owner, one per step: what the stage's value would rise by for one unit more on the rule's right",
+            "by rule and owner, one per step, of order two for each piece after the first, of above one: what the stage's value \
+             would rise by for one unit more on the rule's right",
             json!({ "type": "object", "additionalProperties": false, "properties": rules }),
         ),
     ]
@@ -181,15 +187,18 @@ fn proof() -> Vec<Field> {
 fn commitment() -> Value {
     let bound = vec![
         needed("stage", "its name", text()),
-        needed("least", "what no states could be below, in the stage's unit", any()),
+        needed("least", "what no states could be below, in the stage's unit, as the search says", any()),
+        needed("relaxed", "the same as the relaxation proves it", any()),
     ];
     or_null(&table(vec![
         needed("stages", "above cost, each with the least that any states could reach", list(bound)),
-        needed("cost_bound", "least cost that any states could reach at this unserved heat", any()),
-        needed("gap", "(cost - bound) / (1 + |cost|)", any()),
-        needed("relaxed_cost", "with units that may be on in part", any()),
+        needed("cost_bound", "least cost that any states could reach at this unserved heat, as the search says", any()),
+        needed("gap", "(cost - bound) / (1 + |cost|), by the search's bound", any()),
+        needed("relaxed_cost", "the same least cost as the relaxation proves it: units may be on in part", any()),
+        needed("relaxed_gap", "the gap to it, which is what is proven", any()),
         needed("nodes", "branch-and-bound nodes over all stages", count()),
-        needed("proven", "whether the search came to its end", flag()),
+        needed("finished", "whether the search says that it came to its end", flag()),
+        needed("proofs", "duals of the relaxation; check works out what they prove", list(proof())),
     ]))
 }
 

@@ -11,16 +11,16 @@ use crate::small::{boiler, demand, electric, empty, grid};
 use crate::{near, solved};
 
 /// Options that leave no gap, so that a figure can be computed by hand.
-fn exact() -> Options {
+pub fn exact() -> Options {
     Options { commitment_gap: 1e-7, ..Options::default() }
 }
 
-fn committed(case: &Case) -> Solution {
+pub fn committed(case: &Case) -> Solution {
     let solution = commit(case, &exact()).unwrap();
     let verdict = check(case, &solution);
     assert!(verdict.passed, "{:#?}", verdict.faults);
     let commitment = solution.commitment.as_ref().unwrap();
-    assert!(commitment.proven, "{commitment:?} {:?}", solution.stages);
+    assert!(commitment.finished, "{commitment:?} {:?}", solution.stages);
     solution
 }
 
@@ -165,7 +165,7 @@ fn a_region_is_stood_in_or_left_and_nothing_between() {
 }
 
 /// A boiler whose first 4 MW take 1.5 MW of gas each and whose further 6 MW take 1 each: 60 and 40 per MWh.
-fn bent() -> Unit {
+pub fn bent() -> Unit {
     let mut unit = boiler("bent", 10.0, 50.0);
     let piece = |heat: f64, per_heat: f64| Segment { heat, input_per_heat: per_heat.into() };
     (unit.efficiency, unit.segments) = (None, Some(vec![piece(4.0, 1.5), piece(6.0, 1.0)]));
@@ -218,7 +218,7 @@ fn fuel_at_no_load_is_a_short_steep_piece() {
 
 /// The judge says so where a good schedule is changed like this.
 #[track_caller]
-fn finds(case: &Case, good: &Solution, what: &str, mutate: &dyn Fn(&mut Solution)) {
+pub fn finds(case: &Case, good: &Solution, what: &str, mutate: &dyn Fn(&mut Solution)) {
     let mut wrong = good.clone();
     mutate(&mut wrong);
     let faults = check(case, &wrong).faults;
@@ -355,11 +355,11 @@ fn the_node_limit_is_kept_and_said() {
     let verdict = check(&case, &solution);
     assert!(verdict.passed, "{:#?}", verdict.faults);
     let commitment = solution.commitment.unwrap();
-    assert!(!commitment.proven, "{commitment:?}");
+    assert!(!commitment.finished, "{commitment:?}");
     // With nodes to look at it is, and it is no dearer; the bound was one.
     let options = Options { commitment_gap: 0.0, ..Options::default() };
     let proven = commit(&case, &options).unwrap();
-    assert!(proven.commitment.as_ref().unwrap().proven, "{:?}", proven.commitment);
+    assert!(proven.commitment.as_ref().unwrap().finished, "{:?}", proven.commitment);
     assert!(commitment.cost_bound <= proven.cost + 1e-6 && proven.cost <= solution.cost + 1e-6);
 }
 
@@ -372,7 +372,7 @@ fn a_day_with_a_shortage_is_committed_within_the_gap() {
     let verdict = check(&case, &solution);
     assert!(verdict.passed, "{:#?}", verdict.faults);
     let commitment = solution.commitment.clone().unwrap();
-    assert!(commitment.proven, "{commitment:?}");
+    assert!(commitment.finished, "{commitment:?}");
     let linear = solve(&case, &Options::default()).unwrap();
     assert!(linear.unserved_mwh["comfort"] > 1.0);
     for class in &case.classes {
@@ -407,11 +407,11 @@ fn wrong_states_are_found_by_the_judge() {
     found("schedule cost", &|s| unit(s, [true, true, true, true], [3.0, 0.0, 0.0, 4.0]));
     found("states of unit u", &|s| s.units.get_mut("u").unwrap().on.truncate(2));
     found("commitment gap", &|s| s.commitment.as_mut().unwrap().gap = 0.1);
-    found("commitment cost bound", &|s| s.commitment.as_mut().unwrap().cost_bound += 50.0);
+    found("commitment bound of cost", &|s| s.commitment.as_mut().unwrap().cost_bound += 50.0);
     found("commitment bound of production", &|s| {
         s.commitment.as_mut().unwrap().stages.iter_mut().for_each(|bound| bound.least = 1.0);
     });
-    found("said to be proven", &|s| {
+    found("where the search is said to be finished", &|s| {
         s.commitment.as_mut().unwrap().stages.iter_mut().for_each(|bound| bound.least = -1.0);
     });
 }

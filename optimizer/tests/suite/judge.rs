@@ -123,7 +123,7 @@ fn everything() -> Case {
 }
 
 /// Every number in a JSON value, by its pointer.
-fn numbers(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
+pub fn numbers(value: &serde_json::Value, at: String, found: &mut Vec<String>) {
     match value {
         serde_json::Value::Number(_) => found.push(at),
         serde_json::Value::Array(items) => {

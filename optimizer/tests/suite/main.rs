@@ -5,6 +5,7 @@ mod by_others_movement;
 mod by_others_rare;
 mod by_others_states;
 mod commitment;
+mod commitment_proved;
 mod explained;
 mod fallback;
 mod format;

@@ -88,7 +88,7 @@ fn by_id(path: &[String]) -> bool {
             ["unserved_mwh", "units", "connections", "links", "storages", "demands", "vents", "reserve_short", "prices"]
                 .contains(&list.as_str())
         }
-        [proofs, _, duals, _] => proofs == "proofs" && duals == "duals",
+        [proofs, _, duals, _] | [_, proofs, _, duals, _] => proofs == "proofs" && duals == "duals",
         _ => false,
     }
 }
@@ -160,7 +160,7 @@ fn the_schema_has_every_word_of_the_reader() {
 #[test]
 fn the_schema_has_every_field_of_the_reader() {
     let (schema, whole) = (schema::result(), whole());
-    let places: [(&[&str], &str); 14] = [
+    let places: [(&[&str], &str); 15] = [
         (&[], ""),
         (&["stages", "0"], "/properties/stages/items"),
         (&["units", "u"], "/properties/units/additionalProperties"),
@@ -174,6 +174,7 @@ fn the_schema_has_every_field_of_the_reader() {
         (&["proofs", "0"], "/properties/proofs/items"),
         (&["commitment"], "/properties/commitment/anyOf/0"),
         (&["commitment", "stages", "0"], "/properties/commitment/anyOf/0/properties/stages/items"),
+        (&["commitment", "proofs", "0"], "/properties/commitment/anyOf/0/properties/proofs/items"),
         (&["solver"], "/properties/solver"),
     ];
     for (path, of) in places {
