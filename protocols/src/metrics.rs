@@ -54,7 +54,7 @@ catalogue! {
     BUS_LAG Gauge "gl_001_bus_lag_messages" []
         "Messages of heat.telemetry that the history does not have yet; absent while Kafka does not answer.";
     BUS_MESSAGES Counter "gl_001_bus_messages_total" ["topic", "outcome"]
-        "Messages of the centre on the bus: delivered, failed (Kafka did not take it in time), unreadable (found on the topic and passed over).";
+        "Messages of the centre on the bus: delivered, failed (Kafka did not take it in time), omitted (too big for Kafka: a message that names it is there in its place), unreadable (found on the topic and passed over).";
     SPOOL_ENTRIES Gauge "gl_001_spool_entries" ["plant"]
         "Entries in the edge's spool that the centre has not acknowledged.";
     SPOOL_OLDEST Gauge "gl_001_spool_oldest_seconds" ["plant"] "Age of the oldest of them, 0 when there is none.";

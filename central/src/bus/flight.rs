@@ -6,6 +6,9 @@
 use hypocaust_protocols::model::PlantId;
 use std::collections::BTreeMap;
 
+/// Samples that may be on their way; at some 120 bytes each within the client's own bound of 32 MB.
+pub const SAMPLES: usize = 200_000;
+
 /// An entry's name for ever: plant, boot, seq.
 pub type Key = (PlantId, u64, u64);
 

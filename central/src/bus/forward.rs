@@ -1,6 +1,6 @@
 //! From the MQTT host to `heat.telemetry`, without ever making the host wait.
 
-use super::flight::{Admission, Flight, Key};
+use super::flight::{Admission, Flight, Key, SAMPLES};
 use super::health::{Health, Part};
 use crate::shell::metrics::{Metrics, Outcome};
 use futures::StreamExt;
@@ -11,9 +11,6 @@ use hypocaust_protocols::wire::Entry;
 use hypocaust_protocols::wire::record::{Telemetry, topic};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
-
-/// Samples that may be on their way; at some 120 bytes each within the client's own bound of 32 MB.
-const SAMPLES: usize = 200_000;
 
 /// The way of arrived entries to the bus. Cheap to clone.
 #[derive(Clone)]

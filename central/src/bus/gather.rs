@@ -1,11 +1,10 @@
 //! Messages of the bus as one batch for the history. Pure.
 
 use crate::telemetry::{Arrived, Mark};
-use hypocaust_protocols::kafka::{Record, Start};
+use hypocaust_protocols::kafka::Record;
 use hypocaust_protocols::model::Fleet;
 use hypocaust_protocols::wire::record::Telemetry;
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 /// Messages and samples of one transaction.
 const MESSAGES: usize = 2_000;
@@ -15,30 +14,37 @@ const SAMPLES: usize = 20_000;
 #[derive(Debug, Default)]
 pub struct Batch {
     pub entries: Vec<Arrived>,
-    /// What could not be read, in words. It is passed over: it will not be better when it is read again.
-    pub unreadable: Vec<String>,
+    unreadable: usize,
     next: BTreeMap<i32, i64>,
     samples: usize,
 }
 
 impl Batch {
-    pub fn take(&mut self, record: &Record, fleet: &Fleet) {
+    /// Takes a message, or says why it cannot be read. The batch's mark stands behind it either way.
+    pub fn take(&mut self, record: &Record, fleet: &Fleet) -> Result<(), String> {
         self.next.insert(record.partition, record.offset + 1);
-        let at = || format!("{}[{}]@{}", record.topic, record.partition, record.offset);
-        match Telemetry::decode(&record.payload) {
-            Err(error) => self.unreadable.push(format!("{}: {error}", at())),
+        let read = match Telemetry::decode(&record.payload) {
             Ok(Telemetry { plant, .. }) if fleet.plant(plant.as_str()).is_none() => {
-                self.unreadable.push(format!("{}: the fleet has no plant '{plant}'", at()));
+                Err(format!("the fleet has no plant '{plant}'"))
             }
-            Ok(Telemetry { plant, entry, .. }) => {
-                self.samples += entry.samples.len();
-                self.entries.push(Arrived { plant, entry });
+            Ok(Telemetry { plant, entry, .. }) => Ok(Arrived { plant, entry }),
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Ok(arrived) => {
+                self.samples += arrived.entry.samples.len();
+                self.entries.push(arrived);
+                Ok(())
+            }
+            Err(why) => {
+                self.unreadable += 1;
+                Err(format!("{}[{}]@{}: {why}", record.topic, record.partition, record.offset))
             }
         }
     }
 
     pub fn is_full(&self) -> bool {
-        self.entries.len() + self.unreadable.len() >= MESSAGES || self.samples >= SAMPLES
+        self.entries.len() + self.unreadable >= MESSAGES || self.samples >= SAMPLES
     }
 
     /// How far the stream is read when this batch is stored.
@@ -53,32 +59,18 @@ impl Batch {
     }
 }
 
-/// The offset from which each partition is read: its mark, or its beginning.
-pub fn starts<'s>(stream: &'s str, kept: &BTreeMap<i32, Range<i64>>, marks: &[Mark]) -> Vec<(&'s str, i32, Start)> {
-    let marked = |part| marks.iter().find(|m| m.stream == stream && m.part == part);
-    kept.keys().map(|part| (stream, *part, marked(*part).map_or(Start::Beginning, |m| Start::At(m.next)))).collect()
-}
-
-/// Messages that are kept and not read yet. What the cluster dropped before it was read is not waited for: it was not
-/// acknowledged, and comes again.
-pub fn lag(kept: &BTreeMap<i32, Range<i64>>, next: impl Fn(i32) -> Option<i64>) -> u64 {
-    kept.iter()
-        .map(|(part, kept)| u64::try_from(kept.end - next(*part).unwrap_or(kept.start).max(kept.start)).unwrap_or(0))
-        .sum()
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use hypocaust_protocols::model::{DeviceId, Millis, PlantId, Quality, Sample};
     use hypocaust_protocols::wire::Entry;
     use std::path::Path;
 
-    fn fleet() -> Fleet {
+    pub fn fleet() -> Fleet {
         hypocaust_protocols::files::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/fleets/small")).unwrap()
     }
 
-    fn record(partition: i32, offset: i64, plant: &str) -> Record {
+    pub fn record(partition: i32, offset: i64, plant: &str) -> Record {
         let sample =
             Sample { tag: "north.b1.heat".parse().unwrap(), time: Millis(1), value: Some(1.0), quality: Quality::Good };
         let device = DeviceId::new("north.plc1").unwrap();
@@ -91,27 +83,15 @@ mod tests {
     fn what_cannot_be_read_is_told_and_passed_over() {
         let fleet = fleet();
         let mut batch = Batch::default();
-        batch.take(&record(0, 5, "north"), &fleet);
-        batch.take(&Record { payload: b"{}".to_vec(), ..record(1, 7, "north") }, &fleet);
-        batch.take(&record(0, 9, "atlantis"), &fleet);
+        assert_eq!(batch.take(&record(0, 5, "north"), &fleet), Ok(()));
+        let spoilt = Record { payload: b"{}".to_vec(), ..record(1, 7, "north") };
+        let why = batch.take(&spoilt, &fleet).unwrap_err();
+        assert!(why.starts_with("heat.telemetry[1]@7: "), "{why}");
+        let why = batch.take(&record(0, 9, "atlantis"), &fleet).unwrap_err();
+        assert!(why.contains("no plant 'atlantis'"), "{why}");
         assert_eq!(batch.entries.len(), 1);
-        assert!(batch.unreadable[0].starts_with("heat.telemetry[1]@7: "), "{:?}", batch.unreadable);
-        assert!(batch.unreadable[1].contains("no plant 'atlantis'"), "{:?}", batch.unreadable);
         let marks: Vec<(i32, i64)> = batch.marks("i", "heat.telemetry").iter().map(|m| (m.part, m.next)).collect();
         assert_eq!(marks, [(0, 10), (1, 8)]);
-    }
-
-    #[test]
-    fn reading_goes_on_where_the_mark_of_this_stream_stands() {
-        let mark = |stream: &str, part, next| Mark { incarnation: "i".into(), stream: stream.into(), part, next };
-        let kept = BTreeMap::from([(0, 2..10), (1, 0..0), (2, 5..9)]);
-        let marks = [mark("s", 0, 7), mark("t", 1, 3)];
-        let starts = starts("s", &kept, &marks);
-        assert_eq!(starts, [("s", 0, Start::At(7)), ("s", 1, Start::Beginning), ("s", 2, Start::Beginning)]);
-        let next = |part| marks.iter().find(|m| m.stream == "s" && m.part == part).map(|m| m.next);
-        assert_eq!(lag(&kept, next), 3 + 4);
-        assert_eq!(lag(&kept, |_| Some(1)), 8 + 4, "what is no longer kept is not waited for");
-        assert_eq!(lag(&kept, |_| Some(99)), 0);
     }
 
     #[test]
@@ -120,7 +100,7 @@ mod tests {
         let mut batch = Batch::default();
         for offset in 0..MESSAGES as i64 {
             assert!(!batch.is_full());
-            batch.take(&record(0, offset, "north"), &fleet);
+            batch.take(&record(0, offset, "north"), &fleet).unwrap();
         }
         assert!(batch.is_full());
     }

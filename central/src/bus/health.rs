@@ -1,5 +1,6 @@
 //! Is the bus well, by those who use it?
 
+use super::reading::Probed;
 use crate::api::Gate;
 use crate::shell::metrics::Metrics;
 use crate::shell::term::Term;
@@ -60,12 +61,30 @@ impl Health {
         }
     }
 
-    /// How far reading is behind.
-    pub fn lag(&self, lag: Option<u64>) {
-        self.state().lag = lag;
+    /// Reading cannot begin: nothing is known of how far it is behind.
+    pub fn unread(&self, why: String) {
+        self.state().lag = None;
+        self.report(Part::Reading, Err(why));
     }
 
-    pub fn verdict(&self) -> Verdict {
+    /// What the cluster's answer meant for whoever reads. A reading that is over says nothing: the next one does.
+    pub fn probed(&self, probed: &Probed) {
+        match probed {
+            Probed::Away(why) => self.unread(why.clone()),
+            Probed::Behind(lag) => {
+                self.state().lag = Some(*lag);
+                self.report(Part::Reading, Ok(()));
+            }
+            Probed::Over => {}
+        }
+    }
+
+    /// The verdict of a replica that leads, or does not: then nobody uses the bus there.
+    pub fn judged(&self, leads: bool) -> Verdict {
+        if leads { self.verdict() } else { self.rest() }
+    }
+
+    fn verdict(&self) -> Verdict {
         let state = self.state();
         let troubles: Vec<String> = state
             .parts
@@ -81,7 +100,6 @@ impl Health {
         Verdict { ok: troubles.is_empty() && state.lag.is_some(), detail, lag: state.lag }
     }
 
-    /// This replica does not lead, so that nobody uses the bus here.
     fn rest(&self) -> Verdict {
         *self.state() = State::default();
         Verdict { ok: true, detail: "used by the replica that leads".into(), lag: None }
@@ -90,7 +108,7 @@ impl Health {
     /// Tells the gate and the metrics every second.
     pub(super) async fn watch(self, gate: Gate, metrics: Metrics, term: Term) {
         loop {
-            let verdict = if term.epoch().is_some() { self.verdict() } else { self.rest() };
+            let verdict = self.judged(term.epoch().is_some());
             metrics.bus(verdict.ok, verdict.lag);
             gate.report("bus", verdict.ok, verdict.detail);
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -106,8 +124,7 @@ mod tests {
     fn it_is_well_when_every_part_is_and_the_cluster_has_answered() {
         let health = Health::default();
         assert!(!health.verdict().ok, "nothing is known yet");
-        health.report(Part::Reading, Ok(()));
-        health.lag(Some(3));
+        health.probed(&Probed::Behind(3));
         assert_eq!(health.verdict(), Verdict { ok: true, detail: "3 messages to be stored".into(), lag: Some(3) });
         health.report(Part::Writing, Err("away".into()));
         health.report(Part::Publishing, Err("late".into()));
@@ -117,7 +134,13 @@ mod tests {
         health.report(Part::Writing, Ok(()));
         health.report(Part::Publishing, Ok(()));
         assert!(health.verdict().ok);
-        health.lag(None);
-        assert!(!health.verdict().ok);
+        health.probed(&Probed::Away("silent".into()));
+        assert_eq!(health.verdict().detail, "reading telemetry: silent");
+        health.probed(&Probed::Over);
+        assert!(!health.verdict().ok, "nothing is heard of the next one yet");
+        health.probed(&Probed::Behind(0));
+        assert!(health.judged(true).ok);
+        assert_eq!(health.judged(false).lag, None);
+        assert!(!health.judged(true).ok, "a new leader has not asked yet");
     }
 }

@@ -18,6 +18,9 @@
 //!   read on.
 //! * **What was decided is published, in order, at least once.** `heat.dispatch` and `heat.audit` are derived from the
 //!   journal and a mark that is moved after Kafka has them; a crash in between repeats some, which readers drop by `seq`.
+//!   What is too big for Kafka is named there instead of said ([`publishing`]).
+//! * **What is decided is pure.** [`Flight`] (what may go, and what is on its way), [`Reading`] (what is stored when, with
+//!   which mark), [`publishing`] and [`Health`] know no socket and no clock.
 //!
 //! These tasks run in every replica and work in the one that leads: whoever reads is then the one that hears the edges and
 //! can acknowledge. Should two read at once, around the end of a leadership, each row is still stored once (see
@@ -28,10 +31,14 @@ mod forward;
 mod gather;
 mod health;
 mod publish;
+pub mod publishing;
 mod read;
+mod reading;
 
+pub use flight::{Admission, Flight, Key, SAMPLES};
 pub use forward::Forward;
-pub use health::Health;
+pub use health::{Health, Part, Verdict};
+pub use reading::{Kept, Probed, Reading, Stored, Transaction};
 
 use crate::api::Gate;
 use crate::journal::Store;

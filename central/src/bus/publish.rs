@@ -1,19 +1,16 @@
-//! From the journal to `heat.audit`, and of it the schedules to `heat.dispatch`.
+//! From the journal to `heat.audit`, and of it the schedules to `heat.dispatch`; what that is, [`super::publishing`] says.
 //!
 //! The journal on disk is the only source, so a crash loses nothing; the mark moves after Kafka has a page, so a crash
 //! repeats at most one page. Both topics have one partition: the order is the journal's.
 
 use super::health::{Health, Part};
-use crate::api::EntryView;
-use crate::domain::{Event, view};
+use super::publishing::{Message, Publishing, instead, messages};
 use crate::journal::{Entry, Store};
 use crate::shell::metrics::{Metrics, Outcome};
 use crate::shell::term::Term;
-use crate::telemetry::{History, Mark};
+use crate::telemetry::History;
 use hypocaust_protocols::kafka::{self, Producer, Settings};
 use hypocaust_protocols::model::FleetId;
-use hypocaust_protocols::wire::record::topic;
-use serde::Serialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +20,6 @@ const PAGE: usize = 200;
 /// How often the journal is asked for more.
 const PACE: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_secs(1);
-/// The mark's stream: the journal, as far as it is published.
-const STREAM: &str = "journal";
 
 pub struct Publisher<H, J> {
     pub settings: Settings,
@@ -50,34 +45,6 @@ enum Ended {
     Changed,
 }
 
-/// A message of `heat.dispatch`: the schedule as `GET /api/v1/dispatch/{seq}` shows it.
-#[derive(Debug, Serialize)]
-struct Dispatch<'a> {
-    schema: &'static str,
-    fleet: &'a FleetId,
-    epoch: u64,
-    #[serde(flatten)]
-    schedule: view::DispatchView,
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("a view is plain data and always has a JSON form")
-}
-
-/// What is published of an entry: topic and text. Pure.
-fn messages(fleet: &FleetId, entry: &Entry) -> Vec<(&'static str, String)> {
-    let mut messages = vec![(topic::AUDIT, json(&EntryView::from(entry)))];
-    // An entry that this version cannot read is no schedule that it can show; the audit has it as it is.
-    if let Ok(recorded) = Event::read(entry)
-        && let Event::Scheduled { schedule } = &recorded.event
-    {
-        let schedule = view::dispatch(entry.seq, schedule);
-        let message = Dispatch { schema: "dispatch/1", fleet, epoch: entry.epoch, schedule };
-        messages.push((topic::DISPATCH, json(&message)));
-    }
-    messages
-}
-
 impl<H: History, J: Store> Publisher<H, J> {
     pub async fn run(self) {
         loop {
@@ -95,36 +62,78 @@ impl<H: History, J: Store> Publisher<H, J> {
         kafka::ensure(&self.settings, &super::topics()).await?;
         let incarnation = self.producer.incarnation().await?;
         let marks = self.history.marks(&incarnation).await?;
-        let mut next = marks.iter().find(|m| m.stream == STREAM).map_or(1, |m| m.next.unsigned_abs());
-        tracing::info!(%incarnation, next, "publishing the journal");
+        let mut publishing = Publishing::begin(&incarnation, &marks);
+        tracing::info!(%incarnation, next = publishing.next(), "publishing the journal");
         loop {
-            let page = self.journal.read(next, PAGE).await?;
+            let page = self.journal.read(publishing.next(), PAGE).await?;
             let Some(last) = page.last().map(|entry| entry.seq) else {
                 tokio::time::sleep(PACE).await;
                 continue;
             };
-            self.publish(&page).await?;
-            if self.producer.incarnation().await? != incarnation {
-                return Err(Ended::Changed);
+            match self.together(&page).await {
+                // Which of them is too big, a verdict on a batch does not say.
+                Err(Ended::Bus(kafka::Error::TooBig { .. })) => self.one_by_one(&page).await?,
+                done => done?,
             }
-            next = last + 1;
-            let mark = Mark { incarnation: incarnation.clone(), stream: STREAM.into(), part: 0, next: next as i64 };
+            let mark = publishing.published(last, &self.producer.incarnation().await?).ok_or(Ended::Changed)?;
             self.history.store(&[], &[mark]).await?;
             self.health.report(Part::Publishing, Ok(()));
         }
     }
 
     /// Hands over a page and waits until Kafka has all of it.
-    async fn publish(&self, page: &[Entry]) -> Result<(), Ended> {
+    async fn together(&self, page: &[Entry]) -> Result<(), Ended> {
         let mut deliveries = Vec::new();
-        for (topic, text) in page.iter().flat_map(|entry| messages(&self.fleet, entry)) {
-            deliveries.push((topic, self.producer.send(topic, self.fleet.as_str(), text.as_bytes())?));
+        let mut refused = Ok(());
+        for Message { topic, text } in page.iter().flat_map(|entry| messages(&self.fleet, entry)) {
+            match self.producer.send(topic, self.fleet.as_str(), text.as_bytes()) {
+                Ok(delivery) => deliveries.push((topic, delivery)),
+                Err(error) => {
+                    // What is behind it must not be there before it.
+                    refused = Err(error.into());
+                    break;
+                }
+            }
         }
         for (topic, delivery) in deliveries {
-            let outcome = delivery.done().await;
-            self.metrics.on_bus(topic, if outcome.is_ok() { Outcome::Delivered } else { Outcome::Failed });
-            outcome?;
+            self.counted(topic, delivery.done().await)?;
         }
+        refused
+    }
+
+    /// Each message after the one before it is there, and what is too big named instead of said.
+    async fn one_by_one(&self, page: &[Entry]) -> Result<(), Ended> {
+        for entry in page {
+            for message in messages(&self.fleet, entry) {
+                match self.deliver(&message).await {
+                    Err(kafka::Error::TooBig { .. }) => self.omit(entry, &message).await?,
+                    outcome => self.counted(message.topic, outcome)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn omit(&self, entry: &Entry, message: &Message) -> Result<(), Ended> {
+        let (seq, kind, bytes, topic) = (entry.seq, &entry.kind, message.text.len(), message.topic);
+        tracing::warn!(seq, kind, bytes, topic, "too big for Kafka; published is where the API has it");
+        self.deliver(&instead(&self.fleet, entry, message)).await?;
+        self.metrics.on_bus(topic, Outcome::Omitted);
+        Ok(())
+    }
+
+    async fn deliver(&self, Message { topic, text }: &Message) -> Result<kafka::At, kafka::Error> {
+        self.producer.deliver(topic, self.fleet.as_str(), text.as_bytes()).await
+    }
+
+    /// One that is too big does not count: it comes again, or what is in its place.
+    fn counted(&self, topic: &'static str, outcome: Result<kafka::At, kafka::Error>) -> Result<(), Ended> {
+        match &outcome {
+            Ok(_) => self.metrics.on_bus(topic, Outcome::Delivered),
+            Err(kafka::Error::TooBig { .. }) => {}
+            Err(_) => self.metrics.on_bus(topic, Outcome::Failed),
+        }
+        outcome?;
         Ok(())
     }
 }

@@ -1,28 +1,24 @@
-//! From `heat.telemetry` into the history, and from the history back to the edges what they may forget.
-//!
-//! A session reads one incarnation of the cluster. It ends, and a new one begins from the stored marks, when the cluster
-//! was away or is another one or has other partitions than before; what was read and not stored is read again.
+//! From `heat.telemetry` into the history, and from the history back to the edges what they may forget. What is decided on
+//! the way, [`Reading`] decides; here is who asks, waits and stores. A session is one reading.
 
-use super::gather::{Batch, lag, starts};
-use super::health::{Health, Part};
+use super::health::Health;
+use super::reading::{Kept, Probed, Reading, Stored};
 use super::{Durable, topics};
+use crate::ambient::monotonic;
 use crate::shell::metrics::{Metrics, Outcome};
 use crate::shell::term::Term;
-use crate::telemetry::{Arrived, Fate, History};
+use crate::telemetry::{Fate, History};
 use hypocaust_protocols::kafka::{self, Consumer, Settings};
-use hypocaust_protocols::model::{Fleet, PlantId};
+use hypocaust_protocols::model::Fleet;
 use hypocaust_protocols::wire::record::topic;
-use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Entries of one transaction: stored after this time at the latest.
-const COMMIT: Duration = Duration::from_millis(250);
 /// How often the cluster is asked whether it is there and what it keeps.
 const PROBE: Duration = Duration::from_secs(2);
-/// Before a new session, and before the history is tried again.
+/// Before a new session.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub struct Reader<H> {
@@ -35,8 +31,22 @@ pub struct Reader<H> {
     pub term: Term,
 }
 
-/// By partition: the next offset to be stored.
-type Next = Mutex<BTreeMap<i32, i64>>;
+/// What is read in a session, for the two who work at it.
+struct Session {
+    reading: Mutex<Reading>,
+    began: Instant,
+}
+
+impl Session {
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        // Each change is one whole message, transaction or answer.
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(monotonic().duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+}
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +75,7 @@ impl<H: History> Reader<H> {
                 Ended::Unheard => return,
                 Ended::Changed => tracing::info!("{ended}"),
                 ended => {
-                    self.health.lag(None);
-                    self.health.report(Part::Reading, Err(ended.to_string()));
+                    self.health.unread(ended.to_string());
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -79,109 +88,99 @@ impl<H: History> Reader<H> {
         // A client that follows nothing: a broker answers a connection in order, and a reader's long poll (half a second
         // while nothing comes) would stand before each of a dozen questions.
         let asker = Consumer::new(&self.settings, "hypocaust-history")?;
-        let incarnation = asker.incarnation().await?;
-        let kept = asker.kept(topic::TELEMETRY).await?;
+        let (incarnation, kept) = ask(&asker).await?;
         if kept.is_empty() {
             return Err(Ended::NoTopic(topic::TELEMETRY));
         }
         let marks = self.history.marks(&incarnation).await?;
-        consumer.follow(&starts(topic::TELEMETRY, &kept, &marks)).await?;
+        let (reading, starts) = Reading::begin(&incarnation, &kept, &marks);
+        consumer.follow(&starts).await?;
         tracing::info!(%incarnation, partitions = kept.len(), "reading {}", topic::TELEMETRY);
-        let marks = marks.into_iter().filter(|m| m.stream == topic::TELEMETRY);
-        let next = Next::new(marks.map(|m| (m.part, m.next)).collect());
-        let parts: BTreeSet<i32> = kept.keys().copied().collect();
+        let session = Session { reading: Mutex::new(reading), began: monotonic() };
         tokio::select! {
-            ended = self.batches(&consumer, &incarnation, &next) => ended,
-            ended = self.probe(&asker, &incarnation, &parts, &next) => ended,
+            ended = self.batches(&consumer, &session) => ended,
+            ended = self.probe(&asker, &session) => ended,
         }
     }
 
     /// Asks the cluster again and again; ends when the session is no longer of it.
-    async fn probe(
-        &self,
-        asker: &Consumer,
-        incarnation: &str,
-        parts: &BTreeSet<i32>,
-        next: &Next,
-    ) -> Result<Infallible, Ended> {
-        let mut away = false;
+    async fn probe(&self, asker: &Consumer, session: &Session) -> Result<Infallible, Ended> {
         loop {
-            let asked =
-                async { Ok::<_, kafka::Error>((asker.incarnation().await?, asker.kept(topic::TELEMETRY).await?)) };
-            match asked.await {
-                Err(error) => {
-                    away = true;
-                    self.health.lag(None);
-                    self.health.report(Part::Reading, Err(error.to_string()));
-                }
-                Ok((now, kept)) => {
-                    let same = now == incarnation && kept.keys().eq(parts);
-                    if away || !same {
-                        return Err(Ended::Changed);
-                    }
-                    let behind = {
-                        let next = next.lock().unwrap_or_else(PoisonError::into_inner);
-                        lag(&kept, |part| next.get(&part).copied())
-                    };
-                    self.health.lag(Some(behind));
-                    self.health.report(Part::Reading, Ok(()));
-                }
+            let answer = ask(asker).await.map_err(|error| error.to_string());
+            let probed = session.reading().probed(answer);
+            self.health.probed(&probed);
+            if probed == Probed::Over {
+                return Err(Ended::Changed);
             }
             tokio::time::sleep(PROBE).await;
         }
     }
 
-    async fn batches(&self, consumer: &Consumer, incarnation: &str, next: &Next) -> Result<Infallible, Ended> {
+    async fn batches(&self, consumer: &Consumer, session: &Session) -> Result<Infallible, Ended> {
         loop {
-            let mut batch = Batch::default();
-            batch.take(&consumer.receive().await?, &self.fleet);
-            let until = tokio::time::sleep(COMMIT);
-            tokio::pin!(until);
-            while !batch.is_full() {
-                tokio::select! {
-                    record = consumer.receive() => batch.take(&record?, &self.fleet),
-                    () = &mut until => break,
-                }
-            }
-            for words in &batch.unreadable {
-                self.metrics.on_bus(topic::TELEMETRY, Outcome::Unreadable);
-                tracing::warn!(%words, "a message of the bus could not be read");
-            }
-            let marks = batch.marks(incarnation, topic::TELEMETRY);
-            // A history that fails is tried again with the same batch: nothing is acknowledged, so nothing is lost.
-            let fates = loop {
-                match self.history.store(&batch.entries, &marks).await {
-                    Ok(fates) => break fates,
-                    Err(error) => {
-                        tracing::error!(%error, "the history does not take telemetry; trying again");
-                        tokio::time::sleep(PAUSE).await;
+            let (takes, at) = {
+                let reading = session.reading();
+                (reading.takes(), reading.at())
+            };
+            tokio::select! {
+                record = consumer.receive(), if takes => {
+                    let taken = session.reading().take(session.now(), &record?, &self.fleet);
+                    if let Err(words) = taken {
+                        self.metrics.on_bus(topic::TELEMETRY, Outcome::Unreadable);
+                        tracing::warn!(%words, "a message of the bus could not be read");
                     }
                 }
-            };
-            next.lock().unwrap_or_else(PoisonError::into_inner).extend(marks.iter().map(|m| (m.part, m.next)));
-            self.tell(batch.entries, fates).await?;
+                () = until(at, session) => self.store(session).await?,
+            }
+        }
+    }
+
+    /// Stores what is due.
+    async fn store(&self, session: &Session) -> Result<(), Ended> {
+        let Some(due) = session.reading().due(session.now()) else { return Ok(()) };
+        match self.history.store(&due.entries, &due.marks).await {
+            Ok(fates) => {
+                let stored = session.reading().stored(&fates);
+                self.tell(stored).await
+            }
+            Err(error) => {
+                tracing::error!(%error, "the history does not take telemetry; trying again");
+                session.reading().failed(session.now());
+                Ok(())
+            }
         }
     }
 
     /// Counts what was stored and says what each edge may forget.
-    async fn tell(&self, entries: Vec<Arrived>, fates: Vec<Fate>) -> Result<(), Ended> {
-        let mut touched: BTreeMap<PlantId, BTreeSet<u64>> = BTreeMap::new();
-        for (Arrived { plant, entry }, fate) in entries.into_iter().zip(fates) {
+    async fn tell(&self, stored: Stored) -> Result<(), Ended> {
+        for (plant, samples, fate) in &stored.fates {
             match fate {
-                Fate::Stored => self.metrics.stored(&plant, entry.samples.len()),
-                Fate::Duplicate => self.metrics.duplicate(&plant, entry.samples.len()),
+                Fate::Stored => self.metrics.stored(plant, *samples),
+                Fate::Duplicate => self.metrics.duplicate(plant, *samples),
             }
-            touched.entry(plant).or_default().insert(entry.boot);
         }
-        for (plant, boots) in touched {
-            match self.history.ranges(&plant).await {
-                Ok(mut ranges) => {
-                    ranges.retain(|r| boots.contains(&r.boot));
-                    self.acknowledge.send((plant, ranges)).await.map_err(|_| Ended::Unheard)?;
+        for plant in stored.plants() {
+            match self.history.ranges(plant).await {
+                Ok(ledger) => {
+                    let told = (plant.clone(), stored.forget(plant, ledger));
+                    self.acknowledge.send(told).await.map_err(|_| Ended::Unheard)?;
                 }
                 Err(error) => tracing::error!(%error, %plant, "cannot read what is stored; it is acknowledged later"),
             }
         }
         Ok(())
+    }
+}
+
+/// Who the cluster is, and what it keeps.
+async fn ask(asker: &Consumer) -> Result<(String, Kept), kafka::Error> {
+    Ok((asker.incarnation().await?, asker.kept(topic::TELEMETRY).await?))
+}
+
+/// Waits for this time of the session's clock; without one, for ever.
+async fn until(at: Option<u64>, session: &Session) {
+    match at {
+        Some(at) => tokio::time::sleep(Duration::from_millis(at.saturating_sub(session.now()))).await,
+        None => std::future::pending().await,
     }
 }

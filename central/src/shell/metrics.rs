@@ -48,6 +48,8 @@ pub struct Metrics {
 pub enum Outcome {
     Delivered,
     Failed,
+    /// Too big; a message that names it is there in its place.
+    Omitted,
     Unreadable,
 }
 
@@ -56,6 +58,7 @@ impl Outcome {
         match self {
             Outcome::Delivered => "delivered",
             Outcome::Failed => "failed",
+            Outcome::Omitted => "omitted",
             Outcome::Unreadable => "unreadable",
         }
     }

@@ -20,7 +20,7 @@ pub mod in_process;
 mod producer;
 
 pub use consumer::{Consumer, Record, Start};
-pub use producer::{At, Delivery, Producer};
+pub use producer::{At, Delivery, GIVEN_UP, Producer};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
@@ -56,6 +56,9 @@ pub enum Error {
     /// So much is on its way already that nothing more is taken: try later.
     #[error("the client's buffer is full: Kafka does not take what was sent before")]
     Full,
+    /// It will not be taken however often it is sent. A broker says so of a whole batch, of which one message may be it.
+    #[error("a message for {topic} is bigger than Kafka takes, or was sent in a batch with one: {why}")]
+    TooBig { topic: String, why: String },
     #[error("a message for {topic} was not delivered: {why}")]
     Undelivered { topic: String, why: String },
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// A message that Kafka has not taken after this time is given up, and whoever sent it is told.
-const GIVEN_UP_MS: &str = "20000";
+pub const GIVEN_UP: Duration = Duration::from_secs(20);
 /// What may be on its way: beyond that [`Error::Full`].
 const BUFFER_KBYTES: &str = "32768";
 const BUFFER_MESSAGES: &str = "100000";
@@ -56,7 +56,7 @@ impl Producer {
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Err(Error::Full),
             Err((error, _)) => {
                 self.renew_when_fatal();
-                Err(Error::Undelivered { topic: topic.to_owned(), why: error.to_string() })
+                Err(undelivered(topic.to_owned(), &error))
             }
         }
     }
@@ -104,7 +104,7 @@ fn connect(settings: &Settings, words: &Words) -> Result<FutureProducer<Words>, 
         .config()
         .set("enable.idempotence", "true")
         .set("acks", "all")
-        .set("message.timeout.ms", GIVEN_UP_MS)
+        .set("message.timeout.ms", GIVEN_UP.as_millis().to_string())
         .set("queue.buffering.max.kbytes", BUFFER_KBYTES)
         .set("queue.buffering.max.messages", BUFFER_MESSAGES)
         .set("linger.ms", "5")
@@ -112,16 +112,25 @@ fn connect(settings: &Settings, words: &Words) -> Result<FutureProducer<Words>, 
         .create_with_context(words.clone())
 }
 
+fn undelivered(topic: String, error: &KafkaError) -> Error {
+    use RDKafkaErrorCode::{MessageBatchTooLarge, MessageSizeTooLarge};
+    let why = error.to_string();
+    match error {
+        KafkaError::MessageProduction(MessageSizeTooLarge | MessageBatchTooLarge) => Error::TooBig { topic, why },
+        _ => Error::Undelivered { topic, why },
+    }
+}
+
 impl Delivery {
     /// Waits until Kafka has it, or has not taken it in 20 s.
     pub async fn done(self) -> Result<At, Error> {
         let Self { future, topic, producer } = self;
-        let why = match future.await {
+        let error = match future.await {
             Ok(Ok(at)) => return Ok(At { partition: at.partition, offset: at.offset }),
-            Ok(Err((error, _))) => error.to_string(),
-            Err(_) => "its writer was made anew before it was delivered".to_owned(),
+            Ok(Err((error, _))) => undelivered(topic, &error),
+            Err(_) => Error::Undelivered { topic, why: "its writer was made anew before it was delivered".to_owned() },
         };
         producer.renew_when_fatal();
-        Err(Error::Undelivered { topic, why })
+        Err(error)
     }
 }
