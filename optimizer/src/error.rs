@@ -6,10 +6,12 @@ use crate::validate::Mistake;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text is no `heatcase/1`.
-    #[error("the file is no heatcase/1: at {path}")]
+    /// The text is not of the format that it should be.
+    #[error("the file is no {schema}: at {path}")]
     Parse {
-        /// JSON path of the first thing that could not be read.
+        /// The format.
+        schema: &'static str,
+        /// JSON path of the first thing that could not be read, or line and column where a file breaks off.
         path: String,
         /// What serde says, with line and column.
         source: serde_json::Error,

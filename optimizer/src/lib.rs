@@ -36,6 +36,7 @@ pub mod solution;
 pub mod solve;
 pub mod terminal;
 pub mod validate;
+mod written;
 
 pub use case::Case;
 pub use check::{Verdict, check};

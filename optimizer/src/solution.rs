@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+use crate::written;
+
 /// The value of `schema` in a result.
 pub const SCHEMA: &str = "heatresult/1";
 
@@ -68,6 +71,14 @@ pub struct Solution {
 }
 
 impl Solution {
+    /// Reads a result. Whether it holds is for `check` to say.
+    ///
+    /// # Errors
+    /// `Error::Parse` where the text is no `heatresult/1`.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        written::read(text, SCHEMA)
+    }
+
     /// Whether it has states, or pieces of curves, that were chosen.
     #[must_use]
     pub fn decides(&self) -> bool {

@@ -10,6 +10,7 @@ use std::fmt::Display;
 use crate::case::{Case, Final, Link, SCHEMA, Unit, UnitKind};
 use crate::error::Error;
 use crate::series::Series;
+use crate::written;
 
 /// A hundred plants over a week of quarters of an hour have 1.6 million columns.
 const MOST_COLUMNS: usize = 50_000_000;
@@ -35,10 +36,7 @@ impl Case {
     /// # Errors
     /// `Error::Parse` where the text is no `heatcase/1`, `Error::Invalid` where its figures make no sense.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let case: Self = serde_path_to_error::deserialize(&mut json)
-            .map_err(|error| Error::Parse { path: error.path().to_string(), source: error.into_inner() })?;
-        json.end().map_err(|source| Error::Parse { path: "end of the file".to_owned(), source })?;
+        let case: Self = written::read(text, SCHEMA)?;
         case.validate()?;
         Ok(case)
     }

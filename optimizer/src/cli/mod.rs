@@ -52,15 +52,16 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 fn read_case(path: &Path) -> Result<Case, Failure> {
-    Case::from_json(&read(path)?).map_err(|error| {
-        let Failure(code, text) = error.into();
-        Failure(code, format!("{}: {text}", path.display()))
-    })
+    Case::from_json(&read(path)?).map_err(|error| of_file(path, error))
 }
 
 fn read_result(path: &Path) -> Result<Solution, Failure> {
-    serde_json::from_str(&read(path)?)
-        .map_err(|error| Failure(1, format!("{}: this is no result of solve --json: {error}", path.display())))
+    Solution::from_json(&read(path)?).map_err(|error| of_file(path, error))
+}
+
+fn of_file(path: &Path, error: Error) -> Failure {
+    let Failure(code, text) = error.into();
+    Failure(code, format!("{}: {text}", path.display()))
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {

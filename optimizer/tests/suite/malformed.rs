@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use hypocaust_optimizer::{Case, Error, Options, check, greedy, solve};
+use hypocaust_optimizer::{Case, Error, Options, Solution, check, greedy, solve};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -70,6 +70,47 @@ fn every_bad_field_is_named_with_its_path() {
         }
     }
     insta::assert_snapshot!(golden);
+}
+
+/// Where a file breaks off its end is named, and what it breaks off in the middle of, of a case and of a result.
+#[test]
+fn a_file_that_breaks_off_says_where() {
+    let case = format!("{:#}", whole());
+    let result = format!("{:#}", serde_json::to_value(crate::solved(&crate::trap())).unwrap());
+    let said = |text: &str, result: bool| {
+        let error = if result { Solution::from_json(text).unwrap_err() } else { Case::from_json(text).unwrap_err() };
+        format!("{error}: {}", std::error::Error::source(&error).unwrap())
+    };
+    // After so many characters of the text from here on; nothing, within a list, a word, a number, before a field's value.
+    let cuts = [
+        ("", 0),
+        ("\"steps\"", 4),
+        ("\"units\": [", 30),
+        ("\"classes\": [", 20),
+        ("\"heat_max\":", 12),
+        ("\"mode\"", 10),
+    ];
+    let mut golden = String::new();
+    for (from, more) in cuts {
+        let at = case.find(from).unwrap_or_else(|| panic!("{from} is not in the case"));
+        let _ = writeln!(golden, "{}", said(&case[..at + more], false));
+    }
+    for from in ["\"certificate\": {", "\"duals\": {", "\"heat\": ["] {
+        let at = result.find(from).unwrap_or_else(|| panic!("{from} is not in the result"));
+        let _ = writeln!(golden, "{}", said(&result[..at + from.len()], true));
+    }
+    // What is no JSON, and what comes after a case.
+    let _ = writeln!(golden, "{}", said("{\"schema\" 1}", false));
+    let _ = writeln!(golden, "{}", said(&format!("{case}}}"), false));
+    insta::assert_snapshot!(golden);
+    for (text, result) in [(&case, false), (&result, true)] {
+        for end in (0..text.len()).step_by(7).filter(|&end| text.is_char_boundary(end)) {
+            let error = said(&text[..end], result);
+            let lines = text[..end].matches('\n').count() + 1;
+            let place = error.contains(&format!("at line {lines} column ")) && error.contains(": the file ends ");
+            assert!(place && !error.contains('?'), "after {end}: {error}");
+        }
+    }
 }
 
 fn odd() -> impl Strategy<Value = Value> {
