@@ -12,12 +12,14 @@
 //! duals: at the end each stage that is not at zero, and cost, is solved once more as a linear program in which the stages
 //! above it are held where the schedule has them, and the result carries these duals (`Commitment::proofs`).
 //!
-//! A curve that is not convex is decided with the states: which of its pieces are full.
+//! A curve that is not convex is decided with the states: which of its pieces are full. One that is convex is followed by
+//! itself unless its carrier is worth less than nothing, which only a schedule tells, since a plant may have power that it
+//! cannot get rid of: where a schedule takes such pieces out of their order, all begins anew with their order decided too.
 //!
 //! The limits are a gap and a number of nodes; a caller who has a clock calls with fewer nodes. States are handed from
 //! window to window by `hand_over`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::{Case, Initial};
 use crate::error::Error;
@@ -26,7 +28,7 @@ use crate::formulate::{Formulation, Part};
 use crate::highs::{BASIC, Highs, Integral};
 use crate::problem::Problem;
 use crate::solution::{Bound, Commitment, Proof, Rule, Solution};
-use crate::solve::{Level, NOTHING, Options, Walked, levels, optimum, walk};
+use crate::solve::{Level, NOTHING, Options, Walked, levels, optimum, walk, walk_anywhere};
 
 /// Finds states and the best schedule given them.
 ///
@@ -34,20 +36,18 @@ use crate::solve::{Level, NOTHING, Options, Walked, levels, optimum, walk};
 /// Those of `solve`. A node limit that comes before the first states is none: then every unit runs whenever it may.
 pub fn commit(case: &Case, options: &Options) -> Result<Solution, Error> {
     case.validate()?;
-    let formulation = Formulation::with_states(case);
-    // The relaxation is asked for its stages only; calm setpoints are for the answer.
-    let relaxed = walk(&Case { previous: None, ..case.clone() }, &formulation, options, None)?;
-    let mut search = Search {
-        case,
-        options,
-        levels: levels(case, &formulation, options),
-        integral: formulation.integral(),
-        formulation,
-        relaxed,
-        nodes: 0,
-        finished: true,
-    };
-    search.run()
+    let mut ordered = BTreeSet::new();
+    loop {
+        let found = Search::new(case, options, &ordered)?.run();
+        match found {
+            // Nothing but the best schedule tells that burning more than a curve says would pay.
+            Err(Error::Curve { unit, step }) if !ordered.insert(unit.clone()) => {
+                return Err(Error::Curve { unit, step });
+            }
+            Err(Error::Curve { .. }) => {}
+            found => return found,
+        }
+    }
 }
 
 /// The best schedule where the states are given: by unit id, one per step. Units that are not named are off, and every curve
@@ -62,7 +62,7 @@ pub fn schedule_states(
     options: &Options,
 ) -> Result<Solution, Error> {
     case.validate_linear()?;
-    let mut formulation = Formulation::with_states(case);
+    let mut formulation = Formulation::with_states(case, &BTreeSet::new());
     let mut x = vec![0.0; formulation.names.len()];
     for column in formulation.integral() {
         let (_, u, t) = formulation.names[column];
@@ -115,6 +115,8 @@ pub fn hand_over(case: &Case, solution: &Solution, steps: usize) -> BTreeMap<Str
 struct Search<'a> {
     case: &'a Case,
     options: &'a Options,
+    /// The units whose pieces are in their order by a decision though their curves are convex.
+    ordered: &'a BTreeSet<String>,
     formulation: Formulation,
     integral: Vec<usize>,
     levels: Vec<Level>,
@@ -123,7 +125,15 @@ struct Search<'a> {
     finished: bool,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(case: &'a Case, options: &'a Options, ordered: &'a BTreeSet<String>) -> Result<Self, Error> {
+        let formulation = Formulation::with_states(case, ordered);
+        // The relaxation is asked for its stages only; calm setpoints are for the answer.
+        let relaxed = walk_anywhere(&Case { previous: None, ..case.clone() }, &formulation, options, None)?;
+        let (levels, integral) = (levels(case, &formulation, options), formulation.integral());
+        Ok(Self { case, options, ordered, formulation, integral, levels, relaxed, nodes: 0, finished: true })
+    }
+
     fn run(&mut self) -> Result<Solution, Error> {
         let mut problem = self.formulation.problem.clone();
         for level in &self.levels {
@@ -299,7 +309,7 @@ impl Search<'_> {
 
     /// The best schedule with the states of a point.
     fn settle(&self, x: &[f64]) -> Result<Solution, Error> {
-        let mut fixed = Formulation::with_states(self.case);
+        let mut fixed = Formulation::with_states(self.case, self.ordered);
         fixed.fix_states(self.case, x);
         Ok(walk(self.case, &fixed, self.options, Some(&self.relaxed.start))?.solution)
     }
@@ -342,13 +352,9 @@ mod tests {
         let text = text.replacen("\"heat_max\":5.0", "\"heat_max\":5.0,\"heat_min\":0.5", 1);
         let case = Case::from_json(&text).unwrap();
         let options = Options::default();
-        let formulation = Formulation::with_states(&case);
-        let relaxed = walk(&case, &formulation, &options, None).unwrap();
-        let mut best = relaxed.solution.clone();
-        let integral = formulation.integral();
-        let levels = levels(&case, &formulation, &options);
-        let mut search =
-            Search { case: &case, options: &options, formulation, integral, levels, relaxed, nodes: 0, finished: true };
+        let ordered = BTreeSet::new();
+        let mut search = Search::new(&case, &options, &ordered).unwrap();
+        let mut best = search.relaxed.solution.clone();
         let cost = search.levels.len();
         let found = search.below(&best, cost, 1e-6).unwrap();
         assert!(found.x.is_some() && search.finished, "{found:?}");

@@ -38,7 +38,8 @@ pub enum Error {
     /// The best point of the linear program is none of the plant: more of a carrier is burnt than the curve says.
     #[error(
         "unit {unit} would take the pieces of its curve out of order in step {step}, because its carrier is worth less \
-         than nothing there; write an \"efficiency\" or \"cop\" for the case instead of \"segments\""
+         than nothing there; have it committed (`solve --commit`), or write an \"efficiency\" or \"cop\" instead of \
+         \"segments\""
     )]
     Curve {
         /// Id of the unit.

@@ -14,6 +14,8 @@ mod index;
 mod layout;
 mod unit;
 
+use std::collections::BTreeSet;
+
 use crate::case::{Case, Unit};
 use crate::problem::Problem;
 pub use crate::solution::Rule;
@@ -130,16 +132,17 @@ impl Formulation {
     /// Formulates a case that passed `validate`.
     #[must_use]
     pub fn new(case: &Case) -> Self {
-        Self::build(case, false)
+        Self::build(case, None)
     }
 
-    /// The same with states: a 0 or 1 for every unit and step over which commitment decides.
+    /// The same with states: a 0 or 1 for every unit and step over which commitment decides. Pieces are in their order by a
+    /// decision where a curve is not convex, and where a unit is named here.
     #[must_use]
-    pub fn with_states(case: &Case) -> Self {
-        Self::build(case, true)
+    pub fn with_states(case: &Case, ordered: &BTreeSet<String>) -> Self {
+        Self::build(case, Some(ordered))
     }
 
-    fn build(case: &Case, states: bool) -> Self {
+    fn build(case: &Case, ordered: Option<&BTreeSet<String>>) -> Self {
         let layout = Layout::new(case);
         let mut this = Self {
             problem: Problem::default(),
@@ -150,9 +153,9 @@ impl Formulation {
             flows: Vec::new(),
             hours: (0..case.time.steps).map(|t| case.time.hours(t)).collect(),
         };
-        if states {
+        if let Some(ordered) = ordered {
             this.state_columns(case);
-            this.order_columns(case);
+            this.order_columns(case, ordered);
         }
         for t in 0..case.time.steps {
             this.step_columns(case, &layout, t);

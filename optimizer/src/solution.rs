@@ -126,7 +126,7 @@ pub struct UnitSeries {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<bool>,
     /// Per step on which piece of its curve it is, counted from 0: those before it are full, those after it unused. Empty for
-    /// a unit whose curve is convex.
+    /// a unit whose pieces follow by themselves: its curve is convex, and its carrier worth something.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub piece: Vec<usize>,
     /// Per step the weights of its region's vertices; empty for a unit without a region.

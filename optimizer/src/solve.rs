@@ -73,8 +73,22 @@ pub(crate) struct Walked {
     pub start: Start,
 }
 
-/// Walks the stages of a case that passed `validate`, from a start where there is one.
+/// Walks the stages of a case that passed `validate`, from a start where there is one, to a schedule that follows every curve.
 pub(crate) fn walk(
+    case: &Case,
+    formulation: &Formulation,
+    options: &Options,
+    start: Option<&Start>,
+) -> Result<Walked, Error> {
+    let walked = walk_anywhere(case, formulation, options, start)?;
+    match out_of_order(case, &walked.solution) {
+        Some((unit, step)) => Err(Error::Curve { unit, step }),
+        None => Ok(walked),
+    }
+}
+
+/// The same where what is asked for is the stages and no schedule.
+pub(crate) fn walk_anywhere(
     case: &Case,
     formulation: &Formulation,
     options: &Options,
@@ -153,9 +167,6 @@ pub(crate) fn walk(
     }
 
     let mut solution = extract::schedule(case, formulation, &answer.x);
-    if let Some((unit, step)) = out_of_order(case, &solution) {
-        return Err(Error::Curve { unit, step });
-    }
     solution.status = Status::Optimal;
     solution.objective_weighted = Some(objective_weighted);
     solution.stages = stages;

@@ -116,12 +116,13 @@ def bent(program, case, unit, heat):
 
 def conversion(program, case, unit, heat, on=None, whole=False):
     """The columns that draw the unit's carrier and make its power: each with MW of both per unit of the column. A unit with
-    states turns nothing while it is off. Where whole numbers are allowed a curve need not be convex."""
+    states turns nothing while it is off. Where whole numbers are allowed a curve need not be convex, and is never left for more
+    than it says, whatever its carrier is worth."""
     nothing = case.series(0.0)
-    if bends(case, unit):
-        if not whole:
-            raise ValueError(f"{unit['id']} has a curve that is not convex")
+    if unit.get("segments") and whole:
         return bent(program, case, unit, heat)
+    if bends(case, unit):
+        raise ValueError(f"{unit['id']} has a curve that is not convex")
     if unit.get("segments"):
         pieces = [program.block(upper=segment["heat"]) for segment in unit["segments"]]
         program.constrain(0.0, 0.0, [(heat, -1.0), *((piece, 1.0) for piece in pieces)])

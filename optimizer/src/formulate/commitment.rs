@@ -7,6 +7,8 @@
 //! outage stops a unit whatever its minimum times; the state before the horizon is data (`initial`), and a unit without
 //! it begins in the state that suits best, at no start cost.
 
+use std::collections::BTreeSet;
+
 use crate::case::{Case, Segment, Unit};
 use crate::solution::{SlackKind, Solution};
 
@@ -40,9 +42,13 @@ impl Formulation {
 
     /// Where a curve is not convex a linear program would fill the later, cheaper piece first: a 0 or 1 for each piece but
     /// the first says whether it may be used, which takes that the one before it is full (the incremental model of
-    /// piecewise linear functions: Markowitz and Manne, Econometrica 25 (1957) 84).
-    pub(super) fn order_columns(&mut self, case: &Case) {
-        for (u, unit) in case.units.iter().enumerate().filter(|(_, unit)| unit.bends()) {
+    /// piecewise linear functions: Markowitz and Manne, Econometrica 25 (1957) 84). A convex curve needs it where burning more
+    /// than it says would pay.
+    pub(super) fn order_columns(&mut self, case: &Case, ordered: &BTreeSet<String>) {
+        for (u, unit) in case.units.iter().enumerate() {
+            if !unit.bends() && !ordered.contains(&unit.id) {
+                continue;
+            }
             for t in 0..case.time.steps {
                 for k in 1..unit.segments.as_ref().map_or(0, Vec::len) {
                     self.add((Part::filled(k), u, t), 0.0, 1.0);
@@ -172,7 +178,8 @@ impl Formulation {
         if !solution.decides() {
             return Self::new(case);
         }
-        let mut this = Self::with_states(case);
+        let by_piece = solution.units.iter().filter(|(_, series)| !series.piece.is_empty());
+        let mut this = Self::with_states(case, &by_piece.map(|(id, _)| id.clone()).collect());
         let decided = |&(part, u, t): &Name| {
             let series = case.units.get(u).and_then(|unit| solution.units.get(&unit.id));
             let yes = series.is_some_and(|series| match part {

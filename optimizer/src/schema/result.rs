@@ -90,7 +90,11 @@ fn unit() -> Vec<Field> {
         needed("input", "MW of its carrier", steps()),
         optional("reserve", "MW upward that it keeps for its header", steps()),
         optional("on", "whether it is on, where commitment decided", array(&flag())),
-        optional("piece", "on which piece of its curve, from 0, where that is not convex", array(&count())),
+        optional(
+            "piece",
+            "on which piece of its curve, from 0, where the order of its pieces was decided",
+            array(&count()),
+        ),
         optional("weights", "per step, of its region's vertices", array(&steps())),
     ]
 }

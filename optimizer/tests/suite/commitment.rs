@@ -201,6 +201,42 @@ fn a_curve_that_is_not_convex_is_climbed_from_below() {
 }
 
 #[test]
+fn a_convex_curve_is_followed_where_burning_more_would_pay() {
+    let mut case = empty(2);
+    let mut curve = electric("curve", 10.0);
+    let piece = |heat: f64, per_heat: f64| Segment { heat, input_per_heat: per_heat.into() };
+    (curve.efficiency, curve.segments) = (None, Some(vec![piece(4.0, 1.0), piece(6.0, 1.5)]));
+    case.units.push(curve);
+    case.connections.push(grid(20.0, 0.0, 0.0));
+    case.demands.push(demand("a", 3.0));
+    // Paid for at 20 it makes what is asked for; at less than nothing all that it can, which is 6 MW, and vents what is left.
+    // They take 7 MW; the second piece alone would take 9.
+    (case.carriers[1].buy, case.carriers[1].sell) = (Some(vec![20.0, -5.0].into()), Some(vec![10.0, -6.0].into()));
+    case.units[0].heat_max = vec![10.0, 6.0].into();
+    assert!(matches!(solve(&case, &Options::default()), Err(hypocaust_optimizer::Error::Curve { step: 1, .. })));
+    let solution = committed(&case);
+    near(solution.cost, 3.0 * 20.0 - 7.0 * 5.0, 1e-6);
+    near(solution.units["curve"].input[1], 7.0, 1e-6);
+    assert_eq!(solution.units["curve"].piece, [0, 1]);
+    // Paid for throughout, nothing is decided.
+    case.carriers[1].buy = Some(20.0.into());
+    let solution = commit(&case, &exact()).unwrap();
+    assert!(check(&case, &solution).passed && solution.units["curve"].piece.is_empty());
+    // Power that nobody takes is worth less than nothing at any price: 6 MW of the region's must go through the boiler.
+    let mut region = Unit::new("r", hypocaust_optimizer::case::UnitKind::Chp, "p", "b", 1.0);
+    region.carrier = Some("gas".into());
+    region.mode = Some(hypocaust_optimizer::case::ChpMode::Region);
+    region.must_run = Some(1.0.into());
+    region.region = Some(vec![Vertex { heat: 1.0, power: 6.0, fuel: 10.0 }]);
+    case.units.push(region);
+    (case.units[0].heat_max, case.units[0].var_om) = (10.0.into(), 1.0.into());
+    let solution = committed(&case);
+    // Burnt in their order, 4 MW on the first piece and 2 on the second make 4 + 2 / 1.5 MW of heat.
+    near(solution.units["curve"].heat[0], 4.0 + 2.0 / 1.5, 1e-6);
+    assert_eq!(solution.units["curve"].piece, [1, 1]);
+}
+
+#[test]
 fn fuel_at_no_load_is_a_short_steep_piece() {
     let mut case = empty(3);
     // 1 MW of gas while it is on, and 1 MW for each MW of heat: 40 and 40 per MWh, from a least load of 0.01 MW on.
