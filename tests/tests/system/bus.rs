@@ -6,7 +6,15 @@ use super::counts::{
 };
 use super::recovery::the_journal_is_the_one_that_the_edges_know;
 use super::shared::{at_rest, demo, say, turn};
-use hypocaust_protocols::kafka::{Settings, conformance};
+use hypocaust_central::api::Gate;
+use hypocaust_central::bus::{Bus, Use};
+use hypocaust_central::journal::{self, Draft, Head, Store};
+use hypocaust_central::shell::metrics::Metrics;
+use hypocaust_central::shell::term::{Held, Term};
+use hypocaust_central::telemetry;
+use hypocaust_central::users::Users;
+use hypocaust_protocols::kafka::{Consumer, Settings, Start, conformance};
+use hypocaust_protocols::model::Millis;
 use hypocaust_tests::harness::kafka::{Certificate, Kafka};
 use hypocaust_tests::harness::{
     Demo, Options, block_on, python, resident_mb, root, run, runs, signal, text, wait_until,
@@ -15,6 +23,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -300,4 +309,87 @@ fn certificates_and_rights_of_apache_kafka_let_each_do_its_own() {
         "mutual TLS: the centre works, gl-002 writes its own, others' are refused; without a certificate: {nothing}"
     ));
     demo.stop();
+}
+
+/// A journal with entries of so many bytes each is published; what a reader of `heat.audit` gets by taking the next `seq` and
+/// passing over all others: of each entry its body's length, or that of the message that Kafka did not take.
+async fn published(bootstrap: &str, bytes: &[usize]) -> Vec<Result<usize, usize>> {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = Arc::new(hypocaust_protocols::files::load(&root().join("deploy/fleets/small")).unwrap());
+    let journal = journal::sqlite::Sqlite::open(&folder.path().join("journal.db"), &fleet.id).await.unwrap();
+    // What no compression makes smaller: digits of a chaotic sequence.
+    let mut state = 1_u64;
+    let mut letters = |n: usize| -> String {
+        let mut letter = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'0' + u8::try_from((state >> 33) % 75).unwrap())
+        };
+        (0..n).map(|_| letter()).filter(|c| c.is_ascii_alphanumeric()).collect()
+    };
+    let bodies: Vec<String> = bytes.iter().map(|n| serde_json::json!({ "is": letters(*n) }).to_string()).collect();
+    let draft = |body: &String| Draft { time: Millis(1), kind: "k".into(), schema: 1, body: body.clone() };
+    journal.append(&Head::genesis(&fleet.id), 1, bodies.iter().map(draft).collect()).await.unwrap();
+    let history = telemetry::Sqlite::open(&folder.path().join("history.db")).await.unwrap();
+    let users = Users::open(&folder.path().join("users.db")).await.unwrap();
+    let (tell, term) = Term::new();
+    let until = hypocaust_central::ambient::monotonic() + Duration::from_secs(3600);
+    tell.send_replace(Some(Held { epoch: 1, until }));
+    let metrics = Metrics::new(&fleet);
+    let used = Use { metrics: metrics.clone(), gate: Gate::new(users, Arc::new(|| Millis(0))), term };
+    let settings = Settings::new(bootstrap, "test", None).unwrap();
+    let _running = Bus::start(settings.clone(), Arc::clone(&fleet), history, journal, used).unwrap();
+
+    let reader = Consumer::new(&settings, "test").unwrap();
+    // The centre makes it.
+    for _ in 0..100 {
+        if !reader.kept("heat.audit").await.unwrap_or_default().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    reader.follow_all(&["heat.audit"], Start::Beginning).await.unwrap();
+    let mut taken = Vec::new();
+    while taken.len() < bodies.len() {
+        let record = tokio::time::timeout(Duration::from_secs(60), reader.receive()).await;
+        let record = record.unwrap_or_else(|_| panic!("only {taken:?} are published")).unwrap();
+        let entry: Value = serde_json::from_slice(&record.payload).unwrap();
+        if entry["seq"] != taken.len() as u64 + 1 {
+            continue;
+        }
+        taken.push(match entry["omitted"]["bytes"].as_u64() {
+            Some(bytes) => {
+                assert_eq!(entry["body"], Value::Null);
+                assert_eq!(entry["omitted"]["read"], format!("/api/v1/journal?from={}&limit=1", entry["seq"]));
+                assert!(entry["hash"].is_string() && entry["prev_hash"].is_string(), "{entry}");
+                Err(usize::try_from(bytes).unwrap())
+            }
+            None => {
+                assert_eq!(entry["body"].to_string(), bodies[taken.len()]);
+                Ok(entry["body"].to_string().len())
+            }
+        });
+    }
+    let text = hypocaust_protocols::metrics::text(&metrics.counted()).unwrap();
+    let omitted = taken.iter().filter(|t| t.is_err()).count();
+    let line = format!("gl_001_bus_messages_total{{outcome=\"omitted\",topic=\"heat.audit\"}} {omitted}");
+    assert!(text.contains(&line), "{text}");
+    taken
+}
+
+#[test]
+fn an_entry_that_apache_kafka_does_not_take_is_named_on_the_bus_and_holds_nothing_up() {
+    let _turn = turn();
+    let kafka = Kafka::start();
+    // Our client's own limit, with more behind it that is not too big.
+    let taken = block_on(published(&kafka.bootstrap(), &[100, 2_000_000, 100, 900_000, 100]));
+    let whole: Vec<bool> = taken.iter().map(Result::is_ok).collect();
+    assert_eq!(whole, [true, false, true, true, true], "{taken:?}");
+    // A limit of the topic, which only the broker knows; it refuses the whole batch.
+    let kafka = Kafka::start();
+    let made = judge("limited.py", &[&kafka.bootstrap(), "heat.audit", "20000"], &[]);
+    assert!(made.status.success(), "{}", text(&made));
+    let taken = block_on(published(&kafka.bootstrap(), &[100, 60_000, 100, 9_000, 200_000, 100]));
+    let whole: Vec<bool> = taken.iter().map(Result::is_ok).collect();
+    assert_eq!(whole, [true, false, true, true, false, true], "{taken:?}");
+    say(&format!("Apache Kafka: entries of 2 MB and above a topic's own limit are named, the others whole: {taken:?}"));
 }
