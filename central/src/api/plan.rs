@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json, Router};
 use hypocaust_optimizer::explain::{Change, Extent, Price, Short, Worth};
 use hypocaust_optimizer::{Case, Explanation, explain};
-use hypocaust_protocols::model::Millis;
+use hypocaust_protocols::model::{ConsumerId, Millis};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -120,6 +120,9 @@ fn view(plan: &Plan, plants: &Scope) -> PlanView {
 
 type Plans = (Arc<Plan>, Option<Arc<Plan>>);
 
+/// What people call the consumers.
+type Names = BTreeMap<ConsumerId, String>;
+
 /// The plans of this replica, if it leads.
 fn kept(domain: &Domain) -> Result<Plans, Problem> {
     if let Some(plans) = domain.plan() {
@@ -168,14 +171,18 @@ pub struct ExplanationView {
 
 #[utoipa::path(get, path = "/api/v1/dispatch/explanation", responses((status = 200, body = ExplanationView)))]
 pub async fn explanation(State((leader, last)): State<(Handle, Last)>, _: NoQuery) -> Result<Json<Value>, Problem> {
-    let (plan, before) = leader.ask(|domain, _| kept(domain)).await??;
+    let asked = leader.ask(|domain, _| {
+        let names = domain.fleet().consumers().map(|(_, c)| (c.id.clone(), c.name.clone())).collect();
+        kept(domain).map(|plans| (plans, names))
+    });
+    let ((plan, before), names): (Plans, Names) = asked.await??;
     let mut last = last.lock().await;
     let known = last.as_ref().filter(|(seq, _)| *seq == plan.seq).map(|(_, explanation)| Arc::clone(explanation));
     let seq = plan.seq;
     let explanation = match known {
         Some(explanation) => explanation,
         None => {
-            let made = tokio::task::spawn_blocking(move || explained(&plan, before.as_deref())).await;
+            let made = tokio::task::spawn_blocking(move || explained(&plan, before.as_deref(), &names)).await;
             let made = made.map_err(|error| unexplained(seq, &error))?;
             let explanation = Arc::new(made.map_err(|error| unexplained(seq, &error))?);
             *last = Some((seq, Arc::clone(&explanation)));
@@ -199,12 +206,12 @@ fn unnamed(plan: &Plan) -> Case {
     Case { name: "the schedule".into(), ..plan.case.clone() }
 }
 
-fn explained(plan: &Plan, before: Option<&Plan>) -> Result<Explanation, hypocaust_optimizer::Error> {
+fn explained(plan: &Plan, before: Option<&Plan>, names: &Names) -> Result<Explanation, hypocaust_optimizer::Error> {
     let earlier = before.map(|b| (unnamed(b), &b.solution));
     let before = earlier.as_ref().map(|(case, solution)| (case, *solution));
     let mut all = explain(&unnamed(plan), &plan.solution, before, Extent::default())?;
     for sentence in &mut all.sentences {
-        *sentence = case::in_words(sentence);
+        *sentence = case::in_words(sentence, names);
     }
     Ok(all)
 }

@@ -42,12 +42,24 @@ pub fn is_of_fleet(id: &str) -> bool {
     ![INVENTORY, MAIN, REST].iter().any(|mark| id.starts_with(mark))
 }
 
-/// A sentence about a case for people, who know of no such parts.
-pub fn in_words(sentence: &str) -> String {
-    sentence
-        .replace(INVENTORY, "the content of ")
-        .replace(MAIN, "the main out of reach ")
-        .replace(REST, "what was on its way at ")
+/// A sentence about a case for people, who know of no such parts and call consumers by their names.
+pub fn in_words(sentence: &str, names: &BTreeMap<ConsumerId, String>) -> String {
+    let called = |word: &str| {
+        let id = word.trim_end_matches(['.', ',', ':', ';']);
+        names.get(id).map_or_else(|| word.to_owned(), |name| format!("{name}{}", &word[id.len()..]))
+    };
+    let mut said = sentence.split(' ').map(called).collect::<Vec<_>>().join(" ");
+    for (mark, first, within) in [
+        (INVENTORY, "The content of ", "the content of "),
+        (MAIN, "The main out of reach ", "the main out of reach "),
+        (REST, "What was on its way at ", "what was on its way at "),
+    ] {
+        if let Some(rest) = said.strip_prefix(mark) {
+            said = format!("{first}{rest}");
+        }
+        said = said.replace(mark, within);
+    }
+    said
 }
 
 /// A case and what it rests on.

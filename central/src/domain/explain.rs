@@ -1,7 +1,7 @@
 //! Why the schedule is what it is, in sentences for an operator.
 
 use super::schedule::{NOTHING_MW, Origin, Schedule};
-use hypocaust_protocols::model::{ConsumerId, Fleet, Plant, SetpointId};
+use hypocaust_protocols::model::{ConsumerId, Fleet, Plant, SetpointId, TripId};
 
 /// How many limits and changes are named; more would not be read.
 const MOST: usize = 3;
@@ -17,11 +17,11 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
         Origin::Hold => say.push(format!("{reason}, and no fallback is sound; every setpoint stays as it is.")),
     }
     if !new.trips.is_empty() {
-        let names: Vec<&str> = new.trips.iter().map(|t| t.as_str()).collect();
+        let names: Vec<String> = new.trips.iter().map(|trip| tripped(fleet, trip)).collect();
         say.push(format!("Tripped: {}.", names.join(", ")));
     }
     if new.short.is_empty() && new.origin != Origin::Hold {
-        say.push("Every consumer gets what it asks for.".into());
+        say.push("Every consumer gets what it asks for now.".into());
     }
     for (class, missing) in new.unserved_mw.iter() {
         if *missing < NOTHING_MW {
@@ -70,6 +70,12 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
         }
     }
     say
+}
+
+/// The source that a trip has taken, and by which of its trips.
+fn tripped(fleet: &Fleet, trip: &TripId) -> String {
+    let known = fleet.plants.iter().flat_map(|p| &p.trips).find(|t| t.id == *trip);
+    known.map_or_else(|| trip.to_string(), |t| format!("{} ({trip})", t.source))
 }
 
 /// A consumer by the name that people know it by.

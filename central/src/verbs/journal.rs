@@ -63,7 +63,14 @@ pub async fn run(verb: Verb) -> Result<(), Failure> {
 }
 
 async fn open(data: &Path) -> Result<Sqlite, Failure> {
-    Sqlite::open_read_only(&data.join("journal.db")).await.map_err(untried)
+    let path = data.join("journal.db");
+    if !path.exists() {
+        let (path, data) = (path.display(), data.display());
+        return Err(untried(format!(
+            "there is no journal at {path}: --data takes the folder of a centre; a demo on {data} has it in {data}/central"
+        )));
+    }
+    Sqlite::open_read_only(&path).await.map_err(untried)
 }
 
 /// The head in DATA/anchor.

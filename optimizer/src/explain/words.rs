@@ -36,7 +36,7 @@ pub fn sentences(case: &Case, solution: &Solution, all: &Explanation) -> Vec<Str
     for worth in all.worth.iter().filter(|worth| worth.saves >= 0.005).take(WORTH_SAID) {
         let limit = limit_in_words(&worth.limit);
         let what = if worth.stage == "cost" {
-            format!("would save {:.2} an hour now", worth.saves / case.time.hours(0))
+            format!("would lower the cost by {:.2} an hour now", worth.saves / case.time.hours(0))
         } else {
             format!("would give back {:.2} MWh of {}", worth.saves, worth.stage)
         };

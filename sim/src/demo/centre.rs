@@ -126,7 +126,7 @@ pub fn line(fleet: &Fleet) -> String {
         let link = if plant.link { "linked" } else { "NOT LINKED" };
         let _ = write!(
             line,
-            "; {}: {}, {}, heat {} of {} MW",
+            "; {}: {}, {}, makes {} MW, {} MW asked",
             plant.id,
             link,
             plant.mode,
@@ -137,7 +137,7 @@ pub fn line(fleet: &Fleet) -> String {
             .unserved_mw
             .iter()
             .filter(|(_, mw)| mw.is_none_or(|mw| mw >= 0.05))
-            .map(|(class, mw)| format!("class {class} {}", megawatts(*mw)))
+            .map(|(class, mw)| format!("{class} {}", megawatts(*mw)))
             .collect();
         if !short.is_empty() {
             let _ = write!(line, ", unserved {} MW", short.join(", "));
@@ -154,14 +154,14 @@ mod tests {
     fn a_line_names_what_is_unserved_and_what_is_unknown() {
         let fleet: Fleet = serde_json::from_value(json!({"leader": "2", "plants": [
             {"id": "north", "mode": "remote", "link": true, "heat_mw": 12.34, "demand_mw": 15.0,
-             "unserved_mw": {"1": 0.0, "4": 2.61, "5": 0.04}},
+             "unserved_mw": {"life-safety": 0.0, "production": 2.61, "comfort": 0.04}},
             {"id": "south", "mode": "holding", "link": false, "heat_mw": null, "demand_mw": null,
-             "unserved_mw": {"1": null}},
+             "unserved_mw": {"life-safety": null}},
         ]}))
         .unwrap();
         assert_eq!(
             line(&fleet),
-            "replica 2 leads; north: linked, remote, heat 12.3 of 15.0 MW, unserved class 4 2.6 MW; south: NOT LINKED, holding, heat ? of ? MW, unserved class 1 ? MW"
+            "replica 2 leads; north: linked, remote, makes 12.3 MW, 15.0 MW asked, unserved production 2.6 MW; south: NOT LINKED, holding, makes ? MW, ? MW asked, unserved life-safety ? MW"
         );
     }
 }

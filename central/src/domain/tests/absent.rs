@@ -88,3 +88,19 @@ fn comfort_at_a_plant_out_of_reach_stands_behind_upper_classes_that_are_reached(
             .all(|c| !matches!(&c.action, Action::Set { setpoint, .. } if setpoint.as_str() == "south.offices.cap"))
     );
 }
+
+#[test]
+fn a_sentence_about_a_case_names_what_stands_in_no_plant() {
+    let names = small().consumers().map(|(_, c)| (c.id.clone(), c.name.clone())).collect();
+    let said = |sentence: &str| case::in_words(sentence, &names);
+    let line = &small().consumers().find(|(_, c)| c.id.as_str() == "south.line").unwrap().1.name.clone();
+    assert_eq!(
+        said("south.line lacks 1.0 MWh, as south.b1 is lost."),
+        format!("{line} lacks 1.0 MWh, as south.b1 is lost.")
+    );
+    assert_eq!(said("inventory:south.steam is gone."), "The content of south.steam is gone.");
+    assert_eq!(
+        said("One MW more of main:n-s helps south.line."),
+        format!("One MW more of the main out of reach n-s helps {line}.")
+    );
+}
