@@ -149,8 +149,8 @@ pub async fn plan(
     Ok(Json(plain(view(&plan, &session.plants))))
 }
 
-/// Why the schedule in force is as it is. In `owner`, `inventory:` before a header's id is the header's own content, `rest:`
-/// what else kept the header of a plant out of reach in balance, and `main:` before a main's id one that such a plant sets.
+/// Why the schedule in force is as it is. In `owner`, `inventory:` before a header's id is the header's own content, and
+/// `main:` before a main's id one that nobody can move, because a plant at it is out of reach.
 #[derive(Serialize, ToSchema)]
 pub struct ExplanationView {
     /// The journal's entry of the schedule.

@@ -22,8 +22,8 @@ use hypocaust_optimizer::case::{
     self, Case, ChpMode, Demand, Final, FinalWord, Initial, Link, SCHEMA, Time, Unit, UnitKind,
 };
 use hypocaust_protocols::model::{
-    Class, Consumer, ConsumerId, Conversion, Fleet, Header, Main, Medium, Millis, Plant, Price, Source, SourceKind,
-    SourceState, TripId,
+    Class, Consumer, ConsumerId, Conversion, Fleet, Header, HeaderId, Main, Medium, Millis, Plant, PlantId, Price,
+    Source, SourceKind, SourceState, TripId,
 };
 use hypocaust_protocols::wire::Loss;
 use std::collections::BTreeMap;
@@ -32,14 +32,12 @@ use std::collections::BTreeMap;
 const INVENTORY_H: f64 = 1.0 / 6.0;
 /// Marks the case's parts that stand for a header's content...
 const INVENTORY: &str = "inventory:";
-/// ...for what comes or goes by a main that nobody can move...
+/// ...and for what comes or goes by a main that nobody can move.
 const MAIN: &str = "main:";
-/// ...and for what else keeps a header in balance whose plant is out of reach.
-const REST: &str = "rest:";
 
 /// Is this id of a case that of a thing of the fleet? The others stand for what is beside them.
 pub fn is_of_fleet(id: &str) -> bool {
-    ![INVENTORY, MAIN, REST].iter().any(|mark| id.starts_with(mark))
+    ![INVENTORY, MAIN].iter().any(|mark| id.starts_with(mark))
 }
 
 /// A sentence about a case for people, who know of no such parts and call consumers by their names.
@@ -49,11 +47,9 @@ pub fn in_words(sentence: &str, names: &BTreeMap<ConsumerId, String>) -> String 
         names.get(id).map_or_else(|| word.to_owned(), |name| format!("{name}{}", &word[id.len()..]))
     };
     let mut said = sentence.split(' ').map(called).collect::<Vec<_>>().join(" ");
-    for (mark, first, within) in [
-        (INVENTORY, "The content of ", "the content of "),
-        (MAIN, "The main out of reach ", "the main out of reach "),
-        (REST, "What was on its way at ", "what was on its way at "),
-    ] {
+    for (mark, first, within) in
+        [(INVENTORY, "The content of ", "the content of "), (MAIN, "The unreached main ", "the unreached main ")]
+    {
         if let Some(rest) = said.strip_prefix(mark) {
             said = format!("{first}{rest}");
         }
@@ -220,16 +216,9 @@ impl Builder<'_> {
             case.storages.extend(plant.storages.iter().filter_map(|s| self.storage(plant, s)));
             plant.headers.iter().for_each(|h| self.inventory(&mut case, plant, h));
         }
-        self.absent(&mut case);
+        fleet.mains.iter().filter(|main| self.is_fixed(main)).for_each(|main| self.ends(&mut case, main));
         case.previous = self.previous(&case);
         case
-    }
-
-    /// What a source out of reach goes on making, MW.
-    fn goes_on_with(&self, source: &Source) -> f64 {
-        let on = self.image.source_state(source) == Some(SourceState::On);
-        let top = source.heat_max_mw.max(source.proven_mw);
-        self.image.held(&source.heat).filter(|_| on).map_or(0.0, |heat| heat.clamp(0.0, top))
     }
 
     fn unit(&self, plant: &Plant, source: &Source) -> Unit {
@@ -271,7 +260,8 @@ impl Builder<'_> {
         if lost {
             unit.availability = 0.0.into();
         } else if !self.image.linked(&plant.id) {
-            let held = self.goes_on_with(source);
+            // Nobody can move it: it goes on with what it makes.
+            let held = if on { heat.min(top) } else { 0.0 };
             unit.availability = (held / top).into();
             unit.must_run = Some(held.into());
         } else {
@@ -341,27 +331,24 @@ impl Builder<'_> {
         })
     }
 
-    /// The plants at both ends, if both have been seen.
-    fn joined(&self, main: &Main) -> Option<(&Plant, &Plant)> {
-        let (a, b) = (self.fleet.plant_of(main.from.as_str())?, self.fleet.plant_of(main.to.as_str())?);
-        [a, b].iter().all(|plant| self.image.known(self.fleet, plant, self.now)).then_some((a, b))
-    }
-
-    fn lost_main(&self, main: &Main, (a, b): (&Plant, &Plant)) -> bool {
+    fn lost_main(&self, main: &Main) -> bool {
+        let at = |end: &HeaderId, plant: &PlantId| self.fleet.plant_of(end.as_str()).is_some_and(|p| p.id == *plant);
         match self.asked.loss() {
             Some(Loss::Main(id)) => *id == main.id,
             Some(Loss::Header(h)) => *h == main.from || *h == main.to,
-            Some(Loss::Island(p)) => (a.id == *p) != (b.id == *p),
+            Some(Loss::Island(plant)) => at(&main.from, plant) != at(&main.to, plant),
             _ => false,
         }
     }
 
     /// A main that somebody can move.
     fn link(&self, main: &Main) -> Option<Link> {
-        let ends = self.joined(main).filter(|_| !self.is_fixed(main))?;
+        if self.is_fixed(main) {
+            return None;
+        }
         let closed = self.image.held(&main.open) == Some(0.0);
         let flow = self.image.held(&main.flow).unwrap_or(0.0);
-        let (cap, reverse) = if closed || self.lost_main(main, ends) {
+        let (cap, reverse) = if closed || self.lost_main(main) {
             (0.0, 0.0)
         } else if self.asked.alone() {
             // An edge alone may only turn a main down.

@@ -6,8 +6,8 @@
 use super::input::{Spool, Status};
 use crate::journal::Head;
 use hypocaust_protocols::model::{
-    BadReason, DeviceId, Fleet, HeaderId, MainId, Millis, Plant, PlantId, Quality, Sample, Source, SourceId,
-    SourceState, TagId, Tick, TripId, Value,
+    BadReason, DeviceId, Fleet, Millis, Plant, PlantId, Quality, Sample, Source, SourceId, SourceState, TagId, Tick,
+    TripId, Value,
 };
 pub use hypocaust_protocols::wire::Mode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +39,6 @@ pub struct Edge {
     pub spool: Option<Spool>,
     /// The highest epoch and the latest head that it knows.
     pub anchor: Option<(u64, Option<Head>)>,
-    /// What each main of the plant carried when its link was lost, MW, positive from `from` to `to`.
-    pub carried: BTreeMap<MainId, f64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -65,7 +63,6 @@ impl Image {
             devices: BTreeMap::new(),
             spool: None,
             anchor: None,
-            carried: BTreeMap::new(),
         });
         // Of one boot ticks only rise; a message that was held back must not turn them back.
         if status.boot < edge.boot {
@@ -101,20 +98,10 @@ impl Image {
         }
     }
 
-    /// The link to a plant is gone. What its mains carry may change from then on, which its own numbers do not show.
-    pub fn lost(&mut self, fleet: &Fleet, plant: &PlantId) {
-        let ends_there = |header: &HeaderId| fleet.plant_of(header.as_str()).is_some_and(|p| p.id == *plant);
-        let mains = fleet.mains.iter().filter(|m| ends_there(&m.from) || ends_there(&m.to));
-        let carried = mains.filter_map(|m| Some((m.id.clone(), self.held(&m.flow)?))).collect();
-        if let Some(edge) = self.edges.get_mut(plant).filter(|edge| edge.link) {
+    pub fn lost(&mut self, plant: &PlantId) {
+        if let Some(edge) = self.edges.get_mut(plant) {
             edge.link = false;
-            edge.carried = carried;
         }
-    }
-
-    /// What a main carried when the link to this plant was lost, MW.
-    pub fn carried(&self, plant: &PlantId, main: &MainId) -> f64 {
-        self.edges.get(plant).and_then(|edge| edge.carried.get(main)).copied().unwrap_or(0.0)
     }
 
     /// Takes samples, unless a later one of the tag is here already. Backlog that drains after an outage is late in

@@ -317,7 +317,7 @@ impl Domain {
             Input::EdgeBirth { plant, status } | Input::EdgeStatus { plant, status } => {
                 self.edge_status(&plant, &status, now, out);
             }
-            Input::EdgeDeath { plant } => self.image.lost(&self.fleet, &plant),
+            Input::EdgeDeath { plant } => self.image.lost(&plant),
             Input::Samples { entry, .. } => {
                 let fleet = Arc::clone(&self.fleet);
                 self.image.samples(&fleet, &entry.samples, now);

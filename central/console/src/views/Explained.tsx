@@ -9,7 +9,7 @@ import { Lacking } from "./Lacking";
 import { Framed } from "./parts";
 
 /** Parts of the schedule that nobody knows as such, by what their ids begin with. */
-const BESIDE = { "inventory:": "the content of", "main:": "the main out of reach", "rest:": "what was on its way at" };
+const BESIDE = { "inventory:": "the content of", "main:": "the unreached main" };
 function owner(id: string): string {
   for (const [mark, called] of Object.entries(BESIDE)) if (id.startsWith(mark)) return `${called} ${id.slice(mark.length)}`;
   return id;
