@@ -61,6 +61,23 @@ pub fn samples(world: &World) -> Result<Share, String> {
     }
 }
 
+/// Nothing was sent to the bus while it was on its way there, nothing was stored again behind its mark, and what the cluster
+/// has kept for some seconds is stored, whoever reads by now; and whoever leads says that all is well.
+pub fn bus(world: &World) -> Result<Share, String> {
+    if let Some(wrong) = world.bus.wrong.first() {
+        return Err(format!("the bus: {wrong}"));
+    }
+    let (unread, all) = world.bus.unread(world.now - 5_000);
+    if let Some((part, offset)) = unread.first() {
+        let many = unread.len();
+        return Err(format!("the bus: message {offset} of partition {part} was never stored, nor {} others", many - 1));
+    }
+    match world.bus_health() {
+        Some(health) if health.ok => Ok(Share::of(all, 0)),
+        other => Err(format!("the bus: in the end its health is {other:?}")),
+    }
+}
+
 /// Could this plant's edge not see, at this time, what is lost and act on it from its table?
 fn disturbed(happened: &[(i64, Happening)], plant: &PlantId, at: i64) -> bool {
     happened.iter().any(|(t, what)| match what {

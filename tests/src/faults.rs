@@ -137,6 +137,11 @@ pub fn spine_schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Hap
         all.push((at, slow));
         all.push((at + dice.between(5_000, 60_000), Happening::AppendsTake((0, 0))));
     }
+    // In every third world the cluster is lost with everything in it.
+    let mut dice = Dice::new(seed.rotate_left(48));
+    if dice.below(3) == 0 {
+        all.push((dice.between(20_000, end - 40_000), Happening::BusLost));
+    }
     all.sort_by_key(|(at, _)| *at);
     all
 }

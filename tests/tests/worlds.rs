@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 mod worlds {
+    pub mod bus;
     pub mod commands;
     pub mod four;
     pub mod heat;

@@ -20,7 +20,8 @@
 //!   journal and a mark that is moved after Kafka has them; a crash in between repeats some, which readers drop by `seq`.
 //!   What is too big for Kafka is named there instead of said ([`publishing`]).
 //! * **What is decided is pure.** [`Flight`] (what may go, and what is on its way), [`Reading`] (what is stored when, with
-//!   which mark), [`publishing`] and [`Health`] know no socket and no clock.
+//!   which mark), [`publishing`] and [`Health`] know no socket and no clock; the world runs the first two and the last as they
+//!   are, on a cluster that is away, slow, loses, repeats or is another one.
 //!
 //! These tasks run in every replica and work in the one that leads: whoever reads is then the one that hears the edges and
 //! can acknowledge. Should two read at once, around the end of a leadership, each row is still stored once (see

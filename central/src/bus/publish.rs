@@ -48,10 +48,10 @@ enum Ended {
 impl<H: History, J: Store> Publisher<H, J> {
     pub async fn run(self) {
         loop {
-            self.term.begins().await;
+            let epoch = self.term.begins().await;
             let Err(ended) = tokio::select! {
                 ended = self.session() => ended,
-                () = self.term.ends() => continue,
+                () = self.term.ends(epoch) => continue,
             };
             self.health.report(Part::Publishing, Err(ended.to_string()));
             tokio::time::sleep(PAUSE).await;

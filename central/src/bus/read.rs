@@ -66,10 +66,10 @@ enum Ended {
 impl<H: History> Reader<H> {
     pub async fn run(self) {
         loop {
-            self.term.begins().await;
+            let epoch = self.term.begins().await;
             let Err(ended) = tokio::select! {
                 ended = self.session() => ended,
-                () = self.term.ends() => continue,
+                () = self.term.ends(epoch) => continue,
             };
             match ended {
                 Ended::Unheard => return,

@@ -608,7 +608,7 @@ mod tests {
     async fn a_lease_that_runs_out_during_an_append_is_renewed_where_nobody_has_taken_it() {
         let journal = journal();
         let only = stuck(&journal).await;
-        only.term.ends().await;
+        only.term.ends(1).await;
         only.leads().await;
         only.term.begins().await;
         assert_eq!(only.term.epoch(), Some(1), "nobody has led meanwhile, so it goes on");

@@ -40,19 +40,24 @@ impl Term {
         self.0.changed().await.is_ok()
     }
 
-    /// Waits until this replica leads.
-    pub async fn begins(&self) {
-        self.turns(true).await;
+    /// Waits until this replica leads: the epoch.
+    pub async fn begins(&self) -> u64 {
+        loop {
+            self.until(|epoch| epoch.is_some()).await;
+            if let Some(epoch) = self.epoch() {
+                return epoch;
+            }
+        }
     }
 
-    /// Waits until it does not.
-    pub async fn ends(&self) {
-        self.turns(false).await;
+    /// Waits until it does not lead in this epoch any more. It may lead in a later one by then: another led in between.
+    pub async fn ends(&self, epoch: u64) {
+        self.until(|now| now != Some(epoch)).await;
     }
 
-    async fn turns(&self, leads: bool) {
+    async fn until(&self, so: impl Fn(Option<u64>) -> bool) {
         let mut told = self.0.clone();
-        while self.epoch().is_some() != leads {
+        while !so(self.epoch()) {
             tokio::select! {
                 // Nobody will say anything any more: the process ends.
                 changed = told.changed() => if changed.is_err() { std::future::pending::<()>().await },
@@ -66,6 +71,20 @@ impl Term {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn another_epoch_is_another_term_even_if_nobody_looked_in_between() {
+        let (tell, term) = Term::new();
+        let held = |epoch| Some(Held { epoch, until: monotonic() + Duration::from_secs(60) });
+        tell.send_replace(held(4));
+        assert_eq!(term.begins().await, 4);
+        let short = Duration::from_millis(1);
+        assert!(tokio::time::timeout(short, term.ends(4)).await.is_err(), "it goes on");
+        tell.send_replace(None);
+        tell.send_replace(held(6));
+        term.ends(4).await;
+        assert_eq!(term.begins().await, 6);
+    }
 
     #[test]
     fn it_ends_by_itself_and_when_it_is_told_to() {

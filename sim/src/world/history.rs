@@ -1,6 +1,8 @@
 //! The history in memory: what was stored, in the order of storing, and the ledger that keeps it single.
 
+use super::replica::keep;
 use hypocaust_central::domain::forecast::{SLOT_MS, Wanted};
+use hypocaust_central::telemetry::{Fate, Mark};
 use hypocaust_protocols::model::{Millis, PlantId, TagId};
 use hypocaust_protocols::wire::{Entry, Range, add_to_ranges};
 use std::collections::BTreeMap;
@@ -8,7 +10,10 @@ use std::collections::BTreeMap;
 /// Where entries end up.
 pub trait History {
     /// Stores an entry unless it is in already.
-    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64);
+    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) -> Fate;
+    /// How far the bus was read with what was just stored, in the same transaction.
+    fn mark(&mut self, marks: &[Mark]);
+    fn marks(&self, incarnation: &str) -> Vec<Mark>;
     fn ranges(&self, plant: &PlantId) -> Vec<Range>;
     fn rows(&self) -> &[(PlantId, Entry, u64)];
 }
@@ -17,13 +22,22 @@ pub trait History {
 pub struct Ledgered {
     ledger: BTreeMap<PlantId, Vec<Range>>,
     rows: Vec<(PlantId, Entry, u64)>,
+    marks: Vec<Mark>,
 }
 
 impl History for Ledgered {
-    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) {
-        if add_to_ranges(self.ledger.entry(plant.clone()).or_default(), entry.boot, entry.seq) {
-            self.rows.push((plant.clone(), entry, round));
+    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) -> Fate {
+        if !add_to_ranges(self.ledger.entry(plant.clone()).or_default(), entry.boot, entry.seq) {
+            return Fate::Duplicate;
         }
+        self.rows.push((plant.clone(), entry, round));
+        Fate::Stored
+    }
+    fn mark(&mut self, marks: &[Mark]) {
+        keep(&mut self.marks, marks);
+    }
+    fn marks(&self, incarnation: &str) -> Vec<Mark> {
+        self.marks.iter().filter(|m| m.incarnation == incarnation).cloned().collect()
     }
     fn ranges(&self, plant: &PlantId) -> Vec<Range> {
         self.ledger.get(plant).cloned().unwrap_or_default()

@@ -21,7 +21,7 @@ pub use bus::{Bus, BusWeather};
 pub use database::Database;
 pub use history::{History, Ledgered};
 pub use network::{Message, Network, Weather};
-pub use nodes::{Centre, EdgeNode};
+pub use nodes::{Centre, EdgeNode, Flying};
 pub use replica::{Actor, Ended, Leaderships, Overdue, Trouble, Whom};
 
 use crate::fault::{Fault, inject};
@@ -29,6 +29,7 @@ use crate::physics::Enterprise;
 use crate::plc::Plants;
 use agents::Agents;
 use appends::Appends;
+use hypocaust_central::bus::{Flight, SAMPLES};
 use hypocaust_central::domain::subagents::Kept;
 use hypocaust_central::domain::{Domain, Event, Judges, Mode, State};
 use hypocaust_central::election::{Election, Timing};
@@ -66,6 +67,8 @@ pub enum Happening {
     /// To one replica of the centre, and nothing else.
     Centre(Whom, Trouble),
     Bus(BusWeather),
+    /// The cluster is lost with everything in it; another one is in its place.
+    BusLost,
     /// From now on an append takes so long.
     AppendsTake(Took),
     /// From now on a solve takes so long; one beyond the limit ends at the limit, without an answer.
@@ -92,6 +95,9 @@ pub struct Makers {
     pub centre: MakeCentre,
     pub history: Box<dyn History>,
     pub database: fn(&FleetId) -> Box<dyn Database>,
+    pub flight: fn() -> Box<dyn Flying>,
+    /// The id of the cluster before which there were so many.
+    pub cluster: fn(u64) -> String,
     /// What a replica asks before it takes an input as a leader, and before each effect that needs the lease.
     pub may_act: MayAct,
     /// The times of the replicas' elections.
@@ -113,6 +119,8 @@ impl Default for Makers {
             },
             history: Box::<Ledgered>::default(),
             database: |fleet| Box::new(Journal::new(fleet)),
+            flight: || Box::new(Flight::new(SAMPLES)),
+            cluster: |generation| format!("cluster-{generation}"),
             may_act: Election::leads,
             timing: Timing::of,
             centres: 1,
@@ -164,6 +172,7 @@ pub struct World {
     pub events: Vec<(i64, PlantId, hypocaust_edge::core::Event)>,
     make_edge: MakeEdge,
     make_centre: MakeCentre,
+    flight: fn() -> Box<dyn Flying>,
     may_act: MayAct,
     timing: Timing,
     appends: Appends,
@@ -189,7 +198,7 @@ impl World {
             now: 0,
             journal: (makers.database)(&fleet.id),
             history: makers.history,
-            bus: Bus::new(seed),
+            bus: Bus::new(seed, makers.cluster),
             network: Network::new(seed),
             // A key of the simulated world; it guards nothing real.
             key: SigningKey::from_bytes(&[7; 32]),
@@ -203,11 +212,14 @@ impl World {
             solve_ms: SOLVE_MS,
             make_edge: makers.edge,
             make_centre: makers.centre,
+            flight: makers.flight,
             may_act: makers.may_act,
             timing,
             appends: Appends::new(seed),
             sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
-            replicas: (0..makers.centres.max(1)).map(|index| replica::Node::new(index, &fleet, timing)).collect(),
+            replicas: (0..makers.centres.max(1))
+                .map(|index| replica::Node::new(index, &fleet, timing, (makers.flight)()))
+                .collect(),
             agents: makers.agents.then(|| Agents::new(seed)),
             advice: BTreeMap::new(),
             record: Leaderships::default(),
@@ -337,6 +349,7 @@ impl World {
             Happening::CentreCrash { down_ms } => self.trouble(Whom::Leader, &Trouble::Crash { down_ms: *down_ms }),
             Happening::Centre(whom, trouble) => self.trouble(*whom, trouble),
             Happening::Bus(weather) => self.bus.weather = *weather,
+            Happening::BusLost => self.bus.replace(),
             Happening::AppendsTake(took) => self.appends.take = *took,
         }
     }

@@ -1,5 +1,6 @@
 //! The cores as the world sees them, so that a test can put another mechanism in their place.
 
+use hypocaust_central::bus::{Admission, Flight, Key};
 use hypocaust_central::domain::{Domain, Effect as CentreEffect, Input as CentreInput, State};
 use hypocaust_edge::core::{Birth, Core, Effect as EdgeEffect, Input as EdgeInput, Now};
 use hypocaust_protocols::model::Millis;
@@ -16,6 +17,21 @@ impl EdgeNode for Core {
     }
     fn birth(&self, now: Now) -> Birth {
         Core::birth(self, now)
+    }
+}
+
+/// What may go to the bus, and what is on its way there.
+pub trait Flying {
+    fn admit(&mut self, key: &Key, samples: usize) -> Admission;
+    fn landed(&mut self, key: &Key);
+}
+
+impl Flying for Flight {
+    fn admit(&mut self, key: &Key, samples: usize) -> Admission {
+        Flight::admit(self, key, samples)
+    }
+    fn landed(&mut self, key: &Key) {
+        Flight::landed(self, key);
     }
 }
 

@@ -1,9 +1,11 @@
 //! One replica of the centre with what its shell would do: what goes wrong with it, what it hears, and the effects that it
 //! carries out. How it comes to lead is [`standing`], what is written down of it is [`record`].
 
+mod reader;
 mod record;
 mod standing;
 
+pub(super) use reader::keep;
 pub use record::{Actor, Ended, Leaderships, Overdue};
 
 use super::appends::Answered;
@@ -96,6 +98,9 @@ pub(super) struct Node {
     written: Vec<Record>,
     no_database: Option<i64>,
     answers_lost: bool,
+    /// The same of the history.
+    rows_lost: bool,
+    reader: reader::Reader,
     no_broker: Option<(i64, i64)>,
     no_plant: BTreeMap<PlantId, i64>,
 }
@@ -150,7 +155,7 @@ impl Node {
         Ok(())
     }
 
-    pub fn new(index: usize, fleet: &Fleet, timing: Timing) -> Self {
+    pub fn new(index: usize, fleet: &Fleet, timing: Timing, flight: Box<dyn Flying>) -> Self {
         let id = format!("c{}", index + 1);
         let me = Replica { address: format!("http://{id}"), id };
         // Clocks that differ by days.
@@ -174,6 +179,8 @@ impl Node {
             written: Vec::new(),
             no_database: None,
             answers_lost: false,
+            rows_lost: false,
+            reader: reader::Reader::new(flight),
             no_broker: None,
             no_plant: BTreeMap::new(),
         }
@@ -246,6 +253,8 @@ impl World {
                 node.outbox.clear();
                 (node.paused_until, node.stalls, node.behind) = (None, None, None);
                 node.written.clear();
+                node.reader = reader::Reader::new((self.flight)());
+                self.bus.forget((r, node.life));
                 node.starts_at = Some(now + down_ms);
                 if led && self.replicas.len() > 1 {
                     self.primary_host(false);
@@ -254,7 +263,7 @@ impl World {
             Trouble::Pause { ms } => node.stalls = Some((now + STALL_MS, *ms)),
             Trouble::NoDatabase { ms, answers_lost } => {
                 node.no_database = Some(now + ms);
-                node.answers_lost = *answers_lost;
+                (node.answers_lost, node.rows_lost) = (*answers_lost, *answers_lost);
             }
             Trouble::NoBroker { ms } => node.no_broker = Some((now, now + ms)),
             Trouble::NoPlant { plant, ms } => {
@@ -295,19 +304,7 @@ impl World {
         let fit = self.replicas.iter().any(Node::fit);
         self.record.idle = if leader.is_none() && fit { self.record.idle + STEP_MS } else { 0 };
         self.record.longest_idle = self.record.longest_idle.max(self.record.idle);
-        let reads = leader.filter(|r| self.replicas[*r].no_database.is_none());
-        let dies = self.replicas.len() > 1 && now % 7_300 == 0;
-        self.bus.step(now);
-        if reads.is_some() {
-            self.bus.read(self.history.as_mut(), dies);
-        }
-        if let Some(r) = reads.filter(|_| now % 1000 == 0) {
-            for i in 0..self.sites.len() {
-                let plant = self.sites[i].plant.clone();
-                let ranges = self.history.ranges(&plant);
-                self.send_to_edge(r, plant, EdgeInput::Durable(ranges));
-            }
-        }
+        self.bus_step();
     }
 
     /// Whoever leads, or believes that it does, hears the agents.
@@ -369,6 +366,7 @@ impl World {
             for message in std::mem::take(&mut self.replicas[r].outbox) {
                 self.pass(r, message);
             }
+            self.store_due(r, true);
             for input in std::mem::take(&mut self.replicas[r].inbox) {
                 self.tell(r, input);
             }

@@ -71,8 +71,8 @@ impl World {
             Message::ToCentre(plant, input) => self.tell_all(&plant, &input),
             Message::Telemetry(plant, entry, round) => {
                 // The leader hands it on; what is to be seen now, everybody sees.
-                if self.leader().is_some_and(|r| self.replicas[r].reaches(&plant)) {
-                    self.bus.send(self.now, &plant, entry.clone(), round);
+                if let Some(r) = self.leader().filter(|r| self.replicas[*r].reaches(&plant)) {
+                    self.forward(r, plant.clone(), entry.clone(), round);
                 }
                 if round == 0 {
                     self.tell_all(&plant.clone(), &CentreInput::Samples { plant, entry });

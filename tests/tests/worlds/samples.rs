@@ -2,6 +2,7 @@
 //! order gone, or a history that rounds or adds, it is not so.
 
 use crate::fleet;
+use hypocaust_central::telemetry::{Fate, Mark};
 use hypocaust_edge::core::{Birth, Core, Effect, Input, Memory, Now};
 use hypocaust_protocols::model::{Fleet, PlantId};
 use hypocaust_protocols::wire::{Entry, Range, VerifyingKey};
@@ -17,9 +18,16 @@ struct Credulous {
 }
 
 impl History for Credulous {
-    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) {
+    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) -> Fate {
         self.ledger.store(plant, entry.clone(), round);
         self.rows.push((plant.clone(), entry, round));
+        Fate::Stored
+    }
+    fn mark(&mut self, marks: &[Mark]) {
+        self.ledger.mark(marks);
+    }
+    fn marks(&self, incarnation: &str) -> Vec<Mark> {
+        self.ledger.marks(incarnation)
     }
     fn ranges(&self, plant: &PlantId) -> Vec<Range> {
         self.ledger.ranges(plant)
@@ -95,10 +103,17 @@ impl Altering {
 }
 
 impl History for Altering {
-    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) {
+    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) -> Fate {
         for entry in (self.alter)(entry) {
             self.ledger.store(plant, entry, round);
         }
+        Fate::Stored
+    }
+    fn mark(&mut self, marks: &[Mark]) {
+        self.ledger.mark(marks);
+    }
+    fn marks(&self, incarnation: &str) -> Vec<Mark> {
+        self.ledger.marks(incarnation)
     }
     fn ranges(&self, plant: &PlantId) -> Vec<Range> {
         self.ledger.ranges(plant)
@@ -130,12 +145,19 @@ struct Overtaking {
 }
 
 impl History for Overtaking {
-    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) {
-        self.ledger.store(plant, entry, round);
+    fn store(&mut self, plant: &PlantId, entry: Entry, round: u64) -> Fate {
+        let fate = self.ledger.store(plant, entry, round);
         self.rows = self.ledger.rows().to_vec();
         for pair in self.rows.chunks_exact_mut(2) {
             pair.swap(0, 1);
         }
+        fate
+    }
+    fn mark(&mut self, marks: &[Mark]) {
+        self.ledger.mark(marks);
+    }
+    fn marks(&self, incarnation: &str) -> Vec<Mark> {
+        self.ledger.marks(incarnation)
     }
     fn ranges(&self, plant: &PlantId) -> Vec<Range> {
         self.ledger.ranges(plant)

@@ -70,6 +70,7 @@ fn judge(lived: &Lived) -> Result<(Shares, Latest), String> {
     let mut shares = Shares::from([
         ("entries of the journal", checks::journal(world)?),
         ("spooled entries", checks::samples(world)?),
+        ("messages of the bus", checks::bus(world)?),
         ("forged commands", checks::commands(world, &attacker.forged)?),
         ("commands done", checks::repeats(world)?),
         ("trips", checks::trips(world, happened)?),
@@ -130,10 +131,11 @@ pub const LEAST_HEAT: [Least; 4] = [
 ];
 
 /// The same of all other checks.
-const LEAST: [Least; 8] = [
+const LEAST: [Least; 9] = [
     least("entries of the journal", 100.0, 1.0),
     least("accepted entries", 100.0, 1.0),
     least("spooled entries", 1000.0, 0.95),
+    least("messages of the bus", 1000.0, 1.0),
     least("forged commands", 4.0, 0.4),
     least("commands done", 20.0, 1.0),
     least("leaderships", 1.0, 1.0),

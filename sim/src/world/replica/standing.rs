@@ -14,7 +14,9 @@ impl World {
         let me = self.replicas[r].me.clone();
         let clock = self.clock_of(r);
         let follower = self.follower(&me, state);
+        self.bus.forget((r, self.replicas[r].life));
         let node = &mut self.replicas[r];
+        node.reader = reader::Reader::new((self.flight)());
         node.starts_at = None;
         node.life += 1;
         node.election = Election::new(me, self.timing, clock);
