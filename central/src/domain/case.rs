@@ -187,7 +187,7 @@ impl Builder<'_> {
             connections: Vec::new(),
             units: Vec::new(),
             storages: Vec::new(),
-            links: fleet.mains.iter().filter_map(|m| self.link(m)).collect(),
+            links: Vec::new(),
             demands: Vec::new(),
             previous: None,
             expect: None,
@@ -216,7 +216,13 @@ impl Builder<'_> {
             case.storages.extend(plant.storages.iter().filter_map(|s| self.storage(plant, s)));
             plant.headers.iter().for_each(|h| self.inventory(&mut case, plant, h));
         }
-        fleet.mains.iter().filter(|main| self.is_fixed(main)).for_each(|main| self.ends(&mut case, main));
+        for main in &fleet.mains {
+            if self.is_fixed(main) {
+                self.ends(&mut case, main);
+            } else {
+                case.links.push(self.link(main));
+            }
+        }
         case.previous = self.previous(&case);
         case
     }
@@ -342,10 +348,7 @@ impl Builder<'_> {
     }
 
     /// A main that somebody can move.
-    fn link(&self, main: &Main) -> Option<Link> {
-        if self.is_fixed(main) {
-            return None;
-        }
+    fn link(&self, main: &Main) -> Link {
         let closed = self.image.held(&main.open) == Some(0.0);
         let flow = self.image.held(&main.flow).unwrap_or(0.0);
         let (cap, reverse) = if closed || self.lost_main(main) {
@@ -356,7 +359,7 @@ impl Builder<'_> {
         } else {
             (main.cap_mw, main.cap_reverse_mw)
         };
-        Some(Link {
+        Link {
             id: main.id.to_string(),
             from: main.from.to_string(),
             to: main.to.to_string(),
@@ -365,7 +368,7 @@ impl Builder<'_> {
             loss_frac: main.loss_fraction,
             fixed_loss: if closed { 0.0 } else { main.fixed_loss_mw }.into(),
             ..Link::default()
-        })
+        }
     }
 
     fn inventory(&self, case: &mut Case, plant: &Plant, header: &Header) {

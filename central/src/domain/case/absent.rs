@@ -23,12 +23,12 @@ impl Builder<'_> {
 
     /// What comes and goes by a main that nobody can move, at those of its ends that are reached.
     pub(super) fn ends(&self, case: &mut Case, main: &Main) {
-        let left = if self.lost_main(main) { 0.0 } else { 1.0 };
-        let set = || self.image.held(&main.setpoint).or_else(|| self.image.held(&main.flow));
-        let flow = self.image.good(self.fleet, &main.flow, self.now).or_else(set).unwrap_or(0.0);
         if self.image.held(&main.open) == Some(0.0) {
             return;
         }
+        let left = if self.lost_main(main) { 0.0 } else { 1.0 };
+        let set = || self.image.held(&main.setpoint).or_else(|| self.image.held(&main.flow));
+        let flow = self.image.good(self.fleet, &main.flow, self.now).or_else(set).unwrap_or(0.0);
         let (leaves, arrives) = at_ends(main, flow.clamp(-main.cap_reverse_mw, main.cap_mw));
         for (header, mw) in [(&main.from, -leaves), (&main.to, arrives)] {
             let Some(plant) = self.fleet.plant_of(header.as_str()) else { continue };
