@@ -187,11 +187,7 @@ impl Election {
                 }
             }
             Input::Deposed { reason } => {
-                if let Role::Leading { lease, .. } = &self.role {
-                    let lease = lease.clone();
-                    self.stop(&reason, &mut out);
-                    self.give_up(now, lease, &mut out);
-                }
+                self.resign(now, &reason, &mut out);
                 self.rests_until = now + self.timing.lease_ms;
             }
             Input::Reach(true) => self.unreached = None,
@@ -201,11 +197,7 @@ impl Election {
             Input::Heard { epoch } => self.floor = self.floor.max(epoch),
             Input::Leave => {
                 self.leaves = true;
-                if let Role::Leading { lease, .. } = &self.role {
-                    let lease = lease.clone();
-                    self.stop("the process was asked to end", &mut out);
-                    self.give_up(now, lease, &mut out);
-                }
+                self.resign(now, "the process was asked to end", &mut out);
             }
         }
         out
@@ -227,7 +219,11 @@ impl Election {
         self.stop(reason, out);
     }
 
-    fn give_up(&mut self, now: u64, lease: Lease, out: &mut Vec<Effect>) {
+    /// A leader ends of its own accord, and lets another have the lease at once.
+    fn resign(&mut self, now: u64, reason: &str, out: &mut Vec<Effect>) {
+        let Role::Leading { lease, .. } = &self.role else { return };
+        let lease = lease.clone();
+        self.stop(reason, out);
         let next = Lease { given_up: true, renewals: lease.renewals + 1, ..lease.clone() };
         self.asked = Asked::GivingUp;
         self.last = Some(now);
@@ -251,11 +247,9 @@ impl Election {
             return;
         }
         match &self.role {
-            Role::Leading { lease, until, .. } => {
+            Role::Leading { until, .. } => {
                 if self.unreached.is_some_and(|since| now.saturating_sub(since) >= self.timing.reach_ms) {
-                    let lease = lease.clone();
-                    self.stop("the broker cannot be reached; another replica may reach it", out);
-                    return self.give_up(now, lease, out);
+                    return self.resign(now, "the broker cannot be reached; another replica may reach it", out);
                 }
                 if self.doubtful {
                     self.look(now, out);
