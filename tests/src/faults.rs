@@ -88,6 +88,13 @@ pub fn schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Happening
             _ => all.push((at, Happening::CentreCrash { down_ms: dice.between(1_000, 20_000) })),
         }
     }
+    // In every fourth world an edge is dead for minutes: its controllers are on their own, its mains are shut.
+    let mut dice = Dice::new(seed.rotate_left(8));
+    if dice.below(4) == 0 {
+        let down_ms = dice.between(120_000, 300_000);
+        let at = dice.between(20_000, end - down_ms);
+        all.push((at, Happening::EdgeCrash { plant: plant(&mut dice), down_ms }));
+    }
     // Two of one kind may overlap; the end is fair whatever was left.
     all.push((end, Happening::Weather(Weather::FAIR)));
     all.extend(fleet.plants.iter().map(|p| (end, Happening::Heal(p.id.clone()))));

@@ -3,6 +3,7 @@
 //! A number leaves the image for a decision only through [`Image::good`] (usable now) or [`Image::held`] (the last one
 //! that was usable, for things that are assumed to stay as they are while nobody can see them).
 
+use super::balance::Balances;
 use super::input::{Spool, Status};
 use crate::journal::Head;
 use hypocaust_protocols::model::{
@@ -47,6 +48,8 @@ pub struct Image {
     pub edges: BTreeMap<PlantId, Edge>,
     /// State of each source and since when, by receipt.
     pub states: BTreeMap<SourceId, (SourceState, Millis)>,
+    /// What the headers' meters leave unexplained.
+    pub balances: Balances,
 }
 
 impl Image {
@@ -128,6 +131,13 @@ impl Image {
                 self.states.insert(source.id.clone(), (state, now));
             }
         }
+    }
+
+    /// Looks at the meters of the headers, which need to be looked at as time passes.
+    pub fn look(&mut self, fleet: &Fleet, now: Millis) {
+        let mut balances = std::mem::take(&mut self.balances);
+        balances.look(fleet, self, now);
+        self.balances = balances;
     }
 
     pub fn linked(&self, plant: &PlantId) -> bool {

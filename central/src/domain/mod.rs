@@ -14,6 +14,7 @@
 //! reads the journal into its state ([`Domain::follow`]), so that it can show both, and lead at once ([`Domain::lead`]).
 
 pub mod alarms;
+pub mod balance;
 pub mod case;
 pub mod commands;
 pub mod contingency;
@@ -341,6 +342,7 @@ impl Domain {
                 self.subagents.hear(&self.state, &self.fleet.limits.subagents, message, self.epoch, now);
             }
         }
+        self.image.look(&self.fleet, now);
     }
 
     fn stop(&mut self, reason: String, out: &mut Vec<Effect>) {

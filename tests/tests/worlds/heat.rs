@@ -3,6 +3,7 @@
 
 use crate::fleet;
 use crate::worlds::seeds::LEAST_HEAT;
+use hypocaust_central::domain::balance::Balances;
 use hypocaust_central::domain::{Domain, Effect, Input, Judges};
 use hypocaust_edge::core::contingency::Origin;
 use hypocaust_edge::core::{self, Birth, Core, Memory, Now};
@@ -335,6 +336,47 @@ fn a_trip_in_the_middle_of_an_edges_restart_is_met_all_the_same() {
         heat(&world, &looks).unwrap_or_else(|wrong| panic!("tripped {after_ms} ms after the kill: {wrong}"));
         assert!(looks.iter().any(|l| l.short[4] > 2.0), "nobody went short, so this shows nothing");
     }
+}
+
+/// A centre that reckons with what a main was set to, whatever arrives.
+struct Trusting(Domain);
+
+impl Centre for Trusting {
+    fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
+        let mut image = self.0.image().clone();
+        image.balances = Balances::default();
+        self.0.inherit(image);
+        self.0.handle(now, input)
+    }
+    fn domain(&self) -> &Domain {
+        &self.0
+    }
+    fn domain_mut(&mut self) -> &mut Domain {
+        &mut self.0
+    }
+}
+
+/// The north's edge is dead for a quarter of an hour, with which its main is shut, and then the south loses its boiler.
+fn dead_edge(makers: Makers) -> (World, Vec<Look>) {
+    let mut world = World::new(fleet(), 3, 10.0, makers);
+    let north = PlantId::new("north").expect("an id");
+    let dead = Happening::EdgeCrash { plant: north, down_ms: 900_000 };
+    let (_, lost) = lost_boiler_of_south();
+    let looks = watched(&mut world, &[(60_000, dead), (300_000, lost)], 1_080_000, |_| ());
+    (world, looks)
+}
+
+#[test]
+fn heat_that_a_dead_edge_no_longer_sends_is_not_reckoned_with() {
+    let (world, looks) = dead_edge(Makers::default());
+    heat(&world, &looks).expect("the other end sees what arrives");
+    assert!(looks.iter().any(|l| l.short[4] > 2.0), "nobody went short, so this shows nothing");
+    let centre = |fleet, key, epoch, state, head| {
+        Box::new(Trusting(Domain::new(fleet, key, Judges::ours(), epoch, state, head))) as Box<dyn Centre>
+    };
+    let (world, looks) = dead_edge(Makers { centre, ..Makers::default() });
+    let wrong = heat(&world, &looks).unwrap_err();
+    assert!(wrong.contains("order of classes"), "{wrong}");
 }
 
 #[test]

@@ -5,12 +5,16 @@
 //! must be met; the case has no such main. What the plant's own picture would leave for it says nothing: a source that was
 //! on its way up is there by now. The same holds for a main to a plant that was never seen: there is no end to plan for.
 //!
-//! That is what an edge does that lives and is not reached. Where the edge is dead its controllers shut the main, and
-//! nobody tells: the header at the other end then falls until its own rules help.
+//! That is what an edge does that lives and is not reached. Where the edge is dead its controllers shut the main, and a
+//! living one may turn it down by itself; nobody tells. What the reached end gets it knows from its own balance of heat
+//! ([`balance`](super::super::balance)): as far as less arrives than the main is set to, so much less is reckoned with.
+//! That takes a good half minute. It is never more than what is set, and where the balance is not known that is all
+//! there is.
 
+use super::super::balance::at_ends;
 use super::{Builder, MAIN};
 use hypocaust_optimizer::case::{Case, Demand, Unit, UnitKind};
-use hypocaust_protocols::model::{Class, Main};
+use hypocaust_protocols::model::{Class, HeaderId, Main, MainId};
 
 impl Builder<'_> {
     /// Is the plant that sets it out of reach, or a plant at one of its ends not known?
@@ -23,18 +27,13 @@ impl Builder<'_> {
 
     /// What comes and goes by a main that nobody can move, at those of its ends that are reached.
     pub(super) fn ends(&self, case: &mut Case, main: &Main) {
-        if self.image.held(&main.open) == Some(0.0) {
-            return;
-        }
         let left = if self.lost_main(main) { 0.0 } else { 1.0 };
-        let set = || self.image.held(&main.setpoint).or_else(|| self.image.held(&main.flow));
-        let flow = self.image.good(self.fleet, &main.flow, self.now).or_else(set).unwrap_or(0.0);
-        let (leaves, arrives) = at_ends(main, flow.clamp(-main.cap_reverse_mw, main.cap_mw));
-        for (header, mw) in [(&main.from, -leaves), (&main.to, arrives)] {
+        for header in [&main.from, &main.to] {
             let Some(plant) = self.fleet.plant_of(header.as_str()) else { continue };
             if !self.image.linked(&plant.id) || !self.image.known(self.fleet, plant, self.now) {
                 continue;
             }
+            let mw = self.comes(main, header);
             let id = format!("{MAIN}{}", main.id);
             if mw > 0.0 {
                 let mut unit = Unit::new(&id, UnitKind::WasteHeat, plant.id.as_str(), header.as_str(), mw);
@@ -53,11 +52,41 @@ impl Builder<'_> {
             }
         }
     }
-}
 
-/// What leaves the header `from` and what arrives at `to` by a main that carries this, MW. Half of what it loses by
-/// standing hot is lost at either end.
-fn at_ends(main: &Main, flow: f64) -> (f64, f64) {
-    let (kept, standing) = (1.0 - main.loss_fraction, main.fixed_loss_mw / 2.0);
-    if flow >= 0.0 { (flow + standing, flow * kept - standing) } else { (flow * kept + standing, flow - standing) }
+    /// What a main that nobody can move brings to this end of it, MW; negative: takes.
+    fn comes(&self, main: &Main, header: &HeaderId) -> f64 {
+        let measured = |main: &Main| self.image.good(self.fleet, &main.flow, self.now);
+        if let Some(flow) = measured(main) {
+            return self.at_end(main, flow, header);
+        }
+        let set = |main: &Main| {
+            let flow = self.image.held(&main.setpoint).or_else(|| self.image.held(&main.flow)).unwrap_or(0.0);
+            self.at_end(main, flow, header)
+        };
+        // All of the header that are not measured, since the balance knows them together only.
+        let ends_here = |main: &&Main| main.from == *header || main.to == *header;
+        let unmeasured = || self.fleet.mains.iter().filter(ends_here).filter(|m| measured(m).is_none());
+        let by: Vec<&MainId> = unmeasured().map(|m| &m.id).collect();
+        let all_fixed = unmeasured().all(|m| self.is_fixed(m));
+        let Some(brought) = self.image.balances.brought(header, &by, self.now).filter(|_| all_fixed) else {
+            return set(main);
+        };
+        let less = unmeasured().map(set).sum::<f64>() - brought;
+        // Less comes than was set, or less goes: that is taken from all that come or from all that go, in proportion.
+        let same_way = |mw: f64| mw * less > 0.0;
+        let all: f64 = unmeasured().map(set).filter(|mw| same_way(*mw)).sum();
+        match set(main) {
+            mw if same_way(mw) => mw * (1.0 - less / all).max(0.0),
+            mw => mw,
+        }
+    }
+
+    /// What a main that carries this brings to one of its ends, MW.
+    fn at_end(&self, main: &Main, flow: f64, header: &HeaderId) -> f64 {
+        if self.image.held(&main.open) == Some(0.0) {
+            return 0.0;
+        }
+        let (leaves, arrives) = at_ends(main, flow.clamp(-main.cap_reverse_mw, main.cap_mw));
+        if main.from == *header { -leaves } else { arrives }
+    }
 }

@@ -39,6 +39,78 @@ fn a_main_that_a_plant_out_of_reach_sets_goes_on_carrying_what_it_is_set_to() {
     assert!((closed - carried - arrives).abs() < 0.02, "{closed} without it, {carried} with it, {arrives} arrive");
 }
 
+/// The small fleet, north out of reach with its main set to carry this, and half a minute later.
+fn half_a_minute_without_north(set: f64, seconds: u32, south: impl Fn(&mut Bench)) -> Bench {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    for tag in ["north.n-s.flow", "north.n-s.flow-sp"] {
+        b.tags.insert(id(tag), set);
+    }
+    b.second();
+    b.goes_away("north");
+    for _ in 0..seconds {
+        south(&mut b);
+        b.second();
+    }
+    b
+}
+
+/// So much comes to south's header beside its sources, and so much of it stays there: the line draws the rest.
+fn comes(mw: f64, stays: f64) -> impl Fn(&mut Bench) {
+    move |b| {
+        let fleet = b.fleet.clone();
+        let made: f64 = ["south.b1.heat", "south.wh1.heat"].map(|tag| b.tags[&id(tag)]).iter().sum();
+        let others: f64 = ["clinic", "reactor", "tracing", "offices"]
+            .map(|name| b.tags[&id(&format!("south.{name}.served"))])
+            .iter()
+            .sum();
+        b.tags.insert(id("south.line.served"), made + mw - stays - others);
+        let header = fleet.header("south.steam").unwrap();
+        *b.tags.get_mut(&header.process_value).unwrap() += stays / 3600.0 / header.capacity_mwh;
+    }
+}
+
+/// What the case says that the main brings to south; negative: takes.
+fn reckoned(b: &Bench) -> f64 {
+    let case = &b.domain.plan().expect("a plan").0.case;
+    let brings = case.units.iter().find(|u| u.id == "main:n-s").map(|u| u.must_run.as_ref().unwrap().at(0));
+    let takes = case.demands.iter().find(|d| d.id == "main:n-s").map(|d| -d.heat.at(0));
+    brings.or(takes).unwrap_or(0.0)
+}
+
+#[test]
+fn less_that_arrives_than_a_main_is_set_to_is_seen_by_the_balance_of_the_other_end() {
+    let main = &small().mains[0];
+    let standing = main.fixed_loss_mw / 2.0;
+    let arrives = SET * (1.0 - main.loss_fraction) - standing;
+    let after = |set, seconds, mw, stays| reckoned(&half_a_minute_without_north(set, seconds, comes(mw, stays)));
+    for (mw, stays) in [(1.2, 0.0), (1.2, 0.6), (1.2, -2.0), (0.0, -1.5)] {
+        let found = after(SET, 45, mw, stays);
+        assert!((found - mw).abs() < 0.1, "{found} of {mw}, of which {stays} stays");
+    }
+    assert!((after(SET, 25, 1.2, 0.0) - arrives).abs() < 1e-9, "not half a minute yet");
+    for more in [arrives, 5.0] {
+        assert!((after(SET, 45, more, 0.0) - arrives).abs() < 0.1, "never more than is set");
+    }
+    assert_eq!(after(SET, 45, -1.0, 0.0), 0.0, "what is set to bring heat takes none");
+    // The other way: what it is set to take is not there to be had as long as it is taken.
+    let found = after(-SET, 45, -1.0, 0.0);
+    assert!((found + 1.0).abs() < 0.1, "{found}");
+    let found = after(-SET, 45, -5.0, 0.0);
+    assert!((found + SET + standing).abs() < 0.1, "{found}");
+}
+
+#[test]
+fn without_a_meter_that_can_be_trusted_there_is_only_what_a_main_is_set_to() {
+    let b = half_a_minute_without_north(SET, 60, |b| {
+        b.unheard = vec![id("south.offices.served")];
+        comes(1.2, 0.0)(b);
+    });
+    let main = &small().mains[0];
+    let arrives = SET * (1.0 - main.loss_fraction) - main.fixed_loss_mw / 2.0;
+    assert!((reckoned(&b) - arrives).abs() < 1e-9, "{}", reckoned(&b));
+}
+
 /// The small fleet, south out of reach after it drew all that it asked for, [`SET`] of it by the main that north sets.
 fn without_south() -> Bench {
     let mut b = bench(Judges::ours());

@@ -1,0 +1,135 @@
+//! What comes and goes at a header beside all that is measured there.
+//!
+//! A header is one store of heat, so what its meters leave unexplained is what the mains bring or take that nobody
+//! measures: `arrives = drawn + charged + gained - made - discharged`, in the mean of the last [`WINDOW_MS`]. That is all
+//! a plant can know of a main whose own plant is out of reach: an edge that lives goes on with it, the controllers of a
+//! dead one shut it, and nobody tells which.
+//!
+//! The mean is long enough that what deadbands leave open is small beside what a main carries (in the small fleet some
+//! 0.3 MW), and starts anew whenever another main is measured or not: of the time before the mean would know nothing.
+
+use super::image::Image;
+use hypocaust_protocols::model::{Fleet, Header, HeaderId, Main, MainId, Millis, Plant};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a mean is taken over.
+const WINDOW_MS: i64 = 30_000;
+/// How often the meters are looked at...
+const LOOK_MS: i64 = 1_000;
+/// ...and after what pause between two looks what came between is not known.
+const PAUSE_MS: i64 = 5_000;
+
+/// The balances of all headers at which a main ends.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Balances {
+    looked: Option<Millis>,
+    of: BTreeMap<HeaderId, Balance>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Balance {
+    /// The mains that nothing was measured of.
+    without: Vec<MainId>,
+    points: VecDeque<Point>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Point {
+    at: Millis,
+    /// What the header holds, MWh from an arbitrary zero.
+    content: f64,
+    /// What comes in by what is measured, less what goes out, MW.
+    measured: f64,
+}
+
+impl Balances {
+    /// Takes the meters of this moment.
+    pub(super) fn look(&mut self, fleet: &Fleet, image: &Image, now: Millis) {
+        if self.looked.is_some_and(|last| (0..LOOK_MS).contains(&now.since(last))) {
+            return;
+        }
+        self.looked = Some(now);
+        for plant in &fleet.plants {
+            for header in &plant.headers {
+                let mains = || fleet.mains.iter().filter(|m| m.from == header.id || m.to == header.id);
+                if mains().next().is_none() {
+                    continue;
+                }
+                let Some(point) = point(fleet, image, plant, header, now) else {
+                    self.of.remove(&header.id);
+                    continue;
+                };
+                let without: Vec<MainId> =
+                    mains().filter(|m| carries(fleet, image, m, now).is_none()).map(|m| m.id.clone()).collect();
+                let fresh =
+                    |b: &&mut Balance| b.without == without && b.points.back().is_some_and(|last| follows(last, now));
+                match self.of.get_mut(&header.id).filter(fresh) {
+                    Some(balance) => balance.push(point),
+                    None => {
+                        self.of.insert(header.id.clone(), Balance { without, points: VecDeque::from([point]) });
+                    }
+                }
+            }
+        }
+    }
+
+    /// What these mains bring to this header, MW (negative: take), in the mean of the last half minute. `None`: it is not
+    /// known, or it is that of other mains.
+    pub fn brought(&self, header: &HeaderId, by: &[&MainId], now: Millis) -> Option<f64> {
+        let balance = self.of.get(header).filter(|b| b.without.iter().eq(by.iter().copied()))?;
+        let last = balance.points.back().filter(|last| follows(last, now))?;
+        let first = balance.points.front().filter(|first| last.at.since(first.at) >= WINDOW_MS)?;
+        let hours = |from: &Point, to: &Point| to.at.since(from.at) as f64 / 3.6e6;
+        let pairs = balance.points.iter().zip(balance.points.iter().skip(1));
+        let measured: f64 = pairs.map(|(a, b)| (a.measured + b.measured) / 2.0 * hours(a, b)).sum();
+        Some((last.content - first.content - measured) / hours(first, last))
+    }
+}
+
+impl Balance {
+    fn push(&mut self, point: Point) {
+        self.points.push_back(point);
+        while self.points.get(1).is_some_and(|second| point.at.since(second.at) >= WINDOW_MS) {
+            self.points.pop_front();
+        }
+    }
+}
+
+/// Is it known what came between this point and now?
+fn follows(last: &Point, now: Millis) -> bool {
+    (0..=PAUSE_MS).contains(&now.since(last.at))
+}
+
+/// The meters of a header. `None`: one of them cannot be trusted.
+fn point(fleet: &Fleet, image: &Image, plant: &Plant, header: &Header, now: Millis) -> Option<Point> {
+    let good = |tag| image.good(fleet, tag, now);
+    let mut measured = 0.0;
+    for source in plant.sources.iter().filter(|s| s.header == header.id) {
+        measured += good(&source.heat)?;
+    }
+    for storage in plant.storages.iter().filter(|s| s.header == header.id) {
+        measured += good(&storage.heat)?;
+    }
+    for consumer in plant.consumers.iter().filter(|c| c.header == header.id) {
+        measured -= good(&consumer.served)?;
+    }
+    for main in &fleet.mains {
+        let (leaves, arrives) = carries(fleet, image, main, now).unwrap_or_default();
+        measured -= if main.from == header.id { leaves } else { 0.0 };
+        measured += if main.to == header.id { arrives } else { 0.0 };
+    }
+    Some(Point { at: now, content: good(&header.process_value)? * header.capacity_mwh, measured })
+}
+
+/// What is measured to leave one end of a main and to arrive at the other, MW.
+fn carries(fleet: &Fleet, image: &Image, main: &Main, now: Millis) -> Option<(f64, f64)> {
+    let flow = image.good(fleet, &main.flow, now)?;
+    Some(if image.held(&main.open) == Some(0.0) { (0.0, 0.0) } else { at_ends(main, flow) })
+}
+
+/// What leaves the header `from` and what arrives at `to` by a main that carries this, MW. Half of what it loses by
+/// standing hot is lost at either end.
+pub(super) fn at_ends(main: &Main, flow: f64) -> (f64, f64) {
+    let (kept, standing) = (1.0 - main.loss_fraction, main.fixed_loss_mw / 2.0);
+    if flow >= 0.0 { (flow + standing, flow * kept - standing) } else { (flow * kept + standing, flow - standing) }
+}
