@@ -48,7 +48,7 @@ bench-ingest: build ## values a second from MQTT through Apache Kafka into the h
 	cargo bench --profile dev -p hypocaust-tests --bench ingest
 
 bench-optimizer: setup ## the optimizer's process against PyPSA, oemof.solph and highspy, 4 to 100 plants; half an hour on a busy machine
-	cargo bench --profile dev -p hypocaust-optimizer --bench others -- --picture optimizer/growth.svg
+	cargo bench --profile dev -p hypocaust-optimizer --bench others -- --picture $(CURDIR)/optimizer/growth.svg
 
 SEEDS ?= 401..1400
 soak: ## more random worlds than the tests run; SEEDS=401..1400, some two seconds each and core
