@@ -1,10 +1,15 @@
 //! Report by exception: a value is sent when it left its deadband, when its quality changed, or when it has been silent
-//! for as long as its tag allows. What one device shows in one scan becomes one [`Entry`]; entries of a boot count up
-//! from 1 without holes, so that the centre's acknowledgement by ranges means what it says.
+//! for as long as its tag allows. What one device shows in one scan becomes one [`Entry`], or several where it is more than a
+//! message of the bus may hold; entries of a boot count up from 1 without holes, so that the centre's acknowledgement by
+//! ranges means what it says.
 
 use super::image::Image;
 use hypocaust_protocols::model::{DeviceId, Plant, Quality, Tick, Value};
 use hypocaust_protocols::wire::Entry;
+
+/// Samples of an entry at most. Kafka takes messages of 1 MB, which is 500 bytes for each of them; with an id of the
+/// longest kind in use a sample takes 130.
+const MOST_SAMPLES: usize = 2_000;
 
 #[derive(Debug, Clone)]
 struct Rule {
@@ -33,16 +38,16 @@ impl Reporter {
     }
 
     /// After a scan of this device: whatever is due.
-    pub fn scanned(&mut self, image: &Image, device: &DeviceId, tick: Tick) -> Option<Entry> {
-        self.entry(image, device, tick, true)
+    pub fn scanned(&mut self, image: &Image, device: &DeviceId, tick: Tick) -> Vec<Entry> {
+        self.entries(image, device, tick, true)
     }
 
     /// Between scans: only changes of quality, which nobody shall wait for.
-    pub fn quality(&mut self, image: &Image, device: &DeviceId, tick: Tick) -> Option<Entry> {
-        self.entry(image, device, tick, false)
+    pub fn quality(&mut self, image: &Image, device: &DeviceId, tick: Tick) -> Vec<Entry> {
+        self.entries(image, device, tick, false)
     }
 
-    fn entry(&mut self, image: &Image, device: &DeviceId, tick: Tick, values: bool) -> Option<Entry> {
+    fn entries(&mut self, image: &Image, device: &DeviceId, tick: Tick, values: bool) -> Vec<Entry> {
         let mut samples = Vec::new();
         for &at in image.of_device(device) {
             let (value, quality) = image.value_at(at);
@@ -52,12 +57,15 @@ impl Reporter {
                 samples.push(image.sample(at));
             }
         }
-        if samples.is_empty() {
-            return None;
+        let mut entries = Vec::new();
+        while !samples.is_empty() {
+            let rest = samples.split_off(samples.len().min(MOST_SAMPLES));
+            let seq = self.next_seq;
+            self.next_seq += 1;
+            entries.push(Entry { boot: self.boot, seq, device: device.clone(), samples });
+            samples = rest;
         }
-        let seq = self.next_seq;
-        self.next_seq += 1;
-        Some(Entry { boot: self.boot, seq, device: device.clone(), samples })
+        entries
     }
 }
 
@@ -112,13 +120,35 @@ mod tests {
         ];
         for (tick, read, expected) in table {
             image.read(wall(tick), Tick(tick), &pressure, read);
-            let entry = reporter.scanned(&image, &plc1, Tick(tick));
+            let entry = reporter.scanned(&image, &plc1, Tick(tick)).pop();
             // Other tags of the device were never read; they are in the first entry and in the one after 5 s.
             assert_eq!(entry.as_ref().map(|e| e.seq), expected, "at {tick}");
             if let Some(entry) = entry {
                 assert_eq!(entry.boot, 7);
                 assert!(entry.samples.iter().any(|s| s.tag == pressure), "at {tick}");
             }
+        }
+    }
+
+    /// A device with more tags than a message of the bus may hold.
+    #[test]
+    fn what_is_too_much_for_one_message_becomes_several() {
+        let (fleet, mut plant) = north();
+        let like = plant.tag("north.steam.pressure").expect("the small fleet has it").clone();
+        let before = plant.tags.iter().filter(|t| t.device == like.device).count();
+        plant.tags.extend((0..5_000).map(|n| {
+            let mut tag = like.clone();
+            tag.id = super::super::tests::tag(&format!("north.steam.pressure-{n}"));
+            tag
+        }));
+        let image = Image::new(&plant, &fleet.limits.scan, wall(0));
+        let entries = Reporter::new(&plant, 7).scanned(&image, &like.device, Tick(0));
+        assert_eq!(entries.iter().map(|e| e.seq).collect::<Vec<_>>(), [1, 2, 3]);
+        let told: std::collections::BTreeSet<_> = entries.iter().flat_map(|e| &e.samples).map(|s| &s.tag).collect();
+        assert_eq!(told.len(), before + 5_000, "each once");
+        for entry in &entries {
+            let message = serde_json::to_vec(entry).expect("an entry can be written");
+            assert!(message.len() < 1_000_000 / 2, "{} bytes", message.len());
         }
     }
 }

@@ -14,9 +14,7 @@ impl Core {
         {
             self.event(Event::DeviceBack { device: device.clone() });
         }
-        if let Some(entry) = self.reporter.scanned(&self.image, device, now.tick) {
-            self.out.push(Effect::Spool(entry));
-        }
+        self.out.extend(self.reporter.scanned(&self.image, device, now.tick).into_iter().map(Effect::Spool));
     }
 
     pub(super) fn device_lost(&mut self, now: Now, device: &DeviceId, reason: &BadReason, detail: String) {
@@ -28,17 +26,13 @@ impl Core {
                 self.event(Event::DeviceLost { device: device.clone(), reason: detail });
             }
         }
-        if let Some(entry) = self.reporter.quality(&self.image, device, now.tick) {
-            self.out.push(Effect::Spool(entry));
-        }
+        self.out.extend(self.reporter.quality(&self.image, device, now.tick).into_iter().map(Effect::Spool));
     }
 
     pub(super) fn tick(&mut self, now: Now) {
         self.image.age(now.wall, now.tick);
         for device in self.devices.keys() {
-            if let Some(entry) = self.reporter.quality(&self.image, device, now.tick) {
-                self.out.push(Effect::Spool(entry));
-            }
+            self.out.extend(self.reporter.quality(&self.image, device, now.tick).into_iter().map(Effect::Spool));
         }
         let sees = self.plant.headers.iter().all(|h| self.image.good(&h.process_value).is_some());
         let change = self.modes.tick(now.tick, sees);
