@@ -37,9 +37,16 @@ drills: ## run the drill of every runbook in the simulated world; lines in runbo
 	@missed=; for page in runbooks/*.md; do $(BIN)/hypocaust-sim drill "$$page" || missed="$$missed $$page"; echo; done; \
 	if [ -n "$$missed" ]; then echo "not met:$$missed" >&2; exit 1; fi
 
-test: setup build ## set up and run every test, those against real servers included
+# Programs and tests are built together, with the same features, so that nothing is built twice. The worlds need processors
+# and the system tests mostly wait, so they run side by side, the worlds behind everybody else.
+test: setup console ## set up and run every test, those against real servers included
 	cd central/console && npm run --silent typecheck && npm test --silent
-	cargo test --workspace --no-fail-fast
+	cargo test --workspace --no-run
+	@log=$$(mktemp); failed=0; \
+	nice -n 19 cargo test --workspace --test worlds >"$$log" 2>&1 & worlds=$$!; \
+	cargo test --workspace --no-fail-fast -- --skip worlds:: || failed=1; \
+	echo "the worlds, which run beside all others:"; \
+	wait $$worlds || failed=1; cat "$$log"; rm -f "$$log"; exit $$failed
 
 bench-loop: build ## figures of the running programs: cycle, values a second, memory and CPU of each; two minutes
 	cargo bench --profile dev -p hypocaust-tests --bench loop
