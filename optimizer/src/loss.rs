@@ -31,6 +31,67 @@ impl std::fmt::Display for Loss {
     }
 }
 
+/// What a word for a loss may be, as `Display` writes it.
+const FORMS: &str =
+    "\"unit ID\", \"link ID\", \"header ID\" or \"plant ID islanded\", two of them with \"and\" between";
+
+/// A text that names no loss.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} names no loss{}; write {FORMS}", unknown.as_ref().map_or(String::new(), |id| format!(": there is no {id} in the case")))]
+pub struct Unnamed {
+    /// As given.
+    pub text: String,
+    /// What it names and the case does not have.
+    pub unknown: Option<String>,
+}
+
+impl Loss {
+    /// The loss that a text names, as `Display` writes it: `unit p0.b1`, `plant p1 islanded`, `link l and header p0.s`.
+    ///
+    /// # Errors
+    /// `Unnamed` where the text is of no such form, or names what the case does not have.
+    pub fn named(case: &Case, text: &str) -> Result<Self, Unnamed> {
+        let text = text.trim();
+        let unnamed = |unknown: Option<String>| Unnamed { text: text.to_owned(), unknown };
+        if let Some(loss) = Self::single(case, text) {
+            return Ok(loss);
+        }
+        // An id may have the word in it, so every place where it stands is tried.
+        let cuts = text.match_indices(" and ").map(|(at, word)| (&text[..at], &text[at + word.len()..]));
+        let both = |(first, second)| Some((Self::named(case, first).ok()?, Self::named(case, second).ok()?));
+        if let Some((first, second)) = cuts.clone().find_map(both) {
+            return Ok(Self::Both(Box::new(first), Box::new(second)));
+        }
+        let parts: Vec<&str> = text.split(" and ").map(str::trim).collect();
+        let unknown = parts.iter().find(|part| form(part).is_some() && Self::single(case, part).is_none());
+        Err(unnamed(unknown.map(|part| (*part).to_owned())))
+    }
+
+    fn single(case: &Case, text: &str) -> Option<Self> {
+        let loss = form(text)?;
+        let known = match &loss {
+            Self::Unit(id) => case.units.iter().any(|unit| unit.id == *id),
+            Self::Link(id) => case.links.iter().any(|link| link.id == *id),
+            Self::Plant(id) => case.plants.iter().any(|plant| plant.id == *id),
+            Self::Header(id) => case.headers.iter().any(|header| header.id == *id),
+            Self::Both(..) => false,
+        };
+        known.then_some(loss)
+    }
+}
+
+/// The loss that a text would name in a case that has it.
+fn form(text: &str) -> Option<Loss> {
+    let (kind, id) = text.split_once(' ')?;
+    match kind {
+        "unit" => Some(Loss::Unit(id.to_owned())),
+        "link" => Some(Loss::Link(id.to_owned())),
+        "header" => Some(Loss::Header(id.to_owned())),
+        "plant" => Some(Loss::Plant(id.strip_suffix(" islanded")?.to_owned())),
+        _ => None,
+    }
+}
+
 /// The case after the loss. An id that the case does not have loses nothing; take them from `losses`.
 #[must_use]
 pub fn lose(case: &Case, what: &Loss) -> Case {

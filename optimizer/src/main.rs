@@ -25,7 +25,7 @@ enum Verb {
     Check(cli::check::Arguments),
     /// Say why a schedule is as it is: prices from both sides, who is short and why, what one MW more is worth.
     Explain(cli::explain::Arguments),
-    /// Solve the case for every single loss: source, link, header, plant islanded.
+    /// Solve the case for every single loss (source, link, header, plant islanded), or for named ones, two at once among them.
     N1(cli::n1::Arguments),
     /// Write a case of any size: the same recipe gives the same case.
     Generate(cli::generate::Arguments),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hypocaust_optimizer::{check, schema};
 
+use super::progress::Progress;
 use super::{Failure, print_json, read_case, read_result, say};
 
 #[derive(clap::Args)]
@@ -26,8 +27,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         say!("{:#}", schema::case());
         return Ok(());
     };
+    let shown = Progress::new("checking", 1);
     let case = read_case(path)?;
     let Some(result) = &arguments.result else {
+        drop(shown);
         if arguments.json {
             return print_json(&serde_json::json!({"passed": true, "faults": []}));
         }
@@ -41,6 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     };
     let verdict = check(&case, &read_result(result)?);
+    drop(shown);
     if arguments.json {
         print_json(&verdict)?;
     } else if verdict.passed {

@@ -1,6 +1,6 @@
 //! `explain`: why a schedule is as it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hypocaust_optimizer::explain::Extent;
 use hypocaust_optimizer::{Case, Options, Solution, check, explain, solve};
@@ -33,12 +33,13 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let _shown = Progress::new("explaining", 1);
+    let shown = Progress::new("explaining", 1);
     let (case, solution) = read(&arguments.case, arguments.result.as_ref())?;
     let before = arguments.since.as_ref().map(|since| read(since, arguments.since_result.as_ref())).transpose()?;
     let extent = Extent { steps: arguments.steps, short: arguments.short, ..Extent::default() };
     let before = before.as_ref().map(|(case, solution)| (case, solution));
     let explanation = explain(&case, &solution, before, extent)?;
+    drop(shown);
     if arguments.json {
         return print_json(&explanation);
     }
@@ -49,17 +50,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// A case and its schedule, which must hold: nothing is explained that is not so.
-fn read(case: &std::path::Path, result: Option<&PathBuf>) -> Result<(Case, Solution), Failure> {
-    let case = read_case(case)?;
-    let Some(path) = result else {
-        let solution = solve(&case, &Options::default())?;
-        return Ok((case, solution));
+fn read(at: &Path, result: Option<&PathBuf>) -> Result<(Case, Solution), Failure> {
+    let case = read_case(at)?;
+    let (of, solution) = match result {
+        Some(path) => (path.display(), read_result(path)?),
+        None => (at.display(), solve(&case, &Options::default())?),
     };
-    let solution = read_result(path)?;
     let verdict = check(&case, &solution);
     if verdict.passed {
         Ok((case, solution))
     } else {
-        Err(Failure(1, format!("{} does not hold: {}", path.display(), verdict.faults.join("; "))))
+        Err(Failure(1, format!("the schedule of {of} does not hold: {}", verdict.faults.join("; "))))
     }
 }

@@ -2,6 +2,7 @@
 
 use hypocaust_optimizer::generate::{Recipe, generate};
 
+use super::progress::Progress;
 use super::{Failure, print_json};
 
 #[derive(clap::Args)]
@@ -25,6 +26,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let &Arguments { plants, steps, seed, conflict, summer } = arguments;
+    let _shown = Progress::new("generating", 1);
     let case = generate(Recipe { plants, steps, seed, summer, conflict });
     print_json(&case.map_err(|error| Failure(2, error.to_string()))?)
 }

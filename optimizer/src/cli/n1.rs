@@ -1,4 +1,5 @@
-//! `n1`: the case after every single loss. Losses are spread over the cores that there are.
+//! `n1`: the case after every single loss, or after those that are named, two at once among them. Losses are spread over the
+//! cores that there are.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,6 +15,10 @@ use super::{Failure, print_json, read_case, say};
 pub struct Arguments {
     /// A file in `heatcase/1`.
     case: PathBuf,
+    /// Instead of every single loss this one, as the table names it: "unit p0.b1", "link l0", "header p0.s", "plant p1
+    /// islanded", or two at once with "and" between; may be repeated.
+    #[arg(long, value_name = "LOSS")]
+    lose: Vec<String>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
@@ -28,9 +33,15 @@ struct Row {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let base = Base::new(read_case(&arguments.case)?, Options::default())?;
+    let case = read_case(&arguments.case)?;
+    let named = arguments.lose.iter().map(|text| Loss::named(&case, text));
+    let named = named.collect::<Result<Vec<Loss>, _>>().map_err(|error| Failure(2, error.to_string()))?;
+    let base = {
+        let _shown = Progress::new("solving the case without a loss", 1);
+        Base::new(case, Options::default())?
+    };
     let case = base.case();
-    let losses = losses(case);
+    let losses = if named.is_empty() { losses(case) } else { named };
     let rows = {
         let shown = Progress::new("losses", losses.len());
         all(&base, &losses, &shown)?

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hypocaust_optimizer::{Case, Options, Solution, check, commit, greedy, picture, schema, solve};
+use hypocaust_optimizer::{Case, Options, Solution, Verdict, check, commit, greedy, picture, schema, solve};
 
 use super::progress::Progress;
 use super::{Failure, print_json, read_case, say, timed, write};
@@ -35,32 +35,32 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     };
     let case = read_case(path)?;
-    let (ms, solution) = solved(&case, arguments);
-    let mut solution = solution?;
+    let (ms, solved) = solved(&case, arguments);
+    let (mut solution, verdict) = solved?;
     solution.solver.ms = Some(ms);
+    if !verdict.passed {
+        // Nothing leaves that does not hold.
+        return Err(Failure(1, format!("the schedule does not pass the check: {}", verdict.faults.join("; "))));
+    }
     if let Some(path) = &arguments.plot {
         write(path, &picture::schedule(&case, &solution))?;
     }
-    if arguments.json {
-        print_json(&solution)?;
-    } else {
-        print_table(&case, &solution)?;
-    }
-    let verdict = check(&case, &solution);
-    if verdict.passed {
-        Ok(())
-    } else {
-        Err(Failure(1, format!("the schedule does not pass the check: {}", verdict.faults.join("; "))))
-    }
+    if arguments.json { print_json(&solution) } else { print_table(&case, &solution) }
 }
 
-fn solved(case: &Case, arguments: &Arguments) -> (f64, Result<Solution, hypocaust_optimizer::Error>) {
+/// The schedule and what the judge says of it, and the milliseconds that the schedule took.
+fn solved(case: &Case, arguments: &Arguments) -> (f64, Result<(Solution, Verdict), hypocaust_optimizer::Error>) {
     let _shown = Progress::new("solving", 1);
-    timed(|| match (arguments.greedy, arguments.commit) {
+    let (ms, solution) = timed(|| match (arguments.greedy, arguments.commit) {
         (true, _) => greedy(case),
         (false, true) => commit(case, &Options::default()),
         (false, false) => solve(case, &Options::default()),
-    })
+    });
+    let judged = solution.map(|solution| {
+        let verdict = check(case, &solution);
+        (solution, verdict)
+    });
+    (ms, judged)
 }
 
 fn print_table(case: &Case, solution: &Solution) -> Result<(), Failure> {

@@ -114,6 +114,25 @@ fn n1_has_a_row_for_every_loss() {
 }
 
 #[test]
+fn n1_solves_the_losses_that_are_named_two_at_once_among_them() {
+    let (_folder, path) = folder(Recipe::new(2, 2, 1));
+    let case = generate(Recipe::new(2, 2, 1)).unwrap();
+    let pair = "unit p0.b1 and header p1.s";
+    let rows = json(&["n1", text(&path), "--lose", "header p1.s", "--lose", pair, "--json"]);
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["loss"].as_str().unwrap()).collect::<Vec<_>>(), ["header p1.s", pair]);
+    let after = hypocaust_optimizer::lose(&case, &hypocaust_optimizer::Loss::named(&case, pair).unwrap());
+    let alone = hypocaust_optimizer::solve(&after, &hypocaust_optimizer::Options::default()).unwrap();
+    for class in &case.classes {
+        let told = rows[1]["unserved_mwh"][class].as_f64().unwrap();
+        assert!((told - alone.unserved_mwh[class]).abs() < 1e-6, "{class}: {told}");
+    }
+    ended(&["n1", text(&path), "--lose", "unit nobody"], 2);
+    let said = String::from_utf8(run(&["n1", text(&path), "--lose", "unit nobody"]).stderr).unwrap();
+    assert!(said.contains("there is no unit nobody in the case"), "{said}");
+}
+
+#[test]
 fn bench_has_a_row_for_every_size() {
     let rows = json(&["bench", "--plants", "1,2", "--steps", "1,4", "--rounds", "1", "--json"]);
     let rows = rows.as_array().unwrap();

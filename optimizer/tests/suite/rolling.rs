@@ -129,6 +129,34 @@ fn two_losses_at_once_are_both() {
     assert!(warm.units["p0.b1"].heat.iter().all(|mw| *mw == 0.0));
 }
 
+#[test]
+fn a_loss_is_found_by_the_name_that_it_is_shown_by() {
+    let case = bench();
+    for loss in losses(&case) {
+        assert_eq!(Loss::named(&case, &loss.to_string()).unwrap(), loss);
+        let pair = Loss::Both(Box::new(loss), Box::new(Loss::Header("p1.s".into())));
+        assert_eq!(Loss::named(&case, &pair.to_string()).unwrap(), pair);
+    }
+    for (text, unknown) in [
+        ("unit p9.b1", Some("unit p9.b1")),
+        ("unit p0.b1 and link p0.b1", Some("link p0.b1")),
+        ("plant p0", None),
+        ("boiler p0.b1", None),
+        ("unit p0.b1 and", Some("unit p0.b1 and")),
+        ("", None),
+    ] {
+        let error = Loss::named(&case, text).unwrap_err();
+        assert_eq!(error.unknown.as_deref(), unknown, "{error}");
+    }
+    // A name may have the word between two losses in it.
+    let mut odd = case;
+    odd.units[0].id = "b and link l".into();
+    assert_eq!(Loss::named(&odd, "unit b and link l").unwrap(), Loss::Unit("b and link l".into()));
+    let both = Loss::named(&odd, "unit b and link l and header p1.s").unwrap();
+    assert_eq!(both.to_string(), "unit b and link l and header p1.s");
+    assert!(matches!(both, Loss::Both(..)));
+}
+
 /// The window moved by one step: forecasts roll, the stores begin where the first step left them.
 fn rolled(case: &Case, solution: &Solution) -> Case {
     let mut next = case.clone();
