@@ -288,6 +288,11 @@ impl<'a> Search<'a> {
     }
 
     fn branch(&mut self, stage: &str, problem: &Problem, gap: f64) -> Result<Integral, Error> {
+        if self.integral.is_empty() {
+            // Nothing is to be decided, so the optimum of the linear program is its own bound; the solver would give none.
+            let answer = optimum(problem.clone(), stage, self.options, None)?;
+            return Ok(Integral { bound: problem.objective(&answer.x), x: Some(answer.x), nodes: 0, finished: true });
+        }
         let mut highs = Highs::new(problem, self.options.iteration_limit)?;
         let found = highs.branch(stage, &self.integral, gap, self.options.node_limit)?;
         self.nodes += found.nodes;

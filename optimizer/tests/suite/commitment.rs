@@ -513,3 +513,17 @@ proptest! {
         }
     }
 }
+
+/// Where no unit has a state, the linear program is its own bound, in cost and in every class.
+#[test]
+fn where_nothing_is_to_be_decided_the_bounds_are_met() {
+    let case = crate::trap();
+    assert!(case.units.iter().all(|unit| !unit.commits()));
+    let committed = commit(&case, &Options::default()).unwrap();
+    let found = committed.commitment.as_ref().unwrap();
+    assert!(found.finished, "{found:?}");
+    near(committed.unserved_mwh["product-safety"], 4.0, 1e-6);
+    assert!(found.stages.iter().zip(&committed.stages).all(|(bound, stage)| stage.value <= bound.least + 1e-6));
+    near(found.cost_bound, committed.cost, 1e-4);
+    assert!(check(&case, &committed).passed);
+}
