@@ -20,7 +20,7 @@ pub enum Error {
     #[error("the case has {} {}: {}", .0.len(), if .0.len() == 1 { "mistake" } else { "mistakes" }, listed(.0))]
     Invalid(Vec<Mistake>),
     /// The solver refused a call; the problem was not understood as it was meant.
-    #[error("HiGHS refused {call} (status {status})")]
+    #[error("the solver refused {call} (status {status})")]
     Call {
         /// The function of its C interface.
         call: &'static str,

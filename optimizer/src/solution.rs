@@ -96,6 +96,9 @@ pub enum Status {
     Greedy,
 }
 
+/// What the stages are called that are no classes, so that no class may have such a name.
+pub const OTHER_STAGES: [&str; 3] = ["physical", "cost", "movement"];
+
 /// One stage of the lexicographic solve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,13 +7,23 @@ mod conversion;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Display;
 
+use hypocaust_protocols::model::Millis;
+
 use crate::case::{Case, Final, Link, SCHEMA, Unit, UnitKind};
 use crate::error::Error;
 use crate::series::Series;
+use crate::solution::OTHER_STAGES;
 use crate::written;
 
 /// A hundred plants over a week of quarters of an hour have 1.6 million columns.
 const MOST_COLUMNS: usize = 50_000_000;
+
+/// No figure of a case is larger, whichever its sign: beyond this it is a typing error, and at some figure above it the
+/// solver takes it for infinite.
+const LARGEST: f64 = 1e9;
+
+/// No step is shorter, in minutes: what is asked for in less is nothing in MWh, and nobody can be told to be short of it.
+const SHORTEST: f64 = 1e-3;
 
 /// One thing wrong with a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,13 +110,25 @@ impl Case {
         if self.time.steps == 0 {
             found.say("time.steps", "no steps; write at least 1");
         }
-        found.series("time.step_minutes", &self.time.step_minutes, f64::MIN_POSITIVE, f64::INFINITY);
+        if Millis::from_rfc3339(&self.time.start).is_none() {
+            let what =
+                format!("{:?} is no time in RFC 3339; write one such as \"2026-01-31T12:00:00Z\"", self.time.start);
+            found.say("time.start", what);
+        }
+        found.series("time.step_minutes", &self.time.step_minutes, SHORTEST, f64::INFINITY);
         if self.classes.is_empty() || self.classes.len() > 5 {
             found.say("classes", format!("{} classes; write one to five, highest first", self.classes.len()));
         }
         found.unique("classes", self.classes.iter());
+        for (i, class) in self.classes.iter().enumerate().filter(|(_, class)| OTHER_STAGES.contains(&class.as_str())) {
+            let what = format!("{class:?} is the name of a stage of its own in a result; write another name");
+            found.say(format_args!("classes[{i}]"), what);
+        }
         found.series("co2_price", &self.co2_price, 0.0, f64::INFINITY);
         found.unique("plants", self.plants.iter().map(|plant| &plant.id));
+        if self.headers.is_empty() {
+            found.say("headers", "none; heat is balanced at one at least, so write one");
+        }
         found.unique("headers", self.headers.iter().map(|header| &header.id));
         for (i, header) in self.headers.iter().enumerate() {
             found.known_plant(format_args!("headers[{i}].plant"), &header.plant);
@@ -362,7 +384,10 @@ impl Findings<'_> {
         if !value.is_finite() {
             self.say(path, format!("{value} is no finite number; write one"));
         } else if value < least || value > most {
-            self.say(path, format!("{value} is out of range; write {}", range(least, most)));
+            self.say(path, format!("{} is out of range; write {}", digits(value), range(least, most)));
+        } else if value.abs() > LARGEST {
+            let end = if value > 0.0 { "most " } else { "least -" };
+            self.say(path, format!("{value:e} is out of range; write a number of at {end}{LARGEST:e}"));
         }
     }
 
@@ -390,6 +415,11 @@ impl Findings<'_> {
             }
         }
     }
+}
+
+/// Written out where that is no flood of noughts.
+fn digits(value: f64) -> String {
+    if value == 0.0 || (1e-6..=1e12).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
 fn range(least: f64, most: f64) -> String {

@@ -23,7 +23,7 @@ pub fn case() -> Value {
         optional("co2_price", "per tonne", positive()),
         needed("carriers", "what is burnt, bought and sold", list(carrier(&any()))),
         needed("plants", "the sites", list(vec![needed("id", "unique among plants", text())])),
-        needed("headers", "where heat is balanced", list(header())),
+        needed("headers", "where heat is balanced", one_at_least(list(header()))),
         optional("connections", "supply contracts of a plant", list(connection(&positive()))),
         needed("units", "sources of heat", units()),
         optional("storages", "thermal stores", list(storage(&positive()))),
@@ -39,10 +39,15 @@ pub fn case() -> Value {
     document("a heat dispatch problem; MW, MWh, prices per MWh", fields)
 }
 
+fn one_at_least(mut list: Value) -> Value {
+    list["minItems"] = json!(1);
+    list
+}
+
 fn time() -> Value {
     let minutes = above_zero();
     table(vec![
-        needed("start", "start of the first step, RFC 3339", text()),
+        needed("start", "start of the first step, RFC 3339", json!({ "type": "string", "format": "date-time" })),
         needed(
             "step_minutes",
             "length of every step, or of each",

@@ -95,6 +95,46 @@ fn a_case_that_no_machine_could_hold_is_refused_at_once() {
     insta::assert_snapshot!(refusal("\"steps\":1", "\"steps\":1000000000000000000"), @"the case has 1 mistake: time.steps: more than 50000000 columns would come of it; write fewer steps");
 }
 
+/// By these names a result tells its stages: a class with one of them would be taken for that stage.
+#[test]
+fn a_class_is_not_called_as_a_stage_of_another_kind() {
+    let called = |name: &str| refusal("\"comfort\"", &format!("{name:?}"));
+    insta::assert_snapshot!(called("cost"), @r#"the case has 1 mistake: classes[4]: "cost" is the name of a stage of its own in a result; write another name"#);
+    for name in ["physical", "movement"] {
+        assert!(called(name).contains("classes[4]"), "{name}");
+    }
+}
+
+#[test]
+fn when_it_begins_is_a_time() {
+    let start = |time: &str| refusal("\"2026-01-12T00:00:00Z\"", &format!("{time:?}"));
+    insta::assert_snapshot!(start("yesterday"), @r#"the case has 1 mistake: time.start: "yesterday" is no time in RFC 3339; write one such as "2026-01-31T12:00:00Z""#);
+    for wrong in ["", "2026-01-12", "2026-13-12T00:00:00Z", "2026-01-12T00:00:00", "25:00"] {
+        assert!(start(wrong).contains("time.start"), "{wrong}");
+    }
+    let zone = include_str!("../cases/priority-trap.json").replace("00:00:00Z", "01:00:00.5+01:00");
+    Case::from_json(&zone).unwrap();
+}
+
+#[test]
+fn a_case_without_a_header_is_none() {
+    let mut case = crate::trap();
+    (case.headers, case.units, case.demands) = (Vec::new(), Vec::new(), Vec::new());
+    insta::assert_snapshot!(solve(&case, &Options::default()).unwrap_err(), @"the case has 1 mistake: headers: none; heat is balanced at one at least, so write one");
+}
+
+/// The solver takes a bound of 1e20 for none, and a step of no length makes every shortage nothing.
+#[test]
+fn figures_that_no_plant_has_are_typing_errors() {
+    insta::assert_snapshot!(refusal("\"heat\":1.0", "\"heat\":1e300"), @"the case has 1 mistake: demands[0].heat: 1e300 is out of range; write a number of at most 1e9");
+    insta::assert_snapshot!(refusal("\"heat\":1.0", "\"heat\":[1.1e9]"), @"the case has 1 mistake: demands[0].heat[0]: 1.1e9 is out of range; write a number of at most 1e9");
+    insta::assert_snapshot!(refusal("\"step_minutes\":60", "\"step_minutes\":1e-300"), @"the case has 1 mistake: time.step_minutes: 1e-300 is out of range; write a number of at least 0.001");
+    let large = include_str!("../cases/priority-trap.json").replacen("\"heat\":1.0", "\"heat\":1e9", 1);
+    let case = Case::from_json(&large).unwrap();
+    let short = crate::solved(&case).unserved_mwh["life-safety"];
+    crate::near(short, 1e9 - 1.0, 1.0);
+}
+
 #[test]
 fn every_mistake_is_reported_at_once() {
     let text = include_str!("../cases/priority-trap.json")
