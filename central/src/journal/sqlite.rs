@@ -7,13 +7,19 @@
 //!
 //! The lease lies in the same file, so that an append and a swap see each other. A process that the kernel stops in the
 //! middle of a transaction keeps SQLite's lock for as long as it is stopped: until then nobody else can take the lease.
+//! Who waits for it says by whom the file is held ([`writer`]); whoever has started the process may end it, as the demo
+//! does.
+
+mod writer;
+
+pub use writer::{Writer, is_stopped, writer};
 
 use super::{Draft, Entry, Error, Hash, Head, Store};
 use crate::election::{self, Lease, Leases, Replica};
 use hypocaust_protocols::model::{FleetId, Millis};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
-use std::path::Path;
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool, Transaction};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The bodies are blobs, so that a damaged byte is read as it is and found by its hash, not by a decoder.
@@ -41,6 +47,7 @@ pub struct Sqlite {
     pool: SqlitePool,
     /// For appends and the lease.
     writer: SqlitePool,
+    file: PathBuf,
     fleet: FleetId,
 }
 
@@ -55,8 +62,18 @@ pub enum OpenError {
     NoFleet { path: String },
 }
 
-fn failed(step: &'static str) -> impl Fn(sqlx::Error) -> Error {
-    move |source| Error::Unavailable { step, source: Box::new(source) }
+/// Somebody writes, for longer than a write waits.
+#[derive(Debug, thiserror::Error)]
+#[error("the file is busy: {by}")]
+struct Busy {
+    by: Writer,
+    source: sqlx::Error,
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+fn failed<E: Into<Cause>>(step: &'static str) -> impl Fn(E) -> Error {
+    move |source| Error::Unavailable { step, source: source.into() }
 }
 
 impl Sqlite {
@@ -116,12 +133,20 @@ impl Sqlite {
         let fleet = found
             .and_then(|id| FleetId::new(&id).ok())
             .ok_or_else(|| OpenError::NoFleet { path: path.display().to_string() })?;
-        Ok(Sqlite { pool, writer, fleet })
+        Ok(Sqlite { pool, writer, file: path.to_owned(), fleet })
     }
 
     /// The fleet whose journal this is.
     pub fn fleet(&self) -> &FleetId {
         &self.fleet
+    }
+
+    /// Begins a transaction that writes. Where another process is in the way, the error says which.
+    async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, Cause> {
+        self.writer.begin_with("begin immediate").await.map_err(|error| match writer(&self.file) {
+            Some(by) if is_busy(&error) => Busy { by, source: error }.into(),
+            _ => error.into(),
+        })
     }
 
     async fn last(&self, connection: &mut SqliteConnection) -> Result<(Head, u64), sqlx::Error> {
@@ -147,6 +172,13 @@ impl Sqlite {
     }
 }
 
+/// SQLITE_BUSY, whatever its extension says of the reason.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == BUSY)
+}
+
 fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
     let text = |name| row.try_get::<Vec<u8>, _>(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     // A hash of another length than 32 bytes was damaged. Zeros stand for it: no entry has that hash, so that
@@ -166,7 +198,7 @@ fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
 
 impl Store for Sqlite {
     async fn append(&self, expected: &Head, epoch: u64, drafts: Vec<Draft>) -> Result<Head, Error> {
-        let mut transaction = self.writer.begin_with("begin immediate").await.map_err(failed("begin"))?;
+        let mut transaction = self.begin().await.map_err(failed("begin"))?;
         let (actual, appended) = self.last(&mut transaction).await.map_err(failed("reading the head"))?;
         let lease = self.leased(&mut transaction).await.map_err(failed("reading the lease"))?;
         let highest = lease.map_or(appended, |l| l.epoch.max(appended));
@@ -216,8 +248,8 @@ impl Store for Sqlite {
     }
 }
 
-fn unled(step: &'static str) -> impl Fn(sqlx::Error) -> election::Error {
-    move |source| election::Error::Unavailable { step, source: Box::new(source) }
+fn unled<E: Into<Cause>>(step: &'static str) -> impl Fn(E) -> election::Error {
+    move |source| election::Error::Unavailable { step, source: source.into() }
 }
 
 impl Leases for Sqlite {
@@ -227,7 +259,7 @@ impl Leases for Sqlite {
     }
 
     async fn swap(&self, seen: Option<&Lease>, next: &Lease) -> Result<bool, election::Error> {
-        let mut transaction = self.writer.begin_with("begin immediate").await.map_err(unled("begin"))?;
+        let mut transaction = self.begin().await.map_err(unled("begin"))?;
         let now = self.leased(&mut transaction).await.map_err(unled("reading"))?;
         let (_, appended) = self.last(&mut transaction).await.map_err(unled("reading the epoch"))?;
         if !election::judge(now.as_ref(), seen, next, appended)? {

@@ -137,6 +137,8 @@ pub struct Leader<S> {
     /// Has taken what the domain has followed or written.
     tail: Verifier,
     election: Election,
+    /// Why the lease could not be asked for the last time, if it could not.
+    unasked: Option<String>,
     began: Instant,
     term: watch::Sender<Option<Held>>,
     outgoing: mpsc::Sender<Outgoing>,
@@ -173,6 +175,7 @@ pub fn leader<S: Store + Leases>(
         journal,
         tail,
         election: Election::new(me, timing, 0),
+        unasked: None,
         began: monotonic(),
         term: tell,
         outgoing,
@@ -286,7 +289,9 @@ impl<S: Store + Leases> Leader<S> {
                     election::Effect::Swap { seen, next } => {
                         let swap = self.journal.swap(seen.as_ref(), &next);
                         let swapped = tokio::time::timeout(self.patience(), swap).await;
-                        inputs.push_back(answered(swapped, election::Input::Swapped));
+                        let swapped = answered(swapped, election::Input::Swapped);
+                        self.tell_of(&swapped);
+                        inputs.push_back(swapped);
                     }
                     election::Effect::Lead { epoch } => {
                         // Nobody else can append any more, so that there is an end.
@@ -317,6 +322,18 @@ impl<S: Store + Leases> Leader<S> {
         self.term.send_if_modified(|was| std::mem::replace(was, held) != held);
         self.domain.led_by(self.election.leader(now).map(|(replica, _)| replica.clone()));
         Ok(())
+    }
+
+    /// Says why the lease could not be asked for, once until it can be or there is another reason.
+    fn tell_of(&mut self, swapped: &election::Input) {
+        let why = match swapped {
+            election::Input::NoAnswer(why) => Some(why.clone()),
+            _ => None,
+        };
+        if let Some(why) = why.as_ref().filter(|_| why != self.unasked) {
+            tracing::warn!(%why, "the lease cannot be asked for");
+        }
+        self.unasked = why;
     }
 
     /// Reads what others have appended. The inner error: the store did not answer. The outer one: what it gave is not the
@@ -438,7 +455,9 @@ fn answered<T>(
     match answer {
         Ok(Ok(answer)) => make(answer),
         Ok(Err(election::Error::NotAbove { highest, .. })) => election::Input::TooLow { highest },
-        Ok(Err(error)) => election::Input::NoAnswer(error.to_string()),
+        Ok(Err(election::Error::Unavailable { step, source })) => {
+            election::Input::NoAnswer(format!("the lease's store failed in {step}: {source}"))
+        }
         Err(_) => election::Input::NoAnswer("the lease's store did not answer in time".into()),
     }
 }

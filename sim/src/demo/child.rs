@@ -124,8 +124,8 @@ fn pid_of(pid: u32) -> Pid {
     Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX))
 }
 
-/// Ends what the child may have left of its group.
-fn sweep(pid: u32) {
+/// Ends what there is of the child's group: what it has left, or the child itself, which is then started again.
+pub fn sweep(pid: u32) {
     if pid > 1 {
         // ESRCH is the wish fulfilled: the group is empty.
         let _ = killpg(pid_of(pid), Signal::SIGKILL);

@@ -10,15 +10,19 @@
 //! * Ready means: the centre's own readiness check passes and every edge is linked. Only then is `endpoints.json`
 //!   written (whole, by rename), again after each restart because process ids change, and removed at the end.
 //! * Nothing is left running: not after Ctrl-C or SIGTERM, not after `kill -9` of this process.
+//! * A replica of the centre that is stopped in the middle of a transaction does not keep the others from leading: it is
+//!   ended ([`fence`]).
 //! * A data folder serves one demo at a time, and only a folder that a demo has made is ever cleaned.
 
 mod centre;
 mod child;
+mod fence;
 mod layout;
 mod setup;
 
 use centre::Centre;
 use child::{Event, Spec};
+use fence::Fence;
 use hypocaust_protocols::answer::{say, tell};
 use hypocaust_protocols::kafka::{self, in_process::Cluster};
 use hypocaust_protocols::model::{Device, Fleet, SourceKind};
@@ -39,6 +43,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A broker that takes no connection for so long is away.
 const REACHED_WITHIN: Duration = Duration::from_secs(3);
+/// How often it is looked whether a replica is in the way of the others.
+const FENCING: Duration = Duration::from_millis(500);
 const STATE_LINE: Duration = Duration::from_secs(60);
 /// A child that ended so often before the demo was ready will not start.
 const HOPELESS: u32 = 4;
@@ -347,10 +353,14 @@ impl Demo {
         probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut state = interval(STATE_LINE);
         state.reset();
+        let mut fencing = interval(FENCING);
+        fencing.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut fence = Fence::new(&self.files.central, &self.fleet.limits);
         loop {
             tokio::select! {
                 why = &mut stop_asked => return Ok(why),
                 Some(event) = happened.recv() => self.take(event)?,
+                _ = fencing.tick() => self.end_who_is_in_the_way(&mut fence),
                 _ = probe.tick(), if !self.ready => match self.not_ready().await {
                     None => {
                         self.ready = true;
@@ -370,6 +380,27 @@ impl Demo {
                     show(format_args!("{} {state}", clock()));
                 }
             }
+        }
+    }
+
+    /// The processes of the centre that run.
+    fn replicas(&self) -> Vec<u32> {
+        self.specs.iter().zip(&self.pids).filter_map(|(spec, pid)| spec.replica.as_ref().and(*pid)).collect()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a supervisor is a shell: it measures how long a replica is in the way"
+    )]
+    fn end_who_is_in_the_way(&self, fence: &mut Fence) {
+        for (pid, database) in fence.look(Instant::now(), &self.replicas()) {
+            show(format_args!(
+                "{} process {pid} of the centre is stopped in the middle of a transaction of {} and keeps the others from \
+                 it: it is ended",
+                clock(),
+                database.display()
+            ));
+            child::sweep(pid);
         }
     }
 

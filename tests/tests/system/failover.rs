@@ -1,6 +1,7 @@
-//! Two replicas of the centre: the leader is killed, stopped and woken, asked to end, again and again. Another leads within
-//! 10 s, whoever reads is served all the while, what the old one does afterwards has no effect, and no sample is lost or
-//! doubled: by the history's tables, and by what the simulator's own log says that a sensor showed all the while.
+//! Two replicas of the centre: the leader is killed, stopped (in the middle of a transaction, too) and woken, asked to end,
+//! again and again. Another leads within 10 s, whoever reads is served all the while, what the old one does afterwards has no
+//! effect, and no sample is lost or doubled: by the history's tables, and by what the simulator's own log says that a sensor
+//! showed all the while.
 
 use super::bus::the_topic_has_all;
 use super::counts::{OnDrop, every_shown_value_is_stored, move_sensor, nothing_doubled, nothing_lost, now, spooled};
@@ -253,33 +254,112 @@ fn a_leader_that_is_asked_to_end_hands_over_at_once() {
     });
 }
 
-/// Does this process hold the journal's write lock? One that is stopped while it does keeps everybody from the lease: that
-/// is SQLite's limit, not the election's.
-fn writes(demo: &Shared, pid: u32) -> bool {
-    let index = demo.data.join("central/journal.db-shm");
-    let inode = std::fs::metadata(&index).expect("a journal in use has its index").st_ino();
+/// Does this process hold the write lock of one of these of the centre's databases?
+fn writes(demo: &Shared, pid: u32, databases: &[&str]) -> bool {
     let locks = std::fs::read_to_string("/proc/locks").expect("the kernel tells its locks");
-    let held = |line: &str| {
-        line.contains(&format!(" WRITE {pid} ")) && line.contains(&format!(":{inode} ")) && line.ends_with(WRITE_LOCK)
-    };
-    locks.lines().any(held)
+    databases.iter().any(|database| {
+        let index = demo.data.join(format!("central/{database}-shm"));
+        let inode = std::fs::metadata(&index).expect("a database in use has its index").st_ino();
+        let of = (format!(" WRITE {pid} "), format!(":{inode} {WRITE_LOCK}"));
+        locks.lines().any(|line| line.contains(&of.0) && line.ends_with(&of.1))
+    })
 }
 
-/// Stops it between two of its transactions; how often it had to be woken for that.
+/// Stops it, and waits until the kernel has done so.
+#[expect(clippy::disallowed_methods, reason = "measures the running programs")]
+fn stop(pid: u32) {
+    signal(pid, Signal::SIGSTOP);
+    let began = Instant::now();
+    let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    while !state().contains(") T ") {
+        assert!(began.elapsed() < Duration::from_secs(2), "it is not stopped: {}", state());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Stops it between two of its transactions; how often it had to be woken for that. One that keeps the others from a database
+/// is ended by whoever started it.
 fn stop_between_writes(demo: &Shared, pid: u32) -> u32 {
     for woken in 0..100 {
-        signal(pid, Signal::SIGSTOP);
-        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        wait_until("it is stopped", Duration::from_secs(2), || {
-            if state().contains(") T ") { Ok(()) } else { Err(state()) }
-        });
-        if !writes(demo, pid) {
+        stop(pid);
+        if !writes(demo, pid, &["journal.db", "history.db", "users.db"]) {
             return woken;
         }
         signal(pid, Signal::SIGCONT);
         std::thread::sleep(Duration::from_millis(30));
     }
     panic!("it writes all the time");
+}
+
+/// Stops it in the middle of a transaction of the journal; how often it was stopped too late and woken for that.
+#[expect(clippy::disallowed_methods, reason = "measures the running programs")]
+fn stop_in_a_transaction(demo: &Shared, pid: u32) -> u32 {
+    let (began, mut woken) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(120) {
+        if writes(demo, pid, &["journal.db"]) {
+            stop(pid);
+            if writes(demo, pid, &["journal.db"]) {
+                return woken;
+            }
+            signal(pid, Signal::SIGCONT);
+            woken += 1;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    panic!(
+        "not once in {:?} was it in a transaction when it was stopped; {woken} times it was too late",
+        began.elapsed()
+    );
+}
+
+/// Only whoever started it ends it: while that one is stopped too, nobody leads.
+#[test]
+fn a_leader_that_is_stopped_in_a_transaction_is_ended_and_without_that_nobody_leads() {
+    let demo = demo();
+    let old = settled(&demo);
+    let follower = other(&demo, &old);
+    let n = demo.consoles().iter().position(|c| *c == follower).expect("it is one of them") + 1;
+    let log = if n == 1 { "central".to_owned() } else { format!("central-{n}") };
+    let pid = old.process.pid;
+    // Whatever happens below, they shall not stay stopped.
+    let _wakes = (Wakes(pid), Wakes(demo.pid));
+    stop(demo.pid);
+    let woken = stop_in_a_transaction(&demo, pid);
+    let held = || writes(&demo, pid, &["journal.db"]);
+    for _ in 0..WITHIN.as_secs() {
+        std::thread::sleep(Duration::from_secs(1));
+        let led = leader(&demo, Some(&old.console)).map(|new| new.epoch);
+        assert!(led.is_err() && held(), "epoch {led:?} is led beside a transaction that is under way");
+    }
+    let why = format!("process {pid} is stopped in the middle of a transaction");
+    assert!(demo.log(&log).contains(&why), "whoever waits for it does not say so: {why}");
+    signal(demo.pid, Signal::SIGCONT);
+    let (new, took) = wait_until("another leads", WITHIN, || leader(&demo, Some(&old.console)));
+    assert!(!held() && !runs(pid), "it was ended");
+    assert!(demo.said().contains(&format!("process {pid} of the centre is stopped")), "{}", demo.said());
+    say(&format!(
+        "stopped {} in a transaction (too late {woken} times): nobody leads within {} s while nobody ends it, and epoch {} \
+         begins {:.1} s after somebody can",
+        old.process,
+        WITHIN.as_secs(),
+        new.epoch,
+        took.as_secs_f64()
+    ));
+}
+
+#[test]
+fn a_leader_that_is_stopped_in_a_transaction_is_followed_by_another_within_10_s() {
+    let demo = demo();
+    series(&demo, "the leader is stopped in a transaction", |_| {
+        let old = settled(&demo);
+        let _wakes = Wakes(old.process.pid);
+        let _ = stop_in_a_transaction(&demo, old.process.pid);
+        // From here on it has not led.
+        let (new, after) = another_leads(&demo, &old, || {});
+        edges_know(&demo, new.epoch);
+        say(&format!("stopped {} in a transaction: another leads after {:.1} s", old.process, after.as_secs_f64()));
+        after
+    });
 }
 
 #[test]
