@@ -32,6 +32,9 @@ pub struct Look {
     pub bound: [f64; 5],
     /// Asked and not served at plants that nobody could move, MW: it is in none of the above.
     pub left_out: f64,
+    /// Plants that nobody could move, and such of the others as lack heat; a bit each.
+    pub unmoved: u64,
+    pub lacking: u64,
     /// Does the centre reach every plant, and see it as it is?
     pub led: bool,
     /// How long more than was forced may be missing.
@@ -112,13 +115,14 @@ impl Watch {
             *able = if self.short_before[source.header] { driven(*able, source, dt_s) } else { present(source) };
         }
         let seen = Seen::new(world, self.governs);
-        let (mut short, mut left_out) = ([0.0; 5], 0.0);
+        let (mut short, mut left_out, mut lacking) = ([0.0; 5], 0.0, 0);
         for consumer in &physics.consumers {
             let lacks = (consumer.asked - consumer.served).max(0.0);
             if !seen.moved(consumer.spec.id.as_str()) {
                 left_out += lacks;
                 continue;
             }
+            lacking |= if lacks > NOTHING_MW { seen.bit(consumer.spec.id.as_str()) } else { 0 };
             for (k, class) in Class::ALL.into_iter().enumerate() {
                 short[k] += if consumer.spec.class <= class { lacks } else { 0.0 };
             }
@@ -126,7 +130,8 @@ impl Watch {
         self.short_before = seen.joined_to_shortage();
         let led = world.fleet.plants.iter().all(|p| seen.is_governed(p) && world.leads(&p.id));
         let allowed = self.lateness.look(world, |id| seen.moved(id));
-        let mut look = Look { at: world.now, short, left_out, led, allowed, ..Look::default() };
+        let unmoved = seen.unmoved();
+        let mut look = Look { at: world.now, short, left_out, unmoved, lacking, led, allowed, ..Look::default() };
         if look.is_judged() {
             // What a tripped source gives still is what is left in its pipes: nothing to plan with.
             let lit = |s: &Source| if s.is_on() { s.heat } else { 0.0 };
@@ -202,6 +207,17 @@ impl<'w> Seen<'w> {
 
     fn plant_of(&self, id: &str) -> &'w Plant {
         self.world.fleet.plant_of(id).expect("the physics has what the fleet has")
+    }
+
+    /// Plants that nobody can move, a bit each.
+    fn unmoved(&self) -> u64 {
+        self.governed.iter().enumerate().map(|(i, governed)| u64::from(!governed) << i).sum()
+    }
+
+    /// The bit of the plant that this is in.
+    fn bit(&self, id: &str) -> u64 {
+        let plant = &self.plant_of(id).id;
+        self.world.fleet.plants.iter().position(|p| p.id == *plant).map_or(0, |i| 1 << i)
     }
 
     fn is_governed(&self, plant: &Plant) -> bool {
@@ -330,7 +346,8 @@ impl Latest {
 ///
 /// A shortage is as late as the last moment at which so much was forced, or at which no more was missing than was forced:
 /// what was shed at once may turn out to be more than was needed. Class 1 is never shed, so that for it only the first
-/// counts: what it lacks beyond the forced came from a header that was let fall.
+/// counts: what it lacks beyond the forced came from a header that was let fall. What lacks where a plant was in nobody's
+/// hands is as late as that plant is in somebody's again: nobody let its header fall.
 pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5]) -> Result<Latest, String> {
     let unmoved = unmoved_mw(world);
     let mut latest = Latest::default();
@@ -340,7 +357,7 @@ pub fn unforced(world: &World, looks: &[Look], yardstick: fn(&Look) -> [f64; 5])
             let nothing = NOTHING_MW + if k == 0 { 0.0 } else { unmoved };
             let explains = |then: &Look| {
                 let forced = yardstick(then)[k] + nothing;
-                look.short[k] <= forced || k > 0 && then.short[k] <= forced
+                look.short[k] <= forced || k > 0 && then.short[k] <= forced || then.unmoved & look.lacking != 0
             };
             if explains(look) {
                 continue;

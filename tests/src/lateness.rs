@@ -6,7 +6,8 @@
 //! solves, appends and messages take as long as the world makes them at that time. Then the setpoints travel, each at the
 //! velocity of its file: caps of those who lack heat open in the normal lane, those of lower classes shut in the fail-safe
 //! lane. Their way counts as far as it was made: caps that stand where they stood when heat came have no right to it. In the
-//! small fleet and fair weather that is 17 s and the way.
+//! small fleet and fair weather that is 17 s and the way. A header that was let fall below its lower limit while nobody could
+//! help it takes its time to be filled again, which is a way as well.
 //!
 //! Where nobody leads, or an edge takes no orders yet, nothing is decided. That time comes on top, as far as the edge does
 //! not act alone by then, and is forgotten once what follows from it can be done. A leader that has not had a plant in its
@@ -23,6 +24,8 @@ const AGAIN_S: f64 = 2.0;
 const REENTRY_S: f64 = 60.0;
 /// ...in steps of this share of a setpoint's span.
 const REENTRY_STEP: f64 = 0.1;
+/// What a header is filled with at least, MW, lest nothing is nothing for ever.
+const LEAST_MW: f64 = 0.5;
 /// Time constants of a valve until what it still lacks behind a moving cap is next to nothing.
 const LAGS: f64 = 2.0;
 
@@ -33,19 +36,21 @@ pub struct Allowed {
     pub start_ms: i64,
     /// From where the setpoints stand to where nobody lacks heat by them.
     pub way_ms: [i64; 5],
+    /// From where headers stand to their lower limit.
+    pub refill_ms: i64,
 }
 
 impl Allowed {
-    /// What was allowed in an episode that lasts, from all its moments: the longest start, and of the longest way what has
-    /// been made of it.
+    /// What was allowed in an episode that lasts, from all its moments: the longest start, and of the longest ways what has
+    /// been made of them.
     pub fn of(episode: impl IntoIterator<Item = Allowed>, k: usize) -> i64 {
-        let (mut start, mut way, mut left) = (0, 0, 0);
-        for Allowed { start_ms, way_ms } in episode {
+        let (mut start, mut ways, mut left) = (0, [0, 0], [0, 0]);
+        for Allowed { start_ms, way_ms, refill_ms } in episode {
             start = start.max(start_ms);
-            left = way_ms[k];
-            way = way.max(left);
+            left = [way_ms[k], refill_ms];
+            ways = [ways[0].max(left[0]), ways[1].max(left[1])];
         }
-        start + way - left
+        start + ways[0] - left[0] + ways[1] - left[1]
     }
 }
 
@@ -78,7 +83,8 @@ impl Lateness {
         let ways = Ways::of(world, moved);
         let (gone, slowly) = self.gone(world, start, &ways);
         let ms = |s: f64| (s * 1e3) as i64;
-        Allowed { start_ms: ms(start + gone), way_ms: Class::ALL.map(|class| ms(ways.of_class(class, slowly))) }
+        let way_ms = Class::ALL.map(|class| ms(ways.of_class(class, slowly)));
+        Allowed { start_ms: ms(start + gone), way_ms, refill_ms: ms(refill_s(world)) }
     }
 
     /// From what is seen to the order at the edge, s: as slow as it was at any time since the last order may have gone.
@@ -143,7 +149,34 @@ fn scan_s(fleet: &Fleet) -> f64 {
     periods.max().unwrap_or(0) as f64 / 1e3
 }
 
+/// How long a header that stands below its lower limit takes to be there again, s: what it lacks, with all the heat that is
+/// made there or could be sent there, less what people draw. Until then nobody there can draw all that they ask for.
+fn refill_s(world: &World) -> f64 {
+    let physics = &world.plants.physics;
+    let made = |header: usize| -> f64 { physics.sources.iter().filter(|s| s.header == header).map(|s| s.heat).sum() };
+    let reached = |header: usize| {
+        world.fleet.plant_of(physics.headers[header].spec.id.as_str()).is_some_and(|plant| world.leads(&plant.id))
+    };
+    let mut longest = 0.0_f64;
+    for (i, header) in physics.headers.iter().enumerate() {
+        let lacks_mwh = (header.spec.low - header.value).max(0.0) * header.spec.capacity_mwh;
+        let sent = physics.mains.iter().filter(|m| m.open).map(|main| {
+            let (other, cap) = match (main.from == i, main.to == i) {
+                (true, _) => (main.to, main.spec.cap_reverse_mw),
+                (_, true) => (main.from, main.spec.cap_mw),
+                _ => return 0.0,
+            };
+            if reached(i) && reached(other) { made(other).min(cap) * (1.0 - main.spec.loss_fraction) } else { 0.0 }
+        });
+        let people = physics.consumers.iter().filter(|c| c.header == i && c.spec.class == Class::LifeSafety);
+        let left = made(i) + sent.sum::<f64>() - people.map(|c| c.asked).sum::<f64>();
+        longest = longest.max(3600.0 * lacks_mwh / left.max(LEAST_MW));
+    }
+    longest
+}
+
 /// How long setpoints are under way from where they stand, s, by class.
+#[derive(Default)]
 struct Ways {
     /// Caps of consumers who lack heat by them, up.
     open: [f64; 5],
@@ -156,7 +189,7 @@ struct Ways {
 impl Ways {
     fn of(world: &World, moved: impl Fn(&str) -> bool) -> Ways {
         let order = order_s(&world.fleet);
-        let mut ways = Ways { open: [0.0; 5], gradual: [0.0; 5], shut: [0.0; 5] };
+        let mut ways = Ways::default();
         for consumer in world.plants.physics.consumers.iter().filter(|c| moved(c.spec.id.as_str())) {
             let Some(shed) = &consumer.spec.shed else { continue };
             let Some((_, cap)) = world.fleet.setpoint(shed.setpoint.as_str()) else { continue };

@@ -7,7 +7,9 @@
 //! * The fleet's grid is made finer where it must be ([`super::grid`]).
 //! * Steam and hot water in a header are a small store between `low` and where they stand. It may be used up in ten
 //!   minutes at the fastest, which bridges the noise of the demand but no loss. A header that has sunk below the middle
-//!   of that span is filled again; one that stands clearly above its nominal value gives the excess away first.
+//!   of that span is filled again, at once and before all where it has sunk below `low`, since everybody there draws less
+//!   then, people too; one that stands clearly above its nominal value gives the excess away first, and where heat is
+//!   short any excess at once.
 //! * Demand is what is asked for now, and from there on what is expected ([`super::forecast`]).
 
 mod absent;
@@ -30,6 +32,9 @@ use std::collections::BTreeMap;
 
 /// Hours in which a header's own content may be used, or is filled up again.
 const INVENTORY_H: f64 = 1.0 / 6.0;
+/// Hours in which what stands above the nominal value is used where heat is short, and in which a header is brought back to
+/// its lower limit.
+const AT_ONCE_H: f64 = 1.0 / 120.0;
 /// Marks the case's parts that stand for a header's content...
 const INVENTORY: &str = "inventory:";
 /// ...and for what comes or goes by a main that nobody can move.
@@ -313,10 +318,14 @@ impl Builder<'_> {
         }
     }
 
+    /// Is heat short, or would it be?
+    fn is_short(&self) -> bool {
+        self.asked.alone() || !self.image.trips().is_empty() || !self.state.shortages.is_empty()
+    }
+
     fn storage(&self, plant: &Plant, s: &hypocaust_protocols::model::Storage) -> Option<case::Storage> {
         // A store whose content is unknown can promise nothing.
         let level = self.image.good(self.fleet, &s.level, self.now).filter(|_| self.image.linked(&plant.id))?;
-        let short = self.asked.alone() || !self.image.trips().is_empty() || !self.state.shortages.is_empty();
         let left = if self.lost_header(s.header.as_str()) { 0.0 } else { 1.0 };
         Some(case::Storage {
             id: s.id.to_string(),
@@ -329,7 +338,7 @@ impl Builder<'_> {
             loss_per_h: s.loss_per_h,
             initial_mwh: level.clamp(0.0, s.capacity_mwh),
             // In order it keeps what it has, up to half, for the next loss; while heat is short it is there to be used.
-            r#final: if short {
+            r#final: if self.is_short() {
                 Final::Word(FinalWord::Free)
             } else {
                 Final::Mwh(level.clamp(0.0, s.capacity_mwh / 2.0))
@@ -381,42 +390,46 @@ impl Builder<'_> {
         let mwh = |span: f64| (span * header.capacity_mwh).max(0.0);
         let middle = (header.low + header.nominal) / 2.0;
         let upper = header.nominal + (header.high - header.nominal) / 4.0;
-        let soon = |mw: f64| {
-            let within = |start: &f64| if *start < INVENTORY_H * 60.0 { left * mw } else { 0.0 };
-            Series::Steps(self.starts.iter().map(within).collect())
+        // MW in each step, so that this much is through after so many hours.
+        let soon = |mwh: f64, hours: f64| -> Vec<f64> {
+            let within = |start: &f64| if *start < hours * 60.0 { left * mwh / hours } else { 0.0 };
+            self.starts.iter().map(within).collect()
         };
         let content = mwh(value.min(header.nominal) - header.low);
+        // While heat is short what is above the nominal value goes first: its swing source makes less as long as it is there.
+        let excess = if self.is_short() { mwh(value.min(upper) - header.nominal) } else { 0.0 };
         if content > 0.0 {
+            let discharge = soon(excess, AT_ONCE_H).into_iter().map(|mw| mw + left * content / INVENTORY_H).collect();
             case.storages.push(case::Storage {
                 id: id.clone(),
                 header: header.id.to_string(),
-                capacity_mwh: mwh(header.nominal - header.low).max(content),
+                capacity_mwh: mwh(header.nominal - header.low).max(content) + excess,
                 charge_max: (left * content / INVENTORY_H).into(),
-                discharge_max: (left * content / INVENTORY_H).into(),
+                discharge_max: Series::Steps(discharge),
                 charge_eff: 1.0,
                 discharge_eff: 1.0,
                 loss_per_h: 0.0,
-                initial_mwh: content,
-                r#final: Final::Word(FinalWord::EqualInitial),
+                initial_mwh: content + excess,
+                r#final: Final::Mwh(content),
             });
         }
         if value < middle {
+            // Below `low` everybody draws less than they should, whatever their class: then it is theirs before all.
+            let highest = plant.consumers.iter().filter(|c| c.header == header.id).map(|c| c.class).min();
+            let class = highest.filter(|class| value < header.low && *class < Class::ProductSafety);
+            let lifted = soon(mwh(middle - value.max(header.low)), INVENTORY_H).into_iter();
+            let at_once = soon(mwh(header.low - value), AT_ONCE_H);
             case.demands.push(Demand {
                 id,
                 header: header.id.to_string(),
-                class: Class::ProductSafety.name().into(),
-                heat: soon(mwh(middle - value) / INVENTORY_H),
+                class: class.unwrap_or(Class::ProductSafety).name().into(),
+                heat: Series::Steps(lifted.zip(at_once).map(|(a, b)| a + b).collect()),
                 sheddable: None,
             });
         } else if value > upper {
-            let mut unit = Unit::new(
-                &id,
-                UnitKind::WasteHeat,
-                plant.id.as_str(),
-                header.id.as_str(),
-                mwh(value - upper) / INVENTORY_H,
-            );
-            unit.availability = soon(1.0);
+            let most = mwh(value - upper) / INVENTORY_H;
+            let mut unit = Unit::new(&id, UnitKind::WasteHeat, plant.id.as_str(), header.id.as_str(), most);
+            unit.availability = Series::Steps(soon(INVENTORY_H, INVENTORY_H));
             case.units.push(unit);
         }
     }

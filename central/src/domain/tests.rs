@@ -3,6 +3,7 @@
 mod absent;
 mod alarms;
 mod forecast;
+mod header;
 mod restoration;
 mod seeing;
 mod starting;

@@ -4,7 +4,7 @@
 use crate::fleet;
 use crate::worlds::seeds::LEAST_HEAT;
 use hypocaust_central::domain::balance::Balances;
-use hypocaust_central::domain::{Domain, Effect, Input, Judges};
+use hypocaust_central::domain::{Domain, Effect, Input, Judges, case};
 use hypocaust_edge::core::contingency::Origin;
 use hypocaust_edge::core::{self, Birth, Core, Memory, Now};
 use hypocaust_protocols::model::{Class, Fleet, Millis, PlantId, TagId};
@@ -181,7 +181,7 @@ fn caps_that_open_some_seconds_late_are_found() {
     let wrong = heat(&world, &looks).unwrap_err();
     assert!(wrong.contains("are allowed"), "{wrong}");
     // One figure for every case would have to forgive more than that: the cycle, a solve and the longest way of any cap.
-    let one = Allowed { start_ms: 32_000, way_ms: [0; 5] };
+    let one = Allowed { start_ms: 32_000, ..Allowed::default() };
     let forgiven: Vec<Look> = looks.iter().map(|l| Look { allowed: one, ..*l }).collect();
     heat(&world, &forgiven).expect("it is late by less");
 }
@@ -375,6 +375,56 @@ fn heat_that_a_dead_edge_no_longer_sends_is_not_reckoned_with() {
         Box::new(Trusting(Domain::new(fleet, key, Judges::ours(), epoch, state, head))) as Box<dyn Centre>
     };
     let (world, looks) = dead_edge(Makers { centre, ..Makers::default() });
+    let wrong = heat(&world, &looks).unwrap_err();
+    assert!(wrong.contains("order of classes"), "{wrong}");
+}
+
+/// A centre that leaves a header below its lower limit where it stands.
+struct Patient(Domain);
+
+impl Centre for Patient {
+    fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
+        let mut effects = self.0.handle(now, input);
+        for effect in &mut effects {
+            if let Effect::Solve { case, .. } = effect {
+                let people = Class::LifeSafety.name();
+                case.demands.retain(|demand| case::is_of_fleet(&demand.id) || demand.class != people);
+            }
+        }
+        effects
+    }
+    fn domain(&self) -> &Domain {
+        &self.0
+    }
+    fn domain_mut(&mut self) -> &mut Domain {
+        &mut self.0
+    }
+}
+
+/// The north's boiler is lost while its edge is dead, so that its header falls below its lower limit.
+fn fallen_header(makers: Makers) -> (World, Vec<Look>) {
+    let mut world = World::new(fleet(), 3, 13.0, makers);
+    let north = PlantId::new("north").expect("an id");
+    let b1 = || "north.b1".to_owned();
+    let happened = [
+        (60_000, Happening::EdgeCrash { plant: north.clone(), down_ms: 255_000 }),
+        (150_000, Happening::Plant(north.clone(), Fault::Trip { name: b1() })),
+        (190_000, Happening::Plant(north, Fault::Restore { name: b1() })),
+    ];
+    let looks = watched(&mut world, &happened, 480_000, |_| ());
+    (world, looks)
+}
+
+#[test]
+fn a_header_that_fell_while_nobody_could_help_it_is_filled_before_all_others() {
+    let (world, looks) = fallen_header(Makers::default());
+    heat(&world, &looks).expect("people have their heat again as soon as can be");
+    assert!(looks.iter().any(|l| l.short[0] > 0.1), "nobody of class 1 went short, so this shows nothing");
+    let centre = |fleet, key, epoch, state, head| {
+        let judges = Judges { check: |_, _| Ok(()), ..Judges::ours() };
+        Box::new(Patient(Domain::new(fleet, key, judges, epoch, state, head))) as Box<dyn Centre>
+    };
+    let (world, looks) = fallen_header(Makers { centre, ..Makers::default() });
     let wrong = heat(&world, &looks).unwrap_err();
     assert!(wrong.contains("order of classes"), "{wrong}");
 }
