@@ -7,8 +7,8 @@
 //! * The fleet's grid is made finer where it must be ([`super::grid`]).
 //! * Steam and hot water in a header are a small store between `low` and where they stand. It may be used up in ten
 //!   minutes at the fastest, which bridges the noise of the demand but no loss. A header that has sunk below the middle
-//!   of that span is filled again, at once and before all where it has sunk below `low`, since everybody there draws less
-//!   then, people too; one that stands clearly above its nominal value gives the excess away first, and where heat is
+//!   of that span is filled again, at once and before all where it has sunk below `low` and somebody draws less for it,
+//!   people too; one that stands clearly above its nominal value gives the excess away first, and where heat is
 //!   short any excess at once.
 //! * Demand is what is asked for now, and from there on what is expected ([`super::forecast`]).
 
@@ -25,7 +25,7 @@ use hypocaust_optimizer::case::{
 };
 use hypocaust_protocols::model::{
     Class, Consumer, ConsumerId, Conversion, Fleet, Header, HeaderId, Main, Medium, Millis, Plant, PlantId, Price,
-    Source, SourceKind, SourceState, TripId,
+    Source, SourceKind, SourceState, TagId, TripId,
 };
 use hypocaust_protocols::wire::Loss;
 use std::collections::BTreeMap;
@@ -380,12 +380,25 @@ impl Builder<'_> {
         }
     }
 
+    /// Does somebody draw less here than they ask for and may? Below `low` everybody does. A single meter that shows such
+    /// a value while all draw what they should is wrong, and nobody is to give up heat for it.
+    fn is_starved(&self, plant: &Plant, header: &Header) -> bool {
+        let good = |tag: &TagId| self.image.good(self.fleet, tag, self.now);
+        plant.consumers.iter().filter(|c| c.header == header.id).any(|consumer| {
+            let (Some(asked), Some(served)) = (good(&consumer.asked), good(&consumer.served)) else { return false };
+            let may = consumer.shed.as_ref().and_then(|shed| good(&shed.setpoint)).map_or(asked, |cap| cap.min(asked));
+            let deadband = plant.tag(consumer.asked.as_str()).map_or(0.0, |tag| tag.deadband);
+            may - served > 2.0 * deadband
+        })
+    }
+
     fn inventory(&self, case: &mut Case, plant: &Plant, header: &Header) {
         if !self.image.linked(&plant.id) {
             return;
         }
         let left = if self.lost_header(header.id.as_str()) { 0.0 } else { 1.0 };
-        let Some(value) = self.image.good(self.fleet, &header.process_value, self.now) else { return };
+        let Some(shown) = self.image.good(self.fleet, &header.process_value, self.now) else { return };
+        let value = if self.is_starved(plant, header) { shown } else { shown.max(header.low) };
         let id = format!("{INVENTORY}{}", header.id);
         let mwh = |span: f64| (span * header.capacity_mwh).max(0.0);
         let middle = (header.low + header.nominal) / 2.0;

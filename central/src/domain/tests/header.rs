@@ -3,11 +3,22 @@
 use super::*;
 use hypocaust_optimizer::case::{Demand, Storage};
 
-/// South's header stands at this many bar, and north's boiler is lost or not.
+/// South's header shows this many bar, with what that does to those who draw there; north's boiler is lost or not.
 fn standing_at(bar: f64, lost: bool) -> Bench {
+    let fleet = small();
+    let low = fleet.header("south.steam").unwrap().low;
+    let supply = ((bar - 0.8 * low) / (0.2 * low)).clamp(0.0, 1.0);
+    showing(bar, supply, lost)
+}
+
+/// The same where consumers get this share of what they ask for.
+fn showing(bar: f64, supply: f64, lost: bool) -> Bench {
     let mut b = bench(Judges::ours());
     b.seconds(20);
     b.tags.insert(id("south.steam.pressure"), bar);
+    for (_, c) in small().consumers().filter(|(plant, _)| plant.id.as_str() == "south") {
+        b.tags.insert(c.served.clone(), supply * c.heat_mw);
+    }
     if lost {
         b.trip_b1();
     }
@@ -49,6 +60,15 @@ fn a_header_below_its_lower_limit_is_filled_at_once_and_before_all_others() {
     let before = standing_at(9.0, false);
     assert!(short(&b) > short(&before) + 1.0, "{} and {}", short(&b), short(&before));
     assert_eq!(store(&b), None, "there is nothing in it to be used");
+}
+
+#[test]
+fn a_meter_that_shows_too_little_where_nobody_lacks_anything_takes_no_heat_from_people() {
+    let b = showing(2.8, 1.0, false);
+    let filled = demand(&b).expect("as if it stood at its lower limit");
+    assert_eq!(filled.class, "product-safety");
+    assert!((filled.heat.at(0) - mwh(8.5, 9.25) * 6.0).abs() < 1e-9, "{:?}", filled.heat);
+    assert_eq!(demand(&showing(8.0, 0.7, false)).expect("they lack").class, "life-safety");
 }
 
 #[test]
