@@ -191,7 +191,7 @@ enum Failure {
 impl From<files::Error> for Failure {
     fn from(error: files::Error) -> Self {
         match error {
-            files::Error::Unreadable { .. } => Failure::Untried(error.to_string()),
+            files::Error::Unreadable { .. } | files::Error::NoFolder { .. } => Failure::Untried(error.to_string()),
             files::Error::Mistakes { .. } => Failure::No(error.to_string()),
         }
     }

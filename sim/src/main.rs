@@ -60,6 +60,8 @@ enum Verb {
     },
     /// Do something to the running plants: trip SOURCE, stick TAG VALUE, drift TAG PER_MINUTE, close MAIN, silence DEVICE,
     /// trim BOILER RATIO, foul BOILER SHARE, restore WHAT.
+    // Said by hand: what has a default would be shown as if it were required.
+    #[command(override_usage = "hypocaust-sim inject --plant <PLANT> [--control <HOST:PORT>] [--json] <FAULT>...")]
     Inject {
         /// The plant's id, as the fleet file has it.
         #[arg(long)]
@@ -206,7 +208,9 @@ fn serve(
 }
 
 fn read_endpoints(path: &Path) -> Result<BTreeMap<String, String>, String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        format!("cannot read {}: {e}; write the path of a JSON object from device id to \"ip:port\"", path.display())
+    })?;
     serde_json::from_str(&text)
         .map_err(|e| format!("{}: {e}; write a JSON object from device id to \"ip:port\"", path.display()))
 }

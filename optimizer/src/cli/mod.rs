@@ -47,16 +47,20 @@ impl From<Unsaid> for Failure {
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure(3, format!("{}: {error}", path.display())))
+/// Reads a file; `what` says what should stand in it, for whoever has named another one.
+fn read(path: &Path, what: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure(3, format!("cannot read {}: {error}; {what}", path.display())))
 }
 
 fn read_case(path: &Path) -> Result<Case, Failure> {
-    Case::from_json(&read(path)?).map_err(|error| of_file(path, error))
+    let what = "write the path of a case, a JSON file such as `hypocaust-optimizer generate` prints (`check --schema` prints its format)";
+    Case::from_json(&read(path, what)?).map_err(|error| of_file(path, error))
 }
 
 fn read_result(path: &Path) -> Result<Solution, Failure> {
-    Solution::from_json(&read(path)?).map_err(|error| of_file(path, error))
+    let what = "write the path of a result, the JSON that `hypocaust-optimizer solve` prints (`solve --schema` prints its format)";
+    Solution::from_json(&read(path, what)?).map_err(|error| of_file(path, error))
 }
 
 fn of_file(path: &Path, error: Error) -> Failure {

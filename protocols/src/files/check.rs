@@ -32,7 +32,7 @@ pub fn check(folder: &Path) -> Result<Checked, Error> {
             mistakes: Vec::new(),
             text: String::new(),
         }),
-        Err(error @ Error::Unreadable { .. }) => Err(error),
+        Err(error @ (Error::Unreadable { .. } | Error::NoFolder { .. })) => Err(error),
         Err(Error::Mistakes { report }) => Ok(Checked {
             ok: false,
             fleet: None,

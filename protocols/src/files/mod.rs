@@ -27,20 +27,44 @@ pub use schema::{Document, schema};
 pub use suggest::nearest;
 
 use crate::model::Fleet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why a folder could not be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot read {path}: {source}; a fleet is a folder with fleet.toml and plants/*.toml")]
     Unreadable { path: String, source: std::io::Error },
+    /// A file of a fleet instead of its folder, or some other file.
+    #[error("{path} is a file, and a fleet is a folder with fleet.toml and plants/*.toml{}", instead(.folder))]
+    NoFolder {
+        path: String,
+        /// The folder that it is a file of, where it is one.
+        folder: Option<String>,
+    },
     /// The files were read and are wrong.
     #[error("{n} in the fleet's files\n{report}", n = .report.count())]
     Mistakes { report: Box<Report> },
 }
 
+fn instead(folder: &Option<String>) -> String {
+    folder.as_ref().map_or_else(String::new, |folder| format!("; write {folder} instead"))
+}
+
+/// The folder of the fleet that a file belongs to, if it stands where a fleet's files stand.
+fn folder_of(file: &Path) -> Option<PathBuf> {
+    let shown = |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
+    let beside = file.parent()?;
+    let above = ["plants", "mimics"].iter().any(|part| beside.ends_with(part)).then(|| beside.parent()).flatten();
+    let fleet = shown(above.unwrap_or(beside));
+    fleet.join("fleet.toml").is_file().then_some(fleet)
+}
+
 /// The files of a folder, so that the checking itself touches no disk: (name, bytes), `fleet.toml` first.
 fn gather(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    if folder.is_file() {
+        let fleet = folder_of(folder).map(|fleet| fleet.display().to_string());
+        return Err(Error::NoFolder { path: folder.display().to_string(), folder: fleet });
+    }
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read(&path)

@@ -107,7 +107,7 @@ fn stop(error: page::Error) -> Stop {
         page::Error::Mistakes { report, .. } | page::Error::Fleet(files::Error::Mistakes { report }) => {
             Stop::Mistakes(text, report.findings())
         }
-        page::Error::Fleet(_) => Stop::Untried(text),
+        page::Error::Fleet(_) | page::Error::NoneKept { .. } => Stop::Untried(text),
     }
 }
 
@@ -130,10 +130,7 @@ pub fn find(runbooks: &Path, given: Option<&Path>, name: &str) -> Result<Fleet, 
             names.sort();
             Err(NoFleet::Unknown(names))
         }
-        Err(source) => {
-            let path = format!("{} (give the fleet's folder with --fleet)", folder.display());
-            Err(NoFleet::Wrong(files::Error::Unreadable { path, source }))
-        }
+        Err(_) => Err(NoFleet::NoneKept(folder)),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::fault::{self, Fault};
 use hypocaust_protocols::files::{self, At, Reader, Report};
 use hypocaust_protocols::model::{Fleet, PlantId};
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a drill does and wants to see. Times count from the end of settling.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,12 +60,18 @@ pub enum Error {
     /// The drill's fleet is wrong; the page is not judged without it.
     #[error(transparent)]
     Fleet(files::Error),
+    #[error(
+        "the page's drill is of the fleet `{fleet}`, which is looked for in {folder}; no fleets are kept there: name the fleet's folder with --fleet FOLDER"
+    )]
+    NoneKept { fleet: String, folder: String },
 }
 
 /// Why a fleet was not found by its name.
 pub enum NoFleet {
     /// There is none; there are these.
     Unknown(Vec<String>),
+    /// No fleets are kept beside the page; it would stand in this folder.
+    NoneKept(PathBuf),
     Wrong(files::Error),
 }
 
@@ -161,6 +167,9 @@ fn read_drill(
         Some(name) => match load(&name.value) {
             Ok(fleet) => Some(fleet),
             Err(NoFleet::Wrong(error)) => return Err(Error::Fleet(error)),
+            Err(NoFleet::NoneKept(folder)) => {
+                return Err(Error::NoneKept { fleet: name.value.clone(), folder: folder.display().to_string() });
+            }
             Err(NoFleet::Unknown(all)) => {
                 nowhere(&r, name, "deploy/fleets", "fleet", &name.value, all.iter().map(String::as_str).collect());
                 None

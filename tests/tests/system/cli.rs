@@ -5,7 +5,7 @@ use hypocaust_central::journal::sqlite::Sqlite;
 use hypocaust_central::journal::{Head, Store};
 use hypocaust_protocols::model::{FleetId, Millis, PlantId};
 use hypocaust_protocols::wire::Mode;
-use hypocaust_tests::harness::{block_on, program, run, small_fleet, text};
+use hypocaust_tests::harness::{block_on, program, root, run, small_fleet, text};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -113,7 +113,23 @@ fn what_cannot_be_tried_is_3() {
     for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge"] {
         says(&call(name, &["check", "/nowhere/at/all"]), 3, &["/nowhere/at/all", "fleet.toml"]);
     }
-    says(&call("hypocaust-optimizer", &["solve", "/nowhere/case.json"]), 3, &["/nowhere/case.json"]);
+    // A file of a fleet is no fleet; what is its folder is said.
+    let (fleet, plain) = (small_fleet(), root().join("Cargo.toml"));
+    for name in ["hypocaust-sim", "hypocaust-central", "hypocaust-edge"] {
+        for file in ["fleet.toml", "plants/north.toml"] {
+            let file = fleet.join(file);
+            let checked = call(name, &["check", shown(&file)]);
+            says(&checked, 3, &[shown(&file), "is a file", &format!("write {} instead", fleet.display())]);
+        }
+        let checked = call(name, &["check", shown(&plain)]);
+        says(&checked, 3, &["is a file, and a fleet is a folder with fleet.toml"]);
+        assert!(!text(&checked).contains("instead"), "{}", text(&checked));
+    }
+    says(&call("hypocaust-optimizer", &["solve", "/nowhere/case.json"]), 3, &["/nowhere/case.json", "generate"]);
+    let none = root().join("optimizer/tests/cases/none.json");
+    says(&call("hypocaust-optimizer", &["check", shown(&none)]), 3, &["none.json", "cannot read", "a case"]);
+    let usage = call("hypocaust-sim", &["inject", "trip", "b1"]);
+    says(&usage, 2, &["--plant", "[--control <HOST:PORT>]"]);
     says(&call("hypocaust-central", &["journal", "verify", "--data", "/nowhere/at/all"]), 3, &["/nowhere/at/all"]);
     // Port 1 is nobody's control socket.
     let inject = ["inject", "--control", "127.0.0.1:1", "--plant", "north", "trip", "b1"];
@@ -193,7 +209,7 @@ fn a_drill_that_cannot_be_run_says_why() {
     says(&call("hypocaust-sim", &["drill", "/nowhere/page.md"]), 3, &["/nowhere/page.md"]);
     let page = runbook(folder.path(), "5");
     // There is no ../deploy/fleets beside a folder of its own.
-    says(&call("hypocaust-sim", &["drill", shown(&page)]), 3, &["deploy/fleets/small", "--fleet"]);
+    says(&call("hypocaust-sim", &["drill", shown(&page)]), 3, &["`small`", "deploy/fleets/small", "--fleet FOLDER"]);
     let with = ["drill", shown(&page), "--fleet", shown(&fleet), "--log", "/proc/no/log"];
     says(&call("hypocaust-sim", &with), 3, &["/proc/no/log", "--log"]);
 }
