@@ -35,6 +35,13 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
             .collect();
         say.push(format!("{missing:.1} MW short in {class}: {} MW.", who.join(", ")));
         for limit in new.binding.iter().filter(|b| b.stage == class.name()).take(MOST) {
+            if limit.limit == "heat_max"
+                && new.trips.iter().any(|trip| taken(fleet, trip) == Some(limit.owner.as_str()))
+            {
+                let (source, worth) = (&limit.owner, limit.worth);
+                say.push(format!("The trip of {source} holds {class} back; 1 MW from it would save {worth:.2} MWh."));
+                continue;
+            }
             say.push(format!(
                 "{} of {} holds {class} back; 1 MW more would save {:.2} MWh.",
                 in_words(&limit.limit),
@@ -72,10 +79,14 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
     say
 }
 
+/// The source that a trip has taken.
+fn taken<'f>(fleet: &'f Fleet, trip: &TripId) -> Option<&'f str> {
+    fleet.plants.iter().flat_map(|p| &p.trips).find(|t| t.id == *trip).map(|t| t.source.as_str())
+}
+
 /// The source that a trip has taken, and by which of its trips.
 fn tripped(fleet: &Fleet, trip: &TripId) -> String {
-    let known = fleet.plants.iter().flat_map(|p| &p.trips).find(|t| t.id == *trip);
-    known.map_or_else(|| trip.to_string(), |t| format!("{} ({trip})", t.source))
+    taken(fleet, trip).map_or_else(|| trip.to_string(), |source| format!("{source} ({trip})"))
 }
 
 /// A consumer by the name that people know it by.

@@ -34,14 +34,18 @@ pub fn sentences(case: &Case, solution: &Solution, all: &Explanation) -> Vec<Str
     }
     // What rounds to nothing is not said.
     for worth in all.worth.iter().filter(|worth| worth.saves >= 0.005).take(WORTH_SAID) {
-        let limit = limit_in_words(&worth.limit);
+        let limit = if idle(case, &worth.owner, &worth.limit, 0) {
+            format!("{}, which can make no heat now,", worth.owner)
+        } else {
+            format!("{} {}", limit_in_words(&worth.limit), worth.owner)
+        };
         let what = if worth.stage == "cost" {
             format!("would lower the cost by {:.2} an hour now", worth.saves / case.time.hours(0))
         } else {
             format!("would give back {:.2} MWh of {}", worth.saves, worth.stage)
         };
         let unit = if worth.limit == "capacity_mwh" { "MWh" } else { "MW" };
-        said.push(format!("One {unit} more of {limit} {} {what}.", worth.owner));
+        said.push(format!("One {unit} more of {limit} {what}."));
     }
     said.extend(all.prices.iter().map(|sides| price(case, sides)));
     for cause in [true, false] {
@@ -67,16 +71,26 @@ fn shortage(case: &Case, short: &Short) -> String {
     if short.limits.is_empty() {
         text.push_str(". No single limit would help by itself.");
     } else {
-        let limits: Vec<String> = short.limits.iter().map(relief).collect();
+        let limits: Vec<String> = short.limits.iter().map(|limit| relief(case, limit)).collect();
         text.push_str(&format!(". Held back by {}.", listed(&limits)));
     }
     text
 }
 
-fn relief(relief: &Relief) -> String {
-    let unit = if relief.limit == "capacity_mwh" { "MWh" } else { "MW" };
-    let limit = limit_in_words(&relief.limit);
-    format!("{limit} {} (one {unit} more would give {:.2} MWh)", relief.owner, relief.gives_mwh)
+fn relief(case: &Case, relief: &Relief) -> String {
+    let Relief { owner, limit, step, gives_mwh } = relief;
+    let unit = if limit == "capacity_mwh" { "MWh" } else { "MW" };
+    let held = if idle(case, owner, limit, *step) {
+        format!("{owner}, which can make no heat {}", if *step == 0 { "now" } else { "then" })
+    } else {
+        format!("{} {owner}", limit_in_words(limit))
+    };
+    format!("{held} (one {unit} more would give {gives_mwh:.2} MWh)")
+}
+
+/// Is the limit the capacity of a unit that has none in this step? Nobody would call that a capacity that holds back.
+fn idle(case: &Case, owner: &str, limit: &str, step: usize) -> bool {
+    limit == "heat_max" && case.units.iter().any(|unit| unit.id == owner && unit.capacity(step) <= 0.0)
 }
 
 /// As in "held back by … of p0.b1".

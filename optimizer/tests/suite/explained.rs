@@ -64,6 +64,27 @@ fn a_shortage_names_the_limit_that_would_end_it() {
     insta::assert_snapshot!(all.sentences.join("\n"));
 }
 
+/// One that is lost is not held back by its capacity, and what runs at its capacity still is.
+#[test]
+fn a_unit_that_can_make_nothing_is_called_so() {
+    let said = |lost: bool| {
+        let mut case = empty(1);
+        case.units = vec![boiler("b", 2.0, 50.0)];
+        if lost {
+            case.units[0].heat_max = 0.0.into();
+        }
+        case.demands.push(demand("a", 4.0));
+        explained(&case, &solved(&case)).sentences.join("\n")
+    };
+    let lost = said(true);
+    assert!(lost.contains("Held back by b, which can make no heat now (one MW more would give 1.00 MWh)."), "{lost}");
+    assert!(lost.contains("One MW more of b, which can make no heat now, would give back 1.00 MWh"), "{lost}");
+    assert!(!lost.contains("the capacity of b"), "{lost}");
+    let full = said(false);
+    assert!(full.contains("Held back by the capacity of b (one MW more would give 1.00 MWh)."), "{full}");
+    assert!(!full.contains("no heat now"), "{full}");
+}
+
 /// A relief is a promise: the case with one MW more of the limit is solved from nothing and gives that much.
 #[test]
 fn one_mw_more_gives_what_it_was_said_to_give() {
