@@ -129,6 +129,8 @@ rules! {
     /// What asks for a person, and that somebody has taken note.
     ALARMS: Get "/api/v1/alarms", At(Viewer), Own, [];
     ACKNOWLEDGE: Post "/api/v1/alarms/{id}/acknowledge", At(Operator), Named, [404, 409, 421];
+    /// The page that an alarm names.
+    RUNBOOK: Get "/api/v1/runbooks/{id}", At(Viewer), None, [404];
     SUBAGENTS: Get "/api/v1/subagents", At(Viewer), Own, [];
     LIVE: Get "/api/v1/live", At(Viewer), Own, [426];
 }

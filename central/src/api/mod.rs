@@ -22,6 +22,7 @@ mod plan;
 mod problem;
 mod request;
 mod routes;
+mod runbooks;
 mod scope;
 mod session;
 mod stores;
@@ -54,6 +55,7 @@ where
         .merge(health::routes(gate.clone(), metrics, leader.clone()))
         .merge(openapi::routes())
         .merge(mimic::routes(&fleet))
+        .merge(runbooks::routes())
         .merge(stores::routes(fleet, history, journal))
         .merge(fleet::routes(leader.clone()))
         .merge(plan::routes(leader.clone()))

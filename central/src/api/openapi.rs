@@ -5,7 +5,7 @@ use super::guard::COOKIE;
 use super::matrix::{self, Plants, Rule, Verb, Who};
 use super::problem::{PROBLEM, ProblemView};
 use super::routes::Routes;
-use super::{alarms, fleet, health, mimic, plan, request, session, stores, subagents};
+use super::{alarms, fleet, health, mimic, plan, request, runbooks, session, stores, subagents};
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use std::collections::BTreeSet;
@@ -45,6 +45,7 @@ pub fn routes() -> Router {
         plan::explanation,
         alarms::alarms,
         alarms::acknowledge,
+        runbooks::runbook,
         subagents::subagents,
         stores::read_history,
         stores::read_journal,

@@ -58,6 +58,7 @@ impl Walk<'_> {
             "SIGN_IN" => Probe { body: Some(json!({ "user": "ada", "password": PASSWORD })), ..Probe::at(rule.path) },
             "PLANT" => Probe::at("/api/v1/plants/north").or("/api/v1/plants/south"),
             "MIMIC" => Probe::at("/api/v1/plants/north/mimic").or("/api/v1/plants/south/mimic"),
+            "RUNBOOK" => Probe::at("/api/v1/runbooks/source-tripped"),
             "TAGS" => Probe::at("/api/v1/tags").or("/api/v1/tags?plant=south"),
             "HISTORY" => Probe::at(&format!("/api/v1/history?tag=north.b1.heat&{day}"))
                 .or(&format!("/api/v1/history?tag=south.b1.heat&{day}")),

@@ -320,6 +320,8 @@ fn every_call_answers_in_the_shape_of_the_contract_and_of_its_document() {
     for field in ["id", "plant", "priority", "state", "text", "runbook", "raised", "acknowledged_by"] {
         assert!(raised.get(field).is_some(), "{field} in {raised}");
     }
+    let page = format!("/api/v1/runbooks/{}", raised["runbook"].as_str().expect("a trip names its page"));
+    j.get("/api/v1/runbooks/{id}", &page, &["id", "text", "front_matter"]);
     let route = "/api/v1/alarms/{id}/acknowledge";
     let path = route.replace("{id}", "trip:north.chp1");
     let seen = json!({ "raised": raised["raised"] });
