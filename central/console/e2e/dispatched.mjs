@@ -77,6 +77,16 @@ function mustAgree({ seen, plan }) {
   for (const b of seen.bands) must(Math.abs(Number(b.text) - b.mw) <= 0.5, `a layer reads ${b.text} and is ${b.mw}`);
 }
 
+/** Equipment is called by its plant's name and its id in it, with the whole id behind. */
+async function mustBeNamed(page, rows) {
+  const { plants } = await page.evaluate(async () => (await fetch("/api/v1/fleet")).json());
+  for (const { id, head } of rows) {
+    const plant = plants.find((p) => id.startsWith(`${p.id}.`));
+    must(plant !== undefined, `${id} is of no plant that the API names`);
+    must(head === `${plant.name} ${id.slice(plant.id.length + 1)} ${id}`, `${id} of ${plant.name} is called "${head}"`);
+  }
+}
+
 /** While somebody is short the view says who, marks it as an alarm, and no colour is elsewhere. */
 export async function shortageIsShown(page, scratch) {
   const kept = told(page);
@@ -108,6 +118,10 @@ export const dispatched = {
     must(first.seen.step === 0, `the cursor begins at step ${first.seen.step + 1}`);
     mustAgree(first);
     must(first.seen.prices > 0, "no line of a price or a store");
+    const lines = page.locator("[data-line]");
+    await mustBeNamed(page, await lines.evaluateAll((all) => all.map((row) => ({ id: row.dataset.line, head: row.querySelector("th").innerText.trim() }))));
+    const hidden = await page.locator(".horizon .framed").evaluateAll((all) => all.filter((e) => e.querySelectorAll("tbody tr").length <= 12 && e.scrollHeight > e.clientHeight + 1).map((e) => e.ariaLabel));
+    must(hidden.length === 0, `rows that do not show: ${hidden.join("; ")}`);
     await page.evaluate(() => document.activeElement?.blur());
     let tabs = 0;
     while (!(await page.evaluate(() => document.activeElement?.classList.contains("horizon")))) {
@@ -138,6 +152,8 @@ export const dispatched = {
     const drawn = plus(seen.bands.filter((b) => b.kind === "source").map((b) => b.mw));
     must(near(drawn, mine), `the layers of ${PLANT} make ${drawn} MW, the API says ${mine}`);
     must(seen.bands.some((b) => b.kind === "main"), `no main of ${PLANT} is a layer`);
+    const layers = page.locator('#stack [data-band][data-kind="source"]');
+    await mustBeNamed(page, await layers.evaluateAll((all) => all.map((row) => ({ id: row.dataset.band, head: row.querySelector("th").innerText.trim() })).filter((row) => row.id.includes("."))));
     kept.done();
   },
 
@@ -154,7 +170,9 @@ export const dispatched = {
       seen.said.forEach((text, i) => must(text.split(/\s+/).join(" ") === explanation.sentences[i].trim().split(/\s+/).join(" "), `“${text}” is shown for “${explanation.sentences[i]}”`));
       const costs = explanation.changes.filter((change) => change.what === "cost");
       must(costs.every((change) => change.before !== null && change.now !== null), `a cost is not compared with the one before: ${JSON.stringify(costs)}`);
-      must((await page.locator("[data-price]").count()) > 0, "no price from both sides");
+      const rows = await page.locator("[data-price]").evaluateAll((all) => all.map((row) => ({ id: row.dataset.price, head: row.querySelector("th").innerText.trim() })));
+      must(rows.length > 0, "no price from both sides");
+      await mustBeNamed(page, rows);
       return true;
     });
     kept.done();

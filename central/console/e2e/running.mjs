@@ -31,6 +31,10 @@ export const first = {
     must(!(await page.locator("#stale-banner").isVisible()), "the banner shows although the centre runs");
     await visit(page, PAGES.plant);
     await page.locator('[data-piece][data-kind="source"]').first().waitFor();
+    // Where a header's own pressure moves a source, its setpoint says that it is no more than an upper end.
+    const swings = await page.evaluate(async (plant) => (await (await fetch(`/api/v1/plants/${plant}`)).json()).headers.map((h) => h.swing), PLANT);
+    const marked = await page.locator("[data-source]:has([data-swing])").evaluateAll((all) => all.map((row) => row.dataset.source));
+    must(swings.length > 0 && [...swings].sort().join() === marked.sort().join(), `the swing sources are ${swings.join(", ")}, marked are ${marked.join(", ")}`);
     for (const kind of ["source", "consumer", "tag"]) must((await page.locator(`[data-${kind}]`).count()) > 0, `no ${kind} on the page`);
   },
 
@@ -232,6 +236,11 @@ export const running = {
   async "sub-agents: the registry, with one that answers"({ page }) {
     await visit(page, PAGES.subagents);
     await until("an agent that is healthy", 30_000, async () => (await page.locator('[data-agent][data-state="healthy"]').count()) > 0);
+    const states = await page.locator("[data-agent]").evaluateAll((all) => all.map((row) => row.dataset.state));
+    const firstAbsent = states.indexOf("unknown");
+    must(firstAbsent > 0 && states.slice(firstAbsent).every((s) => s === "unknown"), `agents that never registered are not behind the others: ${states.slice(0, 8).join(", ")}`);
+    const { subagents } = await page.evaluate(async () => (await fetch("/api/v1/subagents")).json());
+    must(states.length === subagents.length, `${states.length} rows, the API has ${subagents.length} agents`);
   },
 
   async "an alarm, without a mouse: one key to the equipment, and gone when the cause is"({ page, scratch }) {
@@ -277,6 +286,13 @@ export const running = {
     run(env("ALARM_CMD"));
     const open = () => page.locator('[data-raised^="trip:"][data-alarm-state="unacknowledged"]');
     await until("the strip counts what nobody has taken note of", ALARM_SEEN_WITHIN_MS, async () => (await page.locator("#open-alarms[data-alarm]").count()) > 0);
+    // The strip, the menu and the list count the same alarms.
+    await until("one number of alarms that nobody has taken note of", 5000, async () => {
+      const { alarms } = await page.evaluate(async () => (await fetch("/api/v1/alarms")).json());
+      const open = alarms.filter((a) => a.state !== "acknowledged").length;
+      const says = await page.evaluate(() => [document.querySelector("#open-alarms")?.innerText, document.querySelector('.ways a[href="#/alarms"]')?.innerText].map((text) => /\d+/.exec(text ?? "")?.[0]));
+      return open > 0 && says.every((n) => Number(n) === open);
+    });
     await page.evaluate(() => document.activeElement?.blur());
     await page.keyboard.press("k");
     await page.locator('[data-page="alarms"]').waitFor();
@@ -288,7 +304,22 @@ export const running = {
     const states = await page.locator("[data-alarm-state]").evaluateAll((all) => all.map((e) => e.dataset.alarmState));
     const rank = (state) => ["unacknowledged", "returned-to-normal-unacknowledged", "acknowledged"].indexOf(state);
     must(states.every((s, i) => i === 0 || rank(states[i - 1]) <= rank(s)), `the list is in the order ${states.join(", ")}`);
-    must(/runbooks\/\S+\.md/.test(await row.innerText()), "no page says what to do");
+    const runbook = row.locator('a[href^="#/runbooks/"]');
+    must((await runbook.count()) === 1, "no page says what to do");
+    const told = await page.evaluate(async (of) => (await fetch(`/api/v1/runbooks/${of}`)).json(), (await runbook.getAttribute("href")).split("/").at(-1));
+    await runbook.press("Enter");
+    await page.locator(`[data-runbook=${JSON.stringify(told.id)}]`).waitFor();
+    const first = await page.locator("[data-runbook] h2, [data-runbook] p").first().innerText();
+    must(told.text.startsWith(`# ${first}\n`), `the page begins with "${first}"`);
+    // Each line that a person reads stands there, without the signs of its notation.
+    const plain = (text) => text.replaceAll(/^\s*(?:#+|>|\d+\.|-)\s/gm, "").replaceAll(/[*`]/g, "").split(/\s+/).filter(Boolean).join(" ");
+    const shownText = plain(await page.locator("[data-runbook]").innerText());
+    for (const line of told.text.split("\n").map(plain)) must(shownText.includes(line), `the page lacks "${line}"`);
+    must(!(await page.locator("[data-runbook] details pre").isVisible()), "the drill is not folded away");
+    if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "runbook.png"), fullPage: true });
+    await page.goBack();
+    await row.waitFor();
+    await page.keyboard.press("k");
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarms-raised.png"), fullPage: true });
     await until("the key leads to the first button", 3000, () => page.evaluate(() => document.activeElement?.matches("[data-acknowledge]") ?? false));
     for (let i = 0; i < 20 && (await page.evaluate(() => document.activeElement?.dataset.acknowledge)) !== trip; i++) await page.keyboard.press("Tab");

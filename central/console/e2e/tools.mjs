@@ -22,6 +22,7 @@ export const PAGES = {
   dispatch: "#/dispatch",
   trends: `#/trends?tags=${env("CHANGE_TAG")}`,
   alarms: "#/alarms",
+  runbook: "#/runbooks/source-tripped",
   journal: "#/journal",
   subagents: "#/sub-agents",
 };

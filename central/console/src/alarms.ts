@@ -3,8 +3,9 @@
 // is a list of its own (views/Alarms.tsx): it keeps what went by itself before anybody looked.
 
 import { digits, unitText, words } from "./format";
+import { local } from "./names";
 import type { Route } from "./route";
-import type { Consumer, Dispatch, Fleet, Header, Kind, Main, Plant, RaisedAlarm, Source, Storage } from "./types";
+import type { Consumer, Dispatch, Fleet, Header, Kind, Plant, RaisedAlarm, Source } from "./types";
 
 export interface Alarm {
   /** The page on which the equipment stands, and the elements that may stand for it there, the best first. */
@@ -13,40 +14,6 @@ export interface Alarm {
   text: string;
   /** The plant that it is about; `null`: the fleet. */
   plant: string | null;
-}
-
-export type Piece =
-  | { kind: "source"; piece: Source }
-  | { kind: "consumer"; piece: Consumer }
-  | { kind: "storage"; piece: Storage }
-  | { kind: "main"; piece: Main }
-  | { kind: "header"; piece: Header };
-
-/** A piece of equipment of a plant, by kind and id; ids of two kinds may be the same. */
-export function pieceOf(p: Plant, kind: Kind, id: string): Piece | null {
-  const find = <T extends { id: string }>(list: T[] | undefined): T | undefined => list?.find((one) => one.id === id);
-  switch (kind) {
-    case "source": {
-      const piece = find(p.sources);
-      return piece ? { kind, piece } : null;
-    }
-    case "consumer": {
-      const piece = find(p.consumers);
-      return piece ? { kind, piece } : null;
-    }
-    case "storage": {
-      const piece = find(p.storages);
-      return piece ? { kind, piece } : null;
-    }
-    case "main": {
-      const piece = find(p.mains);
-      return piece ? { kind, piece } : null;
-    }
-    case "header": {
-      const piece = find(p.headers);
-      return piece ? { kind, piece } : null;
-    }
-  }
 }
 
 /** Heat below this is the noise of measurement, not unserved heat. */
@@ -104,17 +71,17 @@ export function alarms(fleet: Fleet | null, dispatch: Dispatch | null, plants: P
     if (!modeNormal(p.mode)) add(`${p.name}: mode ${p.mode}`);
     for (const s of p.sources ?? []) {
       const what = sourceAlarm(s);
-      if (what) add(`${s.id} ${what}`, "source", s.id);
+      if (what) add(`${p.name} ${local(p.id, s.id)} ${what}`, "source", s.id);
     }
     for (const h of p.headers ?? []) {
       const what = headerAlarm(h);
-      if (what) add(`${h.id} ${what}`, "header", h.id);
+      if (what) add(`${p.name} ${local(p.id, h.id)} ${what}`, "header", h.id);
     }
     for (const c of [...(p.consumers ?? [])].sort((a, b) => a.class_rank - b.class_rank)) {
       if (consumerShort(c)) add(`${c.name} short of ${digits(c.unserved_mw)} MW`, "consumer", c.id);
     }
     for (const d of p.devices ?? []) {
-      if (!d.up) add(`${d.id} silent`, "device", d.id);
+      if (!d.up) add(`${p.name} ${local(p.id, d.id)} silent`, "device", d.id);
     }
   }
   return list;

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { Explanation, Horizon } from "./horizon";
-import type { CommandResult, Entry, HistorySample, Mimic, Order, SubAgent } from "./types";
+import type { CommandResult, Entry, HistorySample, Mimic, Order, Runbook, SubAgent } from "./types";
 
 export const BASE = "/api/v1";
 const TIMEOUT_MS = 4000;
@@ -129,6 +129,9 @@ export async function ordersFor(plant: string, setpoint: string | undefined, lim
 export const dispatchPlan = async (): Promise<Horizon> => (await call("GET", "/dispatch/plan")) as Horizon;
 export const dispatchExplanation = async (): Promise<Explanation> =>
   (await call("GET", "/dispatch/explanation", undefined, {}, EXPLAINED_WITHIN_MS)) as Explanation;
+
+/** The page that an alarm names. */
+export const runbookOf = async (id: string): Promise<Runbook> => (await call("GET", `/runbooks/${encodeURIComponent(id)}`)) as Runbook;
 
 /** The registry of sub-agents. */
 export async function subAgents(): Promise<SubAgent[]> {

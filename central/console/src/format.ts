@@ -7,6 +7,11 @@ export function digits(value: number | null | undefined): string {
   if (typeof value !== "number" || !Number.isFinite(value)) return DASH;
   const size = Math.abs(value);
   const decimals = size >= 1000 ? 0 : size >= 100 ? 1 : 2;
+  return fixed(value, decimals);
+}
+
+/** A number with so many decimals. */
+export function fixed(value: number, decimals: number): string {
   const text = value.toFixed(decimals);
   return Number(text) === 0 ? (0).toFixed(decimals) : text; // never "-0.00"
 }

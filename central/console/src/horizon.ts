@@ -2,6 +2,7 @@
 // away, who is short and when, and the graded steps on real time. Pure: MW, MWh, and times in milliseconds since 1970.
 
 import { UNSERVED_MIN_MW } from "./alarms";
+import { plantOf } from "./names";
 
 /** `GET /dispatch/plan`: every list has one value for each step. */
 export interface Horizon {
@@ -55,8 +56,6 @@ export interface Band {
 
 /** More layers than this are not told apart in greys. */
 export const MOST_BANDS = 12;
-
-export const plantOf = (id: string): string => id.split(".")[0] ?? id;
 
 /** Where the steps begin, and where the last one ends. */
 export function edges(time: string, stepMinutes: number[]): number[] {

@@ -15,6 +15,7 @@ import { Faceplate, TagPlate } from "./views/Faceplate";
 import { FleetView } from "./views/FleetView";
 import { JournalPage } from "./views/Journal";
 import { PlantView } from "./views/PlantView";
+import { RunbookPage } from "./views/Runbook";
 import { SignIn } from "./views/SignIn";
 import { SubAgentsPage } from "./views/SubAgents";
 import { TopBar } from "./views/TopBar";
@@ -47,6 +48,8 @@ function Routed({ at }: { at: Route }) {
       return <JournalPage route={at} />;
     case "alarms":
       return <AlarmsPage />;
+    case "runbook":
+      return <RunbookPage key={at.id} route={at} />;
     case "dispatch":
       return <DispatchPage route={at} />;
     case "subagents":
@@ -72,6 +75,8 @@ function title(at: Route): string {
       return "Journal";
     case "alarms":
       return "Alarms";
+    case "runbook":
+      return `Runbook ${at.id}`;
     case "dispatch":
       return at.plant === null ? "Dispatch" : `Dispatch of ${plant(at.plant)?.value.name ?? at.plant}`;
     case "subagents":

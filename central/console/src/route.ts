@@ -12,6 +12,7 @@ export type Route =
   | { page: "trends"; tags: string[]; window: View }
   | { page: "journal"; seq: number | null; kind: string }
   | { page: "alarms" }
+  | { page: "runbook"; id: string }
   | { page: "dispatch"; plant: string | null }
   | { page: "subagents" }
   | { page: "lost"; hash: string };
@@ -49,6 +50,8 @@ export function href(route: Route): string {
     }
     case "alarms":
       return "#/alarms";
+    case "runbook":
+      return `#/runbooks/${part(route.id)}`;
     case "dispatch":
       return route.plant === null ? "#/dispatch" : `#/dispatch/${part(route.plant)}`;
     case "subagents":
@@ -105,6 +108,8 @@ export function parse(hash: string): Route {
     }
     case "alarms":
       return second === undefined ? { page: "alarms" } : lost;
+    case "runbooks":
+      return second !== undefined && third === undefined ? { page: "runbook", id: second } : lost;
     case "dispatch":
       return third === undefined ? { page: "dispatch", plant: second ?? null } : lost;
     case "sub-agents":

@@ -167,6 +167,14 @@ export interface RaisedAlarm {
   acknowledged_at: string | null;
 }
 
+/** The page that an alarm names. */
+export interface Runbook {
+  id: string;
+  /** Markdown. */
+  text: string;
+  front_matter: string | null;
+}
+
 export interface State {
   type: "snapshot" | "update";
   fleet?: Partial<Fleet>;

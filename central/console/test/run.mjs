@@ -6,7 +6,7 @@ import { build } from "esbuild";
 process.chdir(new URL("..", import.meta.url).pathname);
 const { outputFiles } = await build({
   stdin: {
-    contents: `export * from "./src/heartbeat"; export * from "./src/format"; export * as store from "./src/store"; export * from "./src/alarms"; export * from "./src/route"; export * from "./src/series"; export * from "./src/leader"; export * as horizon from "./src/horizon"; export { fitted } from "./src/measure"; export { broken, gist } from "./src/views/Journal"; export { neighbour } from "./src/views/Mimic"; export { ordered } from "./src/views/SubAgents";`,
+    contents: `export * from "./src/heartbeat"; export * from "./src/format"; export * as store from "./src/store"; export * from "./src/alarms"; export * as names from "./src/names"; export * as markdown from "./src/markdown"; export * from "./src/route"; export * from "./src/series"; export * from "./src/leader"; export * as horizon from "./src/horizon"; export { fitted } from "./src/measure"; export { broken, gist } from "./src/views/Journal"; export { neighbour } from "./src/views/Mimic"; export { ordered } from "./src/views/SubAgents";`,
     resolveDir: ".",
   },
   bundle: true,
@@ -17,7 +17,7 @@ const { outputFiles } = await build({
   jsx: "automatic",
   jsxImportSource: "preact",
 });
-const { Heartbeat, backOff, digits, span, store, alarms, placeOf, unacknowledged, href, parse, Series, SILENCE_MS, axes, silenceOf, elsewhere, horizon, fitted, broken, gist, neighbour, ordered } = await import(
+const { Heartbeat, backOff, digits, span, store, alarms, placeOf, unacknowledged, href, parse, names, markdown, fixed, Series, SILENCE_MS, axes, silenceOf, elsewhere, horizon, fitted, broken, gist, neighbour, ordered } = await import(
   `data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString("base64")}`
 );
 
@@ -98,6 +98,70 @@ test("digits: nothing is a dash, never a zero, and zero has no sign", () => {
   assert.deepEqual([null, 0, 119_999, 120_000, 7_200_000].map(span), ["–", "0 s", "119 s", "2 min", "2 h"]);
 });
 
+test("a figure with a number of decimals has them, and zero has no sign", () => {
+  assert.deepEqual([1, 0.0004, -0.0004, 12345.6789].map((v) => fixed(v, 3)), ["1.000", "0.000", "0.000", "12345.679"]);
+});
+
+test("names: a consumer has its own, equipment its plant's, a main what it joins, and what is not known keeps its id", () => {
+  const piece = { quality: "good" };
+  const plants = [
+    {
+      id: "mill", name: "Paper mill",
+      headers: [{ ...piece, id: "mill.hp" }], sources: [{ ...piece, id: "mill.b1" }], storages: [{ ...piece, id: "mill.hp" }],
+      consumers: [{ ...piece, id: "mill.pm", name: "Pre-dryers" }],
+      mains: [{ ...piece, id: "mill.letdown", from: "mill.hp", to: "mill.lp" }, { ...piece, id: "m-d", from: "mill.hp", to: "dairy.steam" }],
+    },
+    { id: "dairy", name: "Dairy" },
+  ];
+  const called = (id, kinds) => names.named(plants, id, kinds)?.name ?? null;
+  assert.equal(called("mill.b1"), "Paper mill b1");
+  assert.equal(called("mill.pm"), "Pre-dryers");
+  assert.equal(called("mill.letdown"), "Paper mill hp to lp");
+  assert.deepEqual(names.named(plants, "m-d"), { name: "Paper mill to Dairy", plant: "mill", kind: "main", id: "m-d" });
+  assert.equal(names.named(plants, "mill.hp").kind, "storage");
+  assert.equal(names.named(plants, "mill.hp", ["header"]).kind, "header");
+  assert.equal(called("mill.pm", ["source"]), null);
+  assert.equal(called("hospital.b1"), null);
+  assert.equal(names.placed(plants, "hospital.b1"), "hospital.b1");
+  assert.equal(names.gatheredName(plants, "mill: sources"), "Paper mill: sources");
+  assert.equal(names.gatheredName(plants, "further sources"), "further sources");
+});
+
+test("markdown: blocks and runs of a runbook, and what is neither is text", () => {
+  const { blocks, runs } = markdown;
+  assert.deepEqual(runs("**First** look at *b1*, `a*b`, see [that](x.md). 2 * 3 <b>"), [
+    { kind: "strong", text: "First" },
+    { kind: "text", text: " look at " },
+    { kind: "em", text: "b1" },
+    { kind: "text", text: ", " },
+    { kind: "code", text: "a*b" },
+    { kind: "text", text: ", see " },
+    { kind: "link", text: "that", to: "x.md" },
+    { kind: "text", text: ". 2 * 3 <b>" },
+  ]);
+  const text = (value) => [{ kind: "text", text: value }];
+  assert.deepEqual(blocks("# Head\n\n> one\n> two\n\npara\ngoes on\n1. first\n   on\n   - inner\n     more\n   - other\n2. second\n\n```sh\n# no head\n```\n"), [
+    { kind: "heading", level: 1, runs: text("Head") },
+    { kind: "quote", runs: text("one two") },
+    { kind: "paragraph", runs: text("para goes on") },
+    {
+      kind: "list",
+      ordered: true,
+      items: [
+        { runs: text("first on"), within: [{ kind: "list", ordered: false, items: [{ runs: text("inner more"), within: [] }, { runs: text("other"), within: [] }] }] },
+        { runs: text("second"), within: [] },
+      ],
+    },
+    { kind: "code", text: "# no head" },
+  ]);
+  // An end that is missing and signs without a meaning end too.
+  assert.deepEqual(blocks("```\nopen"), [{ kind: "code", text: "open" }]);
+  assert.deepEqual(blocks(">\n#\n-\n"), [
+    { kind: "quote", runs: [] },
+    { kind: "paragraph", runs: text("# -") },
+  ]);
+});
+
 test("alarms: none in normal running, one for each thing that is wrong", () => {
   const fleet = { leader: "c", epoch: 1, plants: [] };
   const dispatch = { source: "optimal" };
@@ -133,6 +197,7 @@ test("alarms: none in normal running, one for each thing that is wrong", () => {
 test("alarms: each names the page and the elements of its equipment", () => {
   const plant = { id: "p", name: "P", mode: "remote", link: "up", sources: [{ id: "p.b", state: "tripped", tripped: true }] };
   const [alarm] = alarms(null, null, [plant]);
+  assert.equal(alarm.text, "P b tripped");
   assert.deepEqual([href(alarm.route), alarm.anchors], ["#/plants/p", ["mimic/p/source/p.b", "p/source/p.b", "p"]]);
 });
 
@@ -181,6 +246,7 @@ test("routes: what is written is read again, and what is no page is lost", () =>
     { page: "dispatch", plant: null },
     { page: "dispatch", plant: "north" },
     { page: "subagents" },
+    { page: "runbook", id: "source-tripped" },
   ];
   for (const route of routes) assert.deepEqual(parse(href(route)), route);
   for (const wrong of ["#/plants", "#/plants/n/pump/x", "#/nowhere", "#/journal?seq=-1", "#/journal?seq=x", "#/trends?last=-5", "#/trends?from=2&to=x", "#/plants/a/source/b/c", "#/alarms/x", "#/dispatch/a/b", "#/%zz"]) {

@@ -49,7 +49,7 @@ function Open() {
   return (
     <>
       <a id="open-alarms" href={href({ page: "alarms" })} {...(stands ? { class: "alarm", "data-alarm": "" } : {})}>
-        {stands ? "▲" : "◇"} {open.length} not acknowledged
+        {stands ? "▲" : "◇"} {open.length} {open.length === 1 ? "alarm" : "alarms"} not acknowledged
       </a>{" "}
       <kbd>k</kbd>
     </>
@@ -83,14 +83,14 @@ export function AlarmStrip() {
   if (list.length === 0) {
     return (
       <p id="alarms" class="alarm-none">
-        {live.value ? "No alarms" : "No alarms when the page was last live"} <Open />
+        {live.value ? "Nothing is out of normal now" : "Nothing was out of normal when the page was last live"} <Open />
       </p>
     );
   }
   return (
-    <nav id="alarms" class="alarm-strip" aria-label="Alarms" aria-live="polite">
+    <nav id="alarms" class="alarm-strip" aria-label="Out of normal now" aria-live="polite">
       <span>
-        {list.length} {list.length === 1 ? "alarm" : "alarms"} <kbd>a</kbd> <Open />
+        <span title="What the plants report as out of normal at this moment">{list.length} out of normal now</span> <kbd>a</kbd> <Open />
       </span>
       <ul>
         {list.map((alarm) => (

@@ -6,7 +6,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { placeOf, unacknowledged } from "../alarms";
 import { acknowledge } from "../api";
-import { clock, span } from "../format";
+import { clock, span, words } from "../format";
 import { leadsElsewhere } from "../leader";
 import { live, serverNow } from "../live";
 import { href } from "../route";
@@ -130,7 +130,15 @@ export function AlarmsPage() {
                   <th scope="row" class="gist">
                     <a href={href(placeOf(a))}>{a.text}</a>
                     <br />
-                    <small>{a.runbook === null ? "no runbook yet" : `runbooks/${a.runbook}.md`}</small>
+                    <small>
+                      {a.runbook === null ? (
+                        "no runbook yet"
+                      ) : (
+                        <>
+                          what to do: <a href={href({ page: "runbook", id: a.runbook })}>{words(a.runbook)}</a>
+                        </>
+                      )}
+                    </small>
                   </th>
                   <td>
                     <StateOf a={a} />
@@ -146,7 +154,8 @@ export function AlarmsPage() {
         </Framed>
       )}
       <p class="quiet">
-        An alarm leaves this list when it is normal again and somebody has acknowledged it. Priority 1: act at once; 2: soon. The key <kbd>k</kbd> leads here from every page.
+        An alarm leaves this list when it is normal again and somebody has acknowledged it. Priority 1: act at once; 2: soon. The key <kbd>k</kbd> leads here from every page. The line at the top of
+        each page counts something else: what is out of normal at this moment by what the plants report (key <kbd>a</kbd>), acknowledged or not, also what no alarm is raised for.
       </p>
     </section>
   );

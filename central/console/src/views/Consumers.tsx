@@ -5,7 +5,8 @@ import { clock, digits, span, words } from "../format";
 import { serverNow } from "../live";
 import { href } from "../route";
 import type { Consumer } from "../types";
-import { FillBar, Framed, local, Num, QualityCell } from "./parts";
+import { local } from "../names";
+import { FillBar, Framed, Num, QualityCell } from "./parts";
 
 /** When its heat is back, by the schedule: a time of day, and how long that is from now. */
 function BackAt({ consumer }: { consumer: Consumer }) {

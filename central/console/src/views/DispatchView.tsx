@@ -4,7 +4,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { Follower, type Lack } from "../follower";
 import { clock, digits, span as ageOf, words } from "../format";
-import { edges, type Horizon, plantOf, plantsIn, shortages } from "../horizon";
+import { edges, type Horizon, plantsIn, shortages } from "../horizon";
 import { serverNow } from "../live";
 import { href, restate, type Route } from "../route";
 import { allPlants, dispatch } from "../store";
@@ -12,7 +12,7 @@ import { CLASSES } from "../types";
 import { Explained } from "./Explained";
 import { Panels, timeOf } from "./HorizonPanels";
 import { Lacking } from "./Lacking";
-import { Framed, Mark } from "./parts";
+import { Called, Framed, Mark } from "./parts";
 
 type Dispatched = Extract<Route, { page: "dispatch" }>;
 
@@ -81,7 +81,7 @@ function Short({ h, plant }: { h: Horizon; plant: string | null }) {
           {all.map((s) => (
             <tr key={s.consumer} data-short={s.consumer}>
               <th scope="row">
-                <a href={href({ page: "piece", plant: plantOf(s.consumer), kind: "consumer", id: s.consumer })}>{known.get(s.consumer)?.name ?? s.consumer}</a>
+                <Called id={s.consumer} kinds={["consumer"]} />
               </th>
               <td>{known.has(s.consumer) ? `${rank(s.consumer)} ${words(known.get(s.consumer)?.class ?? "")}` : "–"}</td>
               <td class="number">

@@ -2,29 +2,50 @@
 // charts show, because what one plant lacks another may hold.
 
 import type { Follower } from "../follower";
-import { digits, words } from "../format";
+import { digits, fixed, words } from "../format";
 import { edges, type Explanation, type Horizon, type ShortReason } from "../horizon";
+import { CLASSES, type Kind } from "../types";
 import { timeOf } from "./HorizonPanels";
 import { Lacking } from "./Lacking";
-import { Framed } from "./parts";
+import { Called, Framed } from "./parts";
 
-/** Parts of the schedule that nobody knows as such, by what their ids begin with. */
-const BESIDE = { "inventory:": "the content of", "main:": "the unreached main" };
-function owner(id: string): string {
-  for (const [mark, called] of Object.entries(BESIDE)) if (id.startsWith(mark)) return `${called} ${id.slice(mark.length)}`;
-  return id;
+/** Parts of the schedule that nobody knows as such, by what their ids begin with, and of what kind the rest of the id is. */
+const BESIDE: [string, string, Kind][] = [
+  ["inventory:", "the content of", "header"],
+  ["main:", "the main out of reach", "main"],
+  ["rest:", "what was on its way at", "header"],
+];
+/** Who has a limit or a figure, by name. */
+function Owner({ id }: { id: string }) {
+  const beside = BESIDE.find(([mark]) => id.startsWith(mark));
+  if ((CLASSES as readonly string[]).includes(id)) return <>{words(id)}</>;
+  if (beside === undefined) return <Called id={id} />;
+  const [mark, called, kind] = beside;
+  return (
+    <>
+      {called} <Called id={id.slice(mark.length)} kinds={[kind]} />
+    </>
+  );
 }
-const limit = (id: string): string => id.replaceAll("_", " ");
+/** Limits in the words of the sentences; what has none reads as it is called. */
+const LIMITS: Record<string, string> = {
+  heat_max: "capacity",
+  max_import: "supply contract",
+  max_export: "feed-in limit",
+  cap: "capacity",
+  cap_reverse: "reverse capacity",
+  charge_max: "charging power",
+  discharge_max: "discharging power",
+  capacity_mwh: "volume",
+};
+const limit = (id: string): string => LIMITS[id] ?? id.replaceAll("_", " ");
 /** What rounds to nothing is not said, in the sentences neither. */
 const SAID_FROM = 0.005;
 /** A price that there may not be. */
 const figure = (value: number | null, absent: string) => (value === null ? <td class="number">{absent}</td> : <td class="number">{digits(value)}</td>);
 
-/** With as many decimals as tell two figures apart. */
-function apart(value: number | null, other: number | null): string {
-  if (value === null || other === null || digits(value) !== digits(other)) return digits(value);
-  return value.toFixed(4);
-}
+/** A figure that is held against the one before: a change of a thousandth is one, so each has three decimals. */
+const told = (value: number): string => fixed(value, 3);
 
 function Sentences({ said }: { said: string[] }) {
   return (
@@ -43,7 +64,13 @@ function ShortBy({ e, h }: { e: Explanation; h: Horizon }) {
   if (e.short.length === 0) return null;
   const at = e.seq === h.seq ? edges(h.time, h.step_minutes) : null;
   const when = (step: number) => (at === null ? `step ${step + 1}` : timeOf(at[step] ?? 0));
-  const holds = (s: ShortReason) => s.limits.map((l) => `${limit(l.limit)} of ${owner(l.owner)}: one more gives ${digits(l.gives_mwh)} MWh`).join("; ");
+  const holds = (s: ShortReason) =>
+    s.limits.map((l, i) => (
+      <span key={`${l.limit} ${l.owner}`}>
+        {i > 0 && "; "}
+        {limit(l.limit)} of <Owner id={l.owner} />: one more gives {digits(l.gives_mwh)} MWh
+      </span>
+    ));
   return (
     <Framed name="Why they go short">
       <table>
@@ -61,13 +88,15 @@ function ShortBy({ e, h }: { e: Explanation; h: Horizon }) {
         <tbody>
           {e.short.map((s) => (
             <tr key={s.demand}>
-              <th scope="row">{s.demand}</th>
+              <th scope="row">
+                <Called id={s.demand} kinds={["consumer"]} />
+              </th>
               <td>{words(s.class)}</td>
               <td class="number">{digits(s.mwh)}</td>
               <td>
                 {when(s.from)}, {when(s.to)}
               </td>
-              <td class="gist">{holds(s) || "no single limit"}</td>
+              <td class="gist">{s.limits.length > 0 ? holds(s) : "no single limit"}</td>
               <td class="number">{digits(s.avoidable_mwh)}</td>
             </tr>
           ))}
@@ -105,10 +134,12 @@ function Changed({ e }: { e: Explanation }) {
           {e.changes.map((c) => (
             <tr key={`${c.cause} ${c.owner} ${c.what}`}>
               <td>{c.cause ? "cause" : "effect"}</td>
-              <th scope="row">{owner(c.owner)}</th>
+              <th scope="row">
+                <Owner id={c.owner} />
+              </th>
               <td>{limit(c.what)}</td>
-              <td class="number">{c.before === null ? "new" : apart(c.before, c.now)}</td>
-              <td class="number">{c.now === null ? "gone" : apart(c.now, c.before)}</td>
+              <td class="number">{c.before === null ? "new" : told(c.before)}</td>
+              <td class="number">{c.now === null ? "gone" : told(c.now)}</td>
             </tr>
           ))}
         </tbody>
@@ -143,7 +174,9 @@ function Worth({ e }: { e: Explanation }) {
                 {limit(w.limit)}
                 {w.limit === "capacity_mwh" && " (one MWh more)"}
               </td>
-              <th scope="row">{owner(w.owner)}</th>
+              <th scope="row">
+                <Owner id={w.owner} />
+              </th>
               <td class="number">{digits(w.saves)}</td>
               <td>{w.stage === "cost" ? "EUR in the first step" : `MWh of ${words(w.stage)}`}</td>
             </tr>
@@ -170,7 +203,9 @@ function Sides({ e }: { e: Explanation }) {
         <tbody>
           {e.prices.map((p) => (
             <tr key={`${p.header} ${p.step}`} data-price={p.header}>
-              <th scope="row">{p.header}</th>
+              <th scope="row">
+                <Called id={p.header} kinds={["header"]} />
+              </th>
               {figure(p.up, "not to be had")}
               {figure(p.down, "nothing")}
               <td>{p.taken === null ? "" : `${words(p.taken[0])} loses ${digits(1000 * p.taken[1])} kWh`}</td>

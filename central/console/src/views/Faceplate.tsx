@@ -4,15 +4,16 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { CallError, mimicOf, ordersFor } from "../api";
-import { consumerShort, headerAlarm, linkUp, type Piece, pieceOf, sourceAlarm } from "../alarms";
+import { consumerShort, headerAlarm, linkUp, sourceAlarm } from "../alarms";
 import { anyValue, clock, digits, span, unitText, words } from "../format";
 import { live, tick } from "../live";
 import { DEFAULT_VIEW, href, type Route, type View } from "../route";
-import { plant, plantIds, tag } from "../store";
+import { allPlants, plant, plantIds, tag } from "../store";
 import type { Boxed, Order, Plant, Setpoint } from "../types";
 import { type Choice, CommandForm, outcome } from "./CommandForm";
-import { BandBar, FillBar, Framed, local, Mark } from "./parts";
-import { SHAPE } from "./Sources";
+import { local, type Piece, pieceOf, placed } from "../names";
+import { BandBar, FillBar, Framed, Mark } from "./parts";
+import { SHAPE, SWINGS } from "./Sources";
 import { Trend } from "./Trend";
 import { PenSample } from "./Trends";
 
@@ -88,7 +89,7 @@ function TagLines({ lines }: { lines: { role: string; tag: string }[] }) {
 }
 
 /** The first thing to be seen of it: state, and a bar. */
-function State({ found, connected }: { found: Piece; connected: boolean }) {
+function State({ p, found, connected }: { p: Plant; found: Piece; connected: boolean }) {
   switch (found.kind) {
     case "source": {
       const s = found.piece;
@@ -98,9 +99,14 @@ function State({ found, connected }: { found: Piece; connected: boolean }) {
           <p class="big">{alarm ? <Mark alarm>{alarm}</Mark> : `${SHAPE[s.state ?? ""] ?? "?"} ${s.state ?? "state not known"}`}</p>
           <FillBar value={s.heat_mw} max={s.heat_max_mw} mark={s.setpoint_mw} label={`${digits(s.heat_mw)} of ${digits(s.heat_max_mw)} MW`} />
           <p>
-            {words(s.kind)} on {s.header}, {digits(s.heat_mw)} of {digits(s.heat_max_mw)} MW, setpoint {digits(s.setpoint_mw)} MW
+            {words(s.kind)} on {local(p.id, s.header)}, {digits(s.heat_mw)} of {digits(s.heat_max_mw)} MW, setpoint {digits(s.setpoint_mw)} MW
             {s.prediction && `; heat is expected at ${clock(s.prediction.heat_at)}`}
           </p>
+          {(p.headers ?? []).some((h) => h.swing === s.id) && (
+            <p data-swing="">
+              It is the swing source of {local(p.id, s.header)}. {SWINGS}
+            </p>
+          )}
           {s.waits && <p data-waits="">What it waits for: {s.waits}.</p>}
         </>
       );
@@ -112,7 +118,7 @@ function State({ found, connected }: { found: Piece; connected: boolean }) {
           <p class="big">{consumerShort(c) ? <Mark alarm>short of {digits(c.unserved_mw)} MW</Mark> : c.unserved_mw === null ? "? not seen" : "● served"}</p>
           <FillBar value={c.served_mw} max={Math.max(c.asked_mw ?? 0, c.served_mw ?? 0)} mark={c.cap_mw} label={`${digits(c.served_mw)} of ${digits(c.asked_mw)} MW`} />
           <p>
-            class {c.class_rank} {words(c.class)} on {c.header}, {digits(c.served_mw)} of {digits(c.asked_mw)} MW;{" "}
+            class {c.class_rank} {words(c.class)} on {local(p.id, c.header)}, {digits(c.served_mw)} of {digits(c.asked_mw)} MW;{" "}
             {c.cap_setpoint === null ? "it cannot be shed" : `cap ${digits(c.cap_mw)} MW`}
             {c.predicted_restore && `; whole again at ${clock(c.predicted_restore)}`}
           </p>
@@ -138,7 +144,7 @@ function State({ found, connected }: { found: Piece; connected: boolean }) {
           <p class="big">{m.open === null || m.open === undefined ? "? not known" : m.open ? "▷ open" : "▬ closed"}</p>
           <FillBar value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} max={m.cap_mw} label={`${digits(m.flow_mw)} of ${digits(m.cap_mw)} MW`} />
           <p>
-            from {m.from} to {m.to}, {digits(m.flow_mw)} MW (negative: back)
+            from {placed(allPlants(), m.from)} to {placed(allPlants(), m.to)}, {digits(m.flow_mw)} MW (negative: back)
           </p>
         </>
       );
@@ -157,7 +163,7 @@ function State({ found, connected }: { found: Piece; connected: boolean }) {
           </p>
           <BandBar value={h.process_value} low={h.low} high={h.high} nominal={h.nominal} label={`${digits(h.process_value)}, normal ${digits(h.low)} to ${digits(h.high)}`} />
           <p>
-            {words(h.medium)}, {digits(h.process_value)} {unitText(h.unit)}, nominal {digits(h.nominal)}, normal {digits(h.low)} to {digits(h.high)}; held by {h.swing}
+            {words(h.medium)}, {digits(h.process_value)} {unitText(h.unit)}, nominal {digits(h.nominal)}, normal {digits(h.low)} to {digits(h.high)}; held by {local(p.id, h.swing)}
           </p>
         </>
       );
@@ -248,7 +254,7 @@ function Plate({ p, found, box }: { p: Plant; found: Piece; box: Boxed }) {
     <>
       <div class="plate">
         <div class="plate-state">
-          <State found={found} connected={connected} />
+          <State p={p} found={found} connected={connected} />
           {setpoints.length > 0 && <h3>Set by hand</h3>}
           {setpoints.map((s) => {
             const played = box.tags.find((t) => t.tag === s.id)?.role ?? "setpoint";

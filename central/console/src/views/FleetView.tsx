@@ -3,10 +3,11 @@
 import { alarms, consumerShort, dispatchNormal, hasLeader, linkText, linkUp, modeNormal, UNSERVED_MIN_MW } from "../alarms";
 import { digits, span, words } from "../format";
 import { serverNow } from "../live";
+import { placed } from "../names";
 import { href } from "../route";
 import { allPlants, dispatch, fleet } from "../store";
 import { CLASSES, type Dispatch, type Fleet, type Main } from "../types";
-import { FillBar, Framed, Mark, Num } from "./parts";
+import { Called, FillBar, Framed, Mark, Num } from "./parts";
 
 function Leader({ f }: { f: Fleet }) {
   const name = f.leader === true ? "this centre" : hasLeader(f) ? String(f.leader) : "none";
@@ -100,10 +101,8 @@ function Unserved({ f, d }: { f: Fleet; d: Dispatch | null }) {
           <tr>
             <th>Class</th>
             <th>State</th>
-            <th class="number">Now MW</th>
-            <th class="number" title="Over the horizon of the last dispatch">
-              Ahead MWh
-            </th>
+            <th class="number">Short now MW</th>
+            <th class="number">Short ahead MWh</th>
           </tr>
         </thead>
         <tbody>
@@ -120,7 +119,7 @@ function Unserved({ f, d }: { f: Fleet; d: Dispatch | null }) {
                 </th>
                 <td>
                   {alarm && <Mark alarm>short: {short}</Mark>} {unseen > 0 && `✕ not seen: ${unseen}`}
-                  {!alarm && unseen === 0 && "● served"}
+                  {!alarm && unseen === 0 && ((d?.unserved_mwh?.[name] ?? 0) > UNSERVED_MIN_MW ? "● served now" : "● served")}
                 </td>
                 <Num value={alarm || unseen === 0 ? all : null} alarm={alarm} />
                 <Num value={d?.unserved_mwh?.[name]} />
@@ -129,6 +128,7 @@ function Unserved({ f, d }: { f: Fleet; d: Dispatch | null }) {
           })}
         </tbody>
       </table>
+      <p class="quiet">Ahead: over the hours of the schedule in force.</p>
     </Framed>
   );
 }
@@ -144,7 +144,7 @@ function Plants({ f, d }: { f: Fleet; d: Dispatch | null }) {
         <thead>
           <tr>
             <th>Plant</th>
-            <th>Alarms</th>
+            <th title="What the plant reports as out of normal at this moment">Out of normal</th>
             <th>Link</th>
             <th>Mode</th>
             <th class="wide">Served of asked</th>
@@ -223,14 +223,13 @@ function Between() {
         <tbody>
           {[...seen.values()].map((m) => {
             const back = (m.flow_mw ?? 0) < 0;
-            const plant = m.from.split(".")[0] ?? "";
             return (
               <tr key={m.id}>
                 <th scope="row">
-                  <a href={href({ page: "piece", plant, kind: "main", id: m.id })}>{m.id}</a>
+                  <Called id={m.id} kinds={["main"]} />
                 </th>
                 <td>
-                  {back ? m.to : m.from} ▶ {back ? m.from : m.to}
+                  {placed(allPlants(), back ? m.to : m.from)} ▶ {placed(allPlants(), back ? m.from : m.to)}
                 </td>
                 <td>
                   <FillBar value={m.flow_mw === null ? null : Math.abs(m.flow_mw)} max={m.cap_mw} label={`${digits(m.flow_mw)} of ${digits(m.cap_mw)} MW`} />

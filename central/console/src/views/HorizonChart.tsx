@@ -82,7 +82,7 @@ export function HorizonChart(props: Props) {
         cursor: { drag: { x: false, y: false }, points: { show: false }, x: false, y: false },
         scales: { x: { time: true }, y: { range: reach } },
         axes: [
-          { stroke: text, font: FONT, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, values: timeLabels, space: 70, size: 36 },
+          { stroke: text, font: FONT, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, values: timeLabels, space: 70 },
           { scale: "y", label: props.unit, labelSize: 20, labelFont: FONT, font: FONT, size: 56, stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } },
         ],
         series: [

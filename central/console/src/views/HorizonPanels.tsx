@@ -5,13 +5,13 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { UNSERVED_MIN_MW } from "../alarms";
 import { clock, digits, words } from "../format";
-import { type Band, bands, demand, edges, type Ends, gaps, gathered, type Horizon, opening, plantOf, stack, stepAt, within } from "../horizon";
-import { href } from "../route";
+import { type Band, bands, demand, edges, type Ends, gaps, gathered, type Horizon, opening, stack, stepAt, within } from "../horizon";
+import { gatheredName, plantOf } from "../names";
 import { allPlants } from "../store";
 import { drawn } from "../theme";
 import { PENS, type Span } from "./Chart";
 import { HorizonChart, type Layer, type Line } from "./HorizonChart";
-import { Mark } from "./parts";
+import { Called, Mark } from "./parts";
 import { fillOf } from "./patterns";
 import { PenSample } from "./Trends";
 
@@ -22,6 +22,9 @@ const SPANS: [string, number | null][] = [
   ["all", null],
 ];
 const HEIGHTS = { stack: 300, price: 170, content: 150 };
+/** Rows of a table that all stand there; of more it scrolls, within so many pixels. */
+const TOLD = 12;
+const TALL = 340;
 
 export const timeOf = (ms: number): string => clock(new Date(ms).toISOString());
 
@@ -56,10 +59,8 @@ function Swatch({ index }: { index: number }) {
 /** The name of a layer, leading to its equipment where it is one piece. */
 function BandName({ band }: { band: Band }) {
   const [first] = band.of;
-  if (band.of.length !== 1 || first === undefined) return <span title={band.of.join(", ")}>{`${band.id} (${band.of.length})`}</span>;
-  const kind = band.kind === "store" ? "storage" : band.kind;
-  const plant = band.kind === "main" ? (mains().find((m) => m.id === first)?.from ?? first) : first;
-  return <a href={href({ page: "piece", plant: plantOf(plant), kind, id: first })}>{first}</a>;
+  if (band.of.length !== 1 || first === undefined) return <span title={band.of.join(", ")}>{`${gatheredName(allPlants(), band.id)} (${band.of.length})`}</span>;
+  return <Called id={first} kinds={[band.kind === "store" ? "storage" : band.kind]} />;
 }
 
 function Stack({ h, plant, view }: { h: Horizon; plant: string | null; view: View }) {
@@ -87,8 +88,8 @@ function Stack({ h, plant, view }: { h: Horizon; plant: string | null; view: Vie
     <>
       <h3>Heat, MW</h3>
       <HorizonChart name="Heat of sources, stores and mains, stacked, against what is asked and served" unit="MW" {...view} {...drawing} layers={layers} lines={lines} fromZero height={HEIGHTS.stack} />
-      <div class="framed" role="region" aria-label="Heat in this step" tabIndex={0} style={{ maxHeight: `${HEIGHTS.stack}px` }}>
-        <table id="stack">
+      <div class="framed" role="region" aria-label="Heat in this step" tabIndex={0}>
+        <table id="stack" class="names">
           <thead>
             <tr>
               <th>Layer</th>
@@ -175,8 +176,8 @@ function Lines(props: { title: string; name: string; unit: string; of: Record<st
         {ids.length > lines.length && ` (the first ${lines.length} of ${ids.length} are drawn; choose a plant for the others)`}
       </h3>
       <HorizonChart name={props.name} unit={props.unit} {...view} layers={NO_LAYERS} lines={lines} gaps={NO_GAPS} fromZero={props.fromZero} height={props.height} />
-      <div class="framed" role="region" aria-label={`${props.name} in this step`} tabIndex={0} style={{ maxHeight: `${props.height}px` }}>
-        <table>
+      <div class="framed" role="region" aria-label={`${props.name} in this step`} tabIndex={0} style={ids.length > TOLD ? { maxHeight: `${TALL}px` } : {}}>
+        <table class="names">
           <thead>
             <tr>
               <th>Line</th>
@@ -191,7 +192,7 @@ function Lines(props: { title: string; name: string; unit: string; of: Record<st
               <tr key={id} data-line={id} data-value={of[id]?.[view.step]}>
                 <td>{i < lines.length ? <PenSample digit={i + 1} /> : "not drawn"}</td>
                 <th scope="row">
-                  <a href={href({ page: "piece", plant: plantOf(id), kind: props.kind, id })}>{id}</a>
+                  <Called id={id} kinds={[props.kind]} />
                 </th>
                 <td class="number">{digits(of[id]?.[view.step])}</td>
               </tr>

@@ -7,14 +7,15 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { CallError, mimicOf } from "../api";
-import { consumerShort, headerAlarm, linkUp, pieceOf, sourceAlarm } from "../alarms";
+import { consumerShort, headerAlarm, linkUp, sourceAlarm } from "../alarms";
 import { digits, percent, unitText, words } from "../format";
 import { live } from "../live";
 import { BOLD, fitted, PLAIN, widthOf } from "../measure";
 import { href } from "../route";
 import { plant, tag } from "../store";
 import type { Boxed, Consumer, Edge, Header, Main, Mimic, Plant, Quality, Source, Storage } from "../types";
-import { local } from "./parts";
+import { local, pieceOf } from "../names";
+
 import { SHAPE } from "./Sources";
 
 /** Drawings by plant. The centre never moves a piece while it runs, and a new page asks again. */

@@ -8,7 +8,8 @@ import { fleet, plant, plantIds } from "../store";
 import type { Device, Header, Main, Plant, Storage } from "../types";
 import { Consumers } from "./Consumers";
 import { MimicView } from "./Mimic";
-import { BandBar, Figure, FillBar, Framed, local, Mark, Num, QualityCell, Value } from "./parts";
+import { local } from "../names";
+import { BandBar, Figure, FillBar, Framed, Mark, Num, QualityCell, Value } from "./parts";
 import { Sources } from "./Sources";
 import { Tags } from "./Tags";
 
@@ -149,7 +150,7 @@ function Devices({ plant, connected, devices }: { plant: string; connected: bool
     <ul class="devices" aria-label="Devices">
       {devices.map((d) => (
         <li key={d.id} id={anchorOf(plant, "device", d.id)} tabIndex={-1} data-device={d.id}>
-          {d.id} {d.up ? "● up" : <Mark alarm={connected}>{connected ? `silent${d.reason ? `: ${d.reason}` : ""}` : "? not heard"}</Mark>}
+          {local(plant, d.id)} {d.up ? "● up" : <Mark alarm={connected}>{connected ? `silent${d.reason ? `: ${d.reason}` : ""}` : "? not heard"}</Mark>}
         </li>
       ))}
     </ul>
@@ -219,7 +220,7 @@ export function PlantView({ id }: { id: string }) {
       <MimicView id={p.id} />
       <div class="plant-body">
         <div class="tables">
-          {any(p.sources) && <Sources plant={p.id} connected={connected} sources={p.sources ?? []} />}
+          {any(p.sources) && <Sources plant={p.id} connected={connected} sources={p.sources ?? []} headers={p.headers ?? []} />}
           {any(p.consumers) && <Consumers plant={p.id} connected={connected} consumers={p.consumers ?? []} />}
           {any(p.headers) && <Headers plant={p.id} connected={connected} headers={p.headers ?? []} />}
           {any(p.storages) && <Storages plant={p.id} connected={connected} storages={p.storages ?? []} />}

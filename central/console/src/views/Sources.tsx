@@ -3,12 +3,16 @@
 import { anchorOf, sourceAlarm } from "../alarms";
 import { clock, digits, words } from "../format";
 import { href } from "../route";
-import type { Source } from "../types";
-import { Figure, FillBar, Framed, local, Mark, Num, QualityCell } from "./parts";
+import type { Header, Source } from "../types";
+import { local } from "../names";
+import { Figure, FillBar, Framed, Mark, Num, QualityCell } from "./parts";
 
 export const SHAPE: Record<string, string> = { on: "●", off: "○", purge: "◔", "light-off": "◑", "warm-up": "◕" };
 
-export function Sources({ plant, connected, sources }: { plant: string; connected: boolean; sources: Source[] }) {
+/** A swing source follows the pressure or temperature of its header, up to its setpoint. */
+export const SWINGS = "Its header's process value moves it, up to this setpoint; it is the upper end of its band, not where it should be.";
+
+export function Sources({ plant, connected, sources, headers }: { plant: string; connected: boolean; sources: Source[]; headers: Header[] }) {
   return (
     <Framed name="Sources">
       <table>
@@ -46,7 +50,13 @@ export function Sources({ plant, connected, sources }: { plant: string; connecte
                 </td>
                 <Num value={s.heat_mw} />
                 <Figure value={s.heat_max_mw} />
-                <Num value={s.setpoint_mw} />
+                {headers.some((h) => h.swing === s.id) ? (
+                  <td class={s.setpoint_mw === null ? "number q-bad" : "number"} title={SWINGS} data-swing="">
+                    <small>{local(plant, s.header)} moves it, up to</small> {digits(s.setpoint_mw)}
+                  </td>
+                ) : (
+                  <Num value={s.setpoint_mw} />
+                )}
                 <td>
                   {s.prediction ? clock(s.prediction.heat_at) : alarm ? "? not known yet" : ""}
                   {s.waits && <small class="waits">{s.waits}</small>}

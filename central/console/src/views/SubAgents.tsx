@@ -9,12 +9,16 @@ import type { SubAgent } from "../types";
 import { Framed, Mark } from "./parts";
 
 const EVERY_MS = 5000;
-const STATES = ["degraded", "removed", "healthy", "unknown"] as const;
+const STATES = ["healthy", "degraded", "removed", "unknown"] as const;
+/** What needs somebody first; those that were never seen last. */
+const FIRST = ["degraded", "removed", "healthy", "unknown"];
+/** The centre calls one of the catalogue that never registered unknown. */
+const SAID: Record<string, string> = { healthy: "healthy", degraded: "degraded", removed: "removed", unknown: "never registered" };
 const SHAPE: Record<string, string> = { healthy: "●", degraded: "◐", removed: "✕", unknown: "○" };
 
 /** Those that should be at work and are not come first, those that were never seen last. */
 export function ordered(agents: SubAgent[]): SubAgent[] {
-  const rank = (a: SubAgent) => STATES.indexOf(a.state);
+  const rank = (a: SubAgent) => FIRST.indexOf(a.state);
   return [...agents].sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id));
 }
 
@@ -64,6 +68,8 @@ export function SubAgentsPage() {
 
   const list = agents.value;
   const shown = ordered(list ?? []).filter((a) => only.value === "" || a.state === only.value);
+  const members = shown.filter((a) => a.state !== "unknown");
+  const absent = shown.filter((a) => a.state === "unknown");
   return (
     <section class="panel" aria-label="Sub-agents">
       <div class="plant-head">
@@ -75,7 +81,7 @@ export function SubAgentsPage() {
               return (
                 <div key={state} data-agents-state={state} data-count={count}>
                   <dt>
-                    {SHAPE[state]} {state}
+                    {SHAPE[state]} {SAID[state]}
                   </dt>
                   <dd>{(state === "degraded" || state === "removed") && count > 0 ? <Mark alarm>{count}</Mark> : count}</dd>
                 </div>
@@ -89,7 +95,9 @@ export function SubAgentsPage() {
             <select value={only.value} onChange={(event) => (only.value = event.currentTarget.value)}>
               <option value="">all</option>
               {STATES.map((state) => (
-                <option key={state}>{state}</option>
+                <option key={state} value={state}>
+                  {SAID[state]}
+                </option>
               ))}
             </select>
           </label>
@@ -97,9 +105,11 @@ export function SubAgentsPage() {
       </div>
       {problem.value && <p role="alert">The sub-agents could not be read: {problem.value}</p>}
       {list === undefined && !problem.value && <p class="waiting">Asking the centre…</p>}
-      {list && (
+      {list && only.value === "" && members.length === 0 && <p class="quiet">None has registered yet.</p>}
+      {members.length > 0 && (
         <Framed name="Registry">
           <table>
+            <caption>Registered, now or before</caption>
             <thead>
               <tr>
                 <th>Agent</th>
@@ -113,7 +123,7 @@ export function SubAgentsPage() {
               </tr>
             </thead>
             <tbody>
-              {shown.map((a) => {
+              {members.map((a) => {
                 // Both ages are the centre's, carried on by the page's own clock.
                 const since = Math.max(0, tick.value - readAt.value);
                 const answered = a.last_result?.age_ms ?? null;
@@ -134,6 +144,31 @@ export function SubAgentsPage() {
                   </tr>
                 );
               })}
+            </tbody>
+          </table>
+        </Framed>
+      )}
+      {absent.length > 0 && (
+        <Framed name="Never registered">
+          <table>
+            <caption>Named in the catalogue and never registered: {absent.length}. Nothing waits for them.</caption>
+            <thead>
+              <tr>
+                <th>Agent</th>
+                <th>Name</th>
+                <th>State</th>
+              </tr>
+            </thead>
+            <tbody>
+              {absent.map((a) => (
+                <tr key={a.id} data-agent={a.id} data-state={a.state}>
+                  <th scope="row">{a.id}</th>
+                  <td>{a.name}</td>
+                  <td>
+                    {SHAPE[a.state]} {SAID[a.state]}
+                  </td>
+                </tr>
+              ))}
             </tbody>
           </table>
         </Framed>

@@ -6,7 +6,8 @@ import { anyValue, span, unitText } from "../format";
 import { live, tick } from "../live";
 import { href } from "../route";
 import { tag, tagIds } from "../store";
-import { local } from "./parts";
+import { local } from "../names";
+
 
 /** Age in its own component: it moves every second, its row does not. */
 function Age({ id }: { id: string }) {

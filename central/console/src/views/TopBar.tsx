@@ -37,8 +37,8 @@ function Ways() {
             {plant(id)?.value.name ?? id}
           </Way>
         ))}
-        <Way to={{ page: "alarms" }} here={at.page === "alarms"}>
-          Alarms{open > 0 ? ` ${open}` : ""}
+        <Way to={{ page: "alarms" }} here={at.page === "alarms" || at.page === "runbook"}>
+          Alarms{open > 0 && <span title="Not acknowledged"> {open}</span>}
         </Way>
         <Way to={{ page: "dispatch", plant: null }} here={at.page === "dispatch"}>
           Dispatch

@@ -3,7 +3,10 @@
 import type { ComponentChildren } from "preact";
 import { digits, percent, unitText, words } from "../format";
 import { live } from "../live";
-import type { Quality } from "../types";
+import { named } from "../names";
+import { href } from "../route";
+import { allPlants } from "../store";
+import type { Kind, Quality } from "../types";
 
 /** Text that is plain in normal running and an alarm (shape, text and only then colour) when it is not. */
 export function Mark(props: { alarm: boolean; children: ComponentChildren }) {
@@ -53,8 +56,16 @@ export function Framed(props: { name: string; children: ComponentChildren }) {
   );
 }
 
-/** An id within its own plant, where the plant's name says nothing new. */
-export const local = (plant: string, id: string): string => (id.startsWith(`${plant}.`) ? id.slice(plant.length + 1) : id);
+/** A piece of equipment by the name that people know, leading to it; its id stands behind, for whoever looks for it in files. */
+export function Called(props: { id: string; kinds?: readonly Kind[] }) {
+  const found = named(allPlants(), props.id, props.kinds);
+  if (found === null) return <>{props.id}</>;
+  return (
+    <>
+      <a href={href({ page: "piece", plant: found.plant, kind: found.kind, id: found.id })}>{found.name}</a> <small>{found.id}</small>
+    </>
+  );
+}
 
 /** A moving pointer against the band of normal running. */
 export function BandBar(props: { value: number | null; low: number; high: number; nominal: number; label: string }) {
