@@ -14,7 +14,7 @@
 
 mod absent;
 
-use super::forecast::{self, Basis, Expected, Forecasts, Steps};
+use super::forecast::{self, Basis, Expected, Said, Steps};
 use super::grid;
 use super::image::Image;
 use super::restoration;
@@ -78,6 +78,8 @@ pub struct Built {
     pub bases: BTreeMap<ConsumerId, Basis>,
     /// ...and up to when the past went that was looked at.
     pub past_until: Option<Millis>,
+    /// Of those whose demand rests on a sub-agent, the task that it answered.
+    pub told_by: BTreeMap<ConsumerId, String>,
 }
 
 impl Built {
@@ -132,7 +134,7 @@ impl<'a> Asked<'a> {
 pub struct Seen<'a> {
     pub image: &'a Image,
     pub state: &'a State,
-    pub foreseen: Option<&'a Forecasts>,
+    pub said: Said<'a>,
 }
 
 struct Builder<'a> {
@@ -147,11 +149,16 @@ struct Builder<'a> {
 
 /// Builds the case of this moment.
 pub fn build(fleet: &Fleet, seen: Seen<'_>, now: Millis, asked: Asked<'_>) -> Built {
-    let Seen { image, state, foreseen } = seen;
+    let Seen { image, state, said } = seen;
     let minutes = if asked.alone() { grid::coarse(fleet) } else { grid::dispatch(fleet, image, state, now) };
     let steps = Steps::new(now, &minutes);
     let expected: BTreeMap<&ConsumerId, Expected> =
-        fleet.consumers().map(|of| (&of.1.id, forecast::expect(image, foreseen, of, &steps))).collect();
+        fleet.consumers().map(|of| (&of.1.id, forecast::expect(image, said, of, &steps))).collect();
+    let told = |(id, expected): (&&ConsumerId, &Expected)| {
+        let told = said.told?.get(*id).filter(|_| expected.basis == Basis::Agent)?;
+        Some(((*id).clone(), told.task.clone()))
+    };
+    let told_by = expected.iter().filter_map(told).collect();
     let bases = expected.iter().map(|(id, expected)| ((*id).clone(), expected.basis)).collect();
     let time = Time { start: now.rfc3339(), steps: minutes.len(), step_minutes: minutes.into() };
     let starts = steps.starts().to_vec();
@@ -164,7 +171,8 @@ pub fn build(fleet: &Fleet, seen: Seen<'_>, now: Millis, asked: Asked<'_>) -> Bu
         trips: image.trips(),
         window: image.window(),
         bases,
-        past_until: foreseen.map(|f| f.until),
+        past_until: said.past.map(|f| f.until),
+        told_by,
     }
 }
 

@@ -5,9 +5,12 @@
 //! time leads to the next rung of the ladder ([`super::dispatch`]).
 
 use super::case::{self, Asked, Built, Purpose};
+use super::forecast::{Said, Told};
 use super::plan::Plan;
 use super::schedule::{self, Origin};
 use super::*;
+use hypocaust_protocols::model::ConsumerId;
+use hypocaust_protocols::wire::subagent::Kind;
 
 impl Domain {
     pub(super) fn solved(&mut self, id: u64, answer: Answer, now: Millis) {
@@ -151,7 +154,15 @@ impl Domain {
     }
 
     fn build(&self, now: Millis, purpose: Purpose<'_>, proven: bool) -> Built {
-        let seen = case::Seen { image: &self.image, state: &self.state, foreseen: self.foreseen.as_deref() };
+        let kept = self.subagents.good(&self.state, Kind::DemandForecast);
+        let told = kept.filter_map(|kept| {
+            let consumer = ConsumerId::new(&kept.asked.subject).ok()?;
+            let (task, from) = (kept.asked.id.clone(), kept.asked.issued);
+            Some((consumer, Told { task, from, forecast: forecast::told(&kept.values).ok()? }))
+        });
+        let told = told.collect();
+        let said = Said { past: self.foreseen.as_deref(), told: Some(&told) };
+        let seen = case::Seen { image: &self.image, state: &self.state, said };
         case::build(&self.fleet, seen, now, Asked { purpose, proven })
     }
 }

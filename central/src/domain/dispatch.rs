@@ -113,6 +113,7 @@ pub fn fallback(
         proven: false,
         trips: built.trips.clone(),
         window: built.window,
+        told_by: built.told_by.clone(),
         why: Vec::new(),
     };
     (hold, None)

@@ -4,10 +4,16 @@
 //!   ([`Wanted`]). Whoever has the history gives the means of what was asked for over quarters of an hour; [`foresee`] makes
 //!   [`Forecasts`] of them, outside of the leader's task, and they come back as an input. They are in the memory of one
 //!   leadership, like the image: a schedule in the journal does not need them to be folded.
-//! * **Expected**: a case takes them for its steps, corrected to what is asked for now. In this order: the history's
-//!   forecast ([`Basis::History`]) where the past has enough days like the hours ahead and the forecast reaches to the end
-//!   of the horizon; the daily profile of the fleet's file ([`Basis::Profile`]); and for a plant out of reach, whose cap
-//!   nobody can move, what it drew when it was last seen ([`Basis::Held`]).
+//! * **Told**: a sub-agent may know better, the weather or what will be made. Where one has answered a task of the kind
+//!   `demand-forecast` ([`told`]), its forecast goes first.
+//! * **Expected**: a case takes them for its steps, corrected to what is asked for now. In this order: what a sub-agent has
+//!   told ([`Basis::Agent`]) where it reaches to the end of the horizon; the history's forecast ([`Basis::History`]) where
+//!   it does, and the past has enough days like the hours ahead; the daily profile of the fleet's file
+//!   ([`Basis::Profile`]); and for a plant out of reach, whose cap nobody can move, what it drew when it was last seen
+//!   ([`Basis::Held`]).
+//!
+//! A consumer of which the fleet's file says so (`margin_share`) is planned for beyond what is expected, up to the upper end
+//! of the forecast's band: a store is then filled for an hour that may be dearer than most. A profile has no band.
 //!
 //! Days are those of UTC, as `peak_hour` of the fleet's file is: when clocks are changed, people are an hour off until half
 //! of the similar days know it. Holidays are not known.
@@ -16,6 +22,7 @@ use super::image::Image;
 use crate::telemetry::MEAN_MS;
 use hypocaust_optimizer::forecast::{self, Forecast, History, REACH_DAYS};
 use hypocaust_protocols::model::{Consumer, ConsumerId, Fleet, Millis, Plant, TagId};
+use hypocaust_protocols::wire::subagent::{Mark, Number};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,10 +138,65 @@ impl Steps {
     }
 }
 
+/// Values of an answer are limited, and each hour has three.
+const TOLD_MOST_HOURS: usize = 85;
+const HOUR_MS: i64 = 3_600_000;
+
+/// How many hours a sub-agent is to tell of: the horizon, and as long as an answer may serve after it was asked for. Beyond
+/// what it tells the centre goes by itself.
+pub fn told_hours(fleet: &Fleet) -> usize {
+    let horizon_ms = (fleet.horizon.step_minutes.iter().sum::<f64>() * 60_000.0) as i64;
+    let hours = (horizon_ms + SPARE_MS + HOUR_MS - 1) / HOUR_MS;
+    usize::try_from(hours).unwrap_or(TOLD_MOST_HOURS).min(TOLD_MOST_HOURS)
+}
+
+/// The forecast in an answer of the kind `demand-forecast`: of each hour `N.expected`, `N.lower` and `N.upper`.
+///
+/// # Errors
+/// What is wrong with it, for whoever wrote the agent.
+pub fn told(values: &BTreeMap<String, Number>) -> Result<Forecast, String> {
+    let hours = values.len() / 3;
+    if hours == 0 || 3 * hours != values.len() {
+        return Err(format!("the answer has {} values; each hour has three, and one hour is the least", values.len()));
+    }
+    let series = |what: &str| {
+        let of = |hour: usize| {
+            let name = format!("{hour}.{what}");
+            let good = values.get(&name).filter(|number| number.quality == Mark::Good).and_then(|number| number.value);
+            good.ok_or_else(|| {
+                format!("the answer has {} values and no good '{name}'; each hour has three", values.len())
+            })
+        };
+        (0..hours).map(of).collect::<Result<Vec<f64>, String>>()
+    };
+    let forecast = Forecast { mw: series("expected")?, lower: series("lower")?, upper: series("upper")? };
+    forecast.checked(hours).map_err(|error| error.to_string())
+}
+
+/// What a sub-agent has told of a consumer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The task that it answered.
+    pub task: String,
+    /// The first hour begins here.
+    pub from: Millis,
+    pub forecast: Forecast,
+}
+
+impl Told {
+    /// Over the steps of a case that begins now. `None` where they reach beyond it.
+    fn over(&self, steps: &Steps) -> Option<Forecast> {
+        let hour = |minutes: &f64| (steps.now.since(self.from) as f64 + minutes * 60_000.0) / HOUR_MS as f64;
+        self.forecast.over(&steps.places_min.iter().map(hour).collect::<Vec<f64>>())
+    }
+}
+
 /// What an expectation rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
+    /// What a sub-agent has told.
+    Agent,
     /// The same time of similar days.
     History,
     /// The daily profile of the fleet's file.
@@ -150,22 +212,31 @@ pub struct Expected {
     pub mw: Vec<f64>,
 }
 
+/// What is said of the hours to come, by the past and by sub-agents.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said<'a> {
+    pub past: Option<&'a Forecasts>,
+    pub told: Option<&'a BTreeMap<ConsumerId, Told>>,
+}
+
 /// What a consumer of a plant will ask for. In the first step it is what is asked for now.
-pub fn expect(
-    image: &Image,
-    forecasts: Option<&Forecasts>,
-    (plant, consumer): (&Plant, &Consumer),
-    steps: &Steps,
-) -> Expected {
+pub fn expect(image: &Image, said: Said<'_>, (plant, consumer): (&Plant, &Consumer), steps: &Steps) -> Expected {
     let starts = steps.starts();
     if !image.linked(&plant.id) {
         let drew = image.held(&consumer.served).unwrap_or(consumer.heat_mw).max(0.0);
         return Expected { basis: Basis::Held, mw: vec![drew; starts.len()] };
     }
     let asked = image.held(&consumer.asked).unwrap_or(consumer.heat_mw).max(0.0);
-    if let Some(foreseen) = forecasts.and_then(|f| f.over(&consumer.id, steps)) {
+    let by_agent = || Some((Basis::Agent, said.told?.get(&consumer.id)?.over(steps)?));
+    let by_past = || Some((Basis::History, said.past?.over(&consumer.id, steps)?));
+    if let Some((basis, foreseen)) = by_agent().or_else(by_past) {
         let hours: Vec<f64> = starts.iter().map(|minutes| minutes / 60.0).collect();
-        return Expected { basis: Basis::History, mw: foreseen.beginning_with(asked, &hours).mw };
+        let mut mw = foreseen.beginning_with(asked, &hours).robust(consumer.margin_share);
+        // The margin is for what may come; what is asked for now is measured.
+        if let Some(first) = mw.first_mut() {
+            *first = asked;
+        }
+        return Expected { basis, mw };
     }
     let profile = |at: Millis| {
         let hour = (at.0.rem_euclid(DAY_MS)) as f64 / 3_600_000.0;

@@ -80,6 +80,9 @@ pub struct Schedule {
     pub trips: Vec<TripId>,
     /// The telemetry that it rests on: oldest and newest receipt.
     pub window: Option<(Millis, Millis)>,
+    /// Of each consumer whose demand in the hours to come a sub-agent told, the task that it answered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_by: BTreeMap<ConsumerId, String>,
     pub why: Vec<String>,
 }
 
@@ -208,6 +211,7 @@ pub fn from_solution(fleet: &Fleet, image: &Image, built: &Built, solution: &Sol
         proven: built.proven,
         trips: built.trips.clone(),
         window: built.window,
+        told_by: built.told_by.clone(),
         why: Vec::new(),
     }
 }

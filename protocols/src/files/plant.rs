@@ -297,6 +297,7 @@ impl Context<'_> {
         let heat = r.number_in("heat_mw", 0.0, 10_000.0);
         let swing = r.number_in("swing_share", 0.0, 1.0);
         let peak = r.number_in("peak_hour", 0.0, 24.0);
+        let margin = r.opt_number_in("margin_share", 0.0, 1.0);
         let asked = self.refer(&r, "asked", Kind::Tag(MW), TagId::new);
         let served = self.refer(&r, "served", Kind::Tag(MW), TagId::new);
         let turndown = r.opt_number_in("turndown_mw", 0.0, 10_000.0);
@@ -330,6 +331,8 @@ impl Context<'_> {
             heat_mw: heat?,
             swing_share: swing?,
             peak_hour: peak?,
+            // Without it the expected is planned for, and nothing beyond.
+            margin_share: margin.unwrap_or(0.0),
             asked: asked?,
             served: served?,
             shed,

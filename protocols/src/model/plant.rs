@@ -226,6 +226,9 @@ pub struct Consumer {
     /// Daily swing as a share of `heat_mw` (0: constant), largest at `peak_hour` UTC.
     pub swing_share: f64,
     pub peak_hour: f64,
+    /// Share of the way from what a forecast expects to the upper end of its band that is planned for (0: the expected
+    /// alone, 1: the whole band). Not of what is asked for now.
+    pub margin_share: f64,
     /// Heat asked for, MW.
     pub asked: TagId,
     /// Heat drawn, MW.

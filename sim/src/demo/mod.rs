@@ -26,7 +26,7 @@ use fence::Fence;
 use hypocaust_protocols::answer::{say, tell};
 use hypocaust_protocols::kafka::{self, in_process::Cluster};
 use hypocaust_protocols::model::{Device, Fleet, SourceKind};
-use hypocaust_protocols::wire::subagent::{COORDINATION, Kind};
+use hypocaust_protocols::wire::subagent::COORDINATION;
 use layout::{Files, Layout};
 use serde_json::json;
 use setup::Introduced;
@@ -221,7 +221,8 @@ async fn bus(outside: Option<&str>) -> Result<(String, Option<Cluster>), Error> 
     }
     let mut topics = hypocaust_central::bus::topics();
     // A third of a second each, so only those of the agents that the demo runs; others are made when they are asked for.
-    let run: Vec<String> = Kind::ALL.iter().map(|kind| kind.agent().topic()).chain([COORDINATION.to_owned()]).collect();
+    let run: Vec<String> =
+        crate::subagents::KINDS.iter().map(|kind| kind.agent().topic()).chain([COORDINATION.to_owned()]).collect();
     topics.extend(hypocaust_central::shell::subagents::topics().into_iter().filter(|topic| run.contains(&topic.name)));
     let cluster = Cluster::start(&topics)?;
     Ok((cluster.bootstrap(), Some(cluster)))

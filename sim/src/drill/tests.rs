@@ -122,6 +122,7 @@ fn schedule(short: &[(&str, f64)]) -> Event {
             proven: false,
             trips: Vec::new(),
             window: None,
+            told_by: Default::default(),
             why: Vec::new(),
         }),
     }

@@ -21,6 +21,9 @@ pub use shell::{reference, run};
 use hypocaust_protocols::wire::subagent::{Kind, Mark, Number, Outcome, Report, Task, Time};
 use std::collections::BTreeMap;
 
+/// What they answer. A demand forecast is for who knows more than the centre: what can be made of the past, it makes itself.
+pub const KINDS: [Kind; 3] = [Kind::BoilerEfficiency, Kind::FlueGas, Kind::HeatLoad];
+
 /// What an agent found, or why it cannot tell.
 pub type Told = Result<BTreeMap<String, Number>, CannotTell>;
 
@@ -33,6 +36,8 @@ pub enum CannotTell {
     NotGood { name: String, quality: &'static str, reason: String },
     #[error("the input '{name}' is in '{unit}'; '{wanted}' is understood")]
     Unit { name: String, unit: String, wanted: &'static str },
+    #[error("none of the reference agents answers tasks of the kind {0}")]
+    Unasked(&'static str),
     #[error("{0}")]
     Untrue(String),
 }
@@ -43,6 +48,7 @@ pub fn answer(task: &Task) -> Told {
         Kind::BoilerEfficiency => boiler_efficiency::answer(task),
         Kind::FlueGas => flue_gas::answer(task),
         Kind::HeatLoad => heat_load::answer(task),
+        Kind::DemandForecast => Err(CannotTell::Unasked(task.kind.name())),
     }
 }
 

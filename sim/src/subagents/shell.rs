@@ -3,7 +3,7 @@
 //! Kafka that is away stops nothing: the client connects again by itself, what could not be said is said with the next beat,
 //! and an agent that was removed meanwhile is taken back by the registration that goes with each beat.
 
-use super::{answer, report};
+use super::{KINDS, answer, report};
 use hypocaust_protocols::answer::say;
 use hypocaust_protocols::kafka::{self, Consumer, Producer, Settings, Start, Topic};
 use hypocaust_protocols::model::Millis;
@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// The agents of this program.
 pub fn reference() -> Vec<AgentId> {
-    Kind::ALL.into_iter().map(Kind::agent).collect()
+    KINDS.into_iter().map(Kind::agent).collect()
 }
 
 /// Runs these agents until `stop`. `show`: each answer on standard output, a JSON line.

@@ -41,7 +41,7 @@ impl Agents {
         Self {
             // Apart from the streams of the physics, the network, the faults and the rest of the bus.
             rng: ChaCha8Rng::seed_from_u64(seed ^ 0x00ad_0715_e000),
-            agents: Kind::ALL.map(|kind| (kind, Agent { down_until: 0, boot: 1, said: None })).into(),
+            agents: subagents::KINDS.map(|kind| (kind, Agent { down_until: 0, boot: 1, said: None })).into(),
             bus: BTreeMap::new(),
             sent: 0,
             last_beat: 0,
@@ -83,7 +83,7 @@ impl Agents {
         if beat {
             self.last_beat = now.0;
         }
-        for kind in Kind::ALL {
+        for kind in subagents::KINDS {
             self.live(now, kind, beat);
         }
         let mut came = Vec::new();

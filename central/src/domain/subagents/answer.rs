@@ -1,5 +1,6 @@
 //! Does an answer count?
 
+use super::super::forecast;
 use hypocaust_protocols::model::{Millis, PlantId};
 use hypocaust_protocols::wire::subagent::{AgentId, Kind, Mark, Outcome, Report};
 
@@ -95,5 +96,9 @@ fn whole(kind: Kind, report: &Report) -> Result<(), String> {
         .iter()
         .filter(|o| o.required)
         .find(|o| !report.values.keys().any(|name| kind.output(name).is_some_and(|found| found.name == o.name)));
-    missing.map_or(Ok(()), |o| Err(format!("the answer has no '{}'", o.name)))
+    missing.map_or(Ok(()), |o| Err(format!("the answer has no '{}'", o.name)))?;
+    match kind {
+        Kind::DemandForecast => forecast::told(&report.values).map(drop),
+        Kind::BoilerEfficiency | Kind::FlueGas | Kind::HeatLoad => Ok(()),
+    }
 }

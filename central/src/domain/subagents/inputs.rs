@@ -4,6 +4,7 @@
 //! among the inputs; the agent then says what it lacks.
 
 use super::super::case::efficiency;
+use super::super::forecast;
 use super::super::image::Image;
 use hypocaust_protocols::model::{
     Conversion, Fleet, Header, HeaderId, Meter, Millis, Plant, PlantId, Price, Source, SourceKind, SourceState, TagId,
@@ -23,6 +24,7 @@ pub fn subjects(fleet: &Fleet, kind: Kind) -> Vec<(&PlantId, String)> {
     match kind {
         Kind::BoilerEfficiency => boilers(&[Meter::Fuel, Meter::Stack, Meter::O2]),
         Kind::FlueGas => boilers(&[Meter::Stack, Meter::O2]),
+        Kind::DemandForecast => fleet.consumers().map(|(p, c)| (&p.id, c.id.to_string())).collect(),
         Kind::HeatLoad => {
             let fed = |plant: &Plant, header: &Header| plant.sources.iter().any(|s| s.header == header.id);
             let headers = fleet.plants.iter().flat_map(|p| p.headers.iter().map(move |h| (p, h)));
@@ -40,6 +42,7 @@ pub fn inputs(fleet: &Fleet, image: &Image, kind: Kind, subject: &str, now: Mill
             look.meters(plant, source, &[Meter::O2, Meter::Co2, Meter::Co, Meter::Nox, Meter::Stack, Meter::Air])
         }
         (Kind::HeatLoad, _, Some(header)) => look.header(header),
+        (Kind::DemandForecast, ..) => look.consumer(subject),
         _ => Inputs::new(),
     }
 }
@@ -72,6 +75,14 @@ impl Look<'_> {
             inputs.insert("lhv".into(), Number::good(lhv, "MJ/Nm3"));
         }
         inputs
+    }
+
+    fn consumer(&self, id: &str) -> Inputs {
+        let Some((plant, consumer)) = self.fleet.consumers().find(|(_, c)| c.id.as_str() == id) else {
+            return Inputs::new();
+        };
+        let hours = Number::good(forecast::told_hours(self.fleet) as f64, "1");
+        Inputs::from([("asked".to_owned(), self.number(plant, &consumer.asked)), ("hours".to_owned(), hours)])
     }
 
     fn header(&self, header: &Header) -> Inputs {

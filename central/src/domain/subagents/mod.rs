@@ -10,8 +10,8 @@
 //! **What is a decision.** Who belongs to the fleet's agents and in which standing decides whom the centre believes, so
 //! registration, restart, degradation, recovery, removal and the alarm of a cascade are events of the journal. A
 //! heartbeat is no decision, it only keeps a lease. A task and its answer are none either: an answer is advice that moves
-//! nothing by itself, and the decision that once rests on one will carry it in its own event. Three agents that are asked
-//! about ten subjects every ten seconds would write 90,000 entries a day in which nothing was decided. Tasks and how they
+//! nothing by itself, and a schedule that rests on one names its task in its own event
+//! ([`super::Schedule::told_by`]). Three agents that are asked about ten subjects every ten seconds would write 90,000 entries a day in which nothing was decided. Tasks and how they
 //! end are counted instead, by agent and outcome.
 //!
 //! **What counts as an answer.** One that comes to a task of this leader, from the agent that was asked, before the
@@ -169,6 +169,13 @@ impl Registry {
     /// Every answer that counts and is kept, the latest of each subject.
     pub fn kept(&self) -> impl Iterator<Item = &Kept> {
         self.latest.values()
+    }
+
+    /// The latest answers of this kind that were `done`, of a member that is not removed.
+    pub fn good(&self, state: &State, kind: Kind) -> impl Iterator<Item = &Kept> {
+        let agent = kind.agent();
+        let there = state.subagents.get(&agent).is_some_and(|m| m.standing != Standing::Removed);
+        self.good.iter().filter(move |((a, _), _)| there && *a == agent).map(|(_, kept)| kept)
     }
 
     fn count(&mut self, agent: AgentId, outcome: &'static str) {

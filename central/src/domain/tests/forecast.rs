@@ -1,8 +1,9 @@
 //! What the past says of the hours to come, and what a schedule makes of it.
 
 use super::*;
-use crate::domain::forecast::{Basis, SLOT_MS, Steps, expect};
+use crate::domain::forecast::{Basis, SLOT_MS, Said, Steps, expect};
 use hypocaust_optimizer::Solution;
+use hypocaust_protocols::wire::subagent::{AgentId, Heartbeat, Kind, Number, Outcome, Register, Report, Task, Time};
 
 fn hour(at: Millis) -> f64 {
     (at.0.rem_euclid(86_400_000) as f64 + 0.5 * SLOT_MS as f64) / 3_600_000.0
@@ -118,7 +119,152 @@ fn one_that_is_not_renewed_serves_for_two_hours_and_then_the_profile() {
     let old = b.domain.foreseen().expect("a forecast").clone();
     let at = |ms| Steps::new(old.until.plus(ms), &b.fleet.horizon.step_minutes);
     let halls = b.fleet.consumers().find(|(_, c)| c.id.as_str() == "north.halls").expect("halls");
-    let basis = |ms| expect(b.domain.image(), Some(&old), halls, &at(ms)).basis;
+    let said = Said { past: Some(&old), told: None };
+    let basis = |ms| expect(b.domain.image(), said, halls, &at(ms)).basis;
     assert_eq!((basis(0), basis(2 * 3_600_000)), (Basis::History, Basis::History));
     assert_eq!(basis(3 * 3_600_000), Basis::Profile);
+}
+
+/// The sub-agent that forecasts registers and beats.
+fn forecaster(b: &mut Bench) -> AgentId {
+    let (agent, time) = (Kind::DemandForecast.agent(), Time(b.now));
+    let register = Register {
+        schema: Register::SCHEMA.into(),
+        time,
+        agent,
+        version: "1".into(),
+        capabilities: vec![Kind::DemandForecast.name().into()],
+    };
+    let beat = Heartbeat { schema: Heartbeat::SCHEMA.into(), time, agent, boot: 1, success_ratio: 1.0 };
+    for message in [Coordination::Register(register), Coordination::Heartbeat(beat)] {
+        b.input(Input::Subagent { message });
+    }
+    b.seconds(2);
+    agent
+}
+
+/// The task about the halls that has been asked last.
+fn task(b: &Bench) -> Task {
+    b.tasks.iter().rev().find(|t| t.subject == "north.halls").expect("it is asked").clone()
+}
+
+/// What somebody does to the values of an answer.
+type Change = fn(&mut BTreeMap<String, Number>);
+
+/// Its answer: 14 MW for two hours from noon, else 4, a band of 1 MW, changed by somebody.
+fn tells(b: &mut Bench, change: impl Fn(&mut BTreeMap<String, Number>)) -> String {
+    let task = task(b);
+    let mut values = BTreeMap::new();
+    for hour in 0..task.inputs["hours"].value.expect("a number") as i64 {
+        let at = task.issued.0.plus(hour * 3_600_000);
+        let mw = if (11.5..13.5).contains(&self::hour(at)) { 14.0 } else { 4.0 };
+        for (name, mw) in [("expected", mw), ("lower", mw - 1.0), ("upper", mw + 1.0)] {
+            values.insert(format!("{hour}.{name}"), Number::good(mw, "MW"));
+        }
+    }
+    change(&mut values);
+    let (schema, agent) = (Report::SCHEMA.into(), task.agent);
+    let report = Report {
+        schema,
+        time: Time(b.now),
+        agent,
+        task: task.id.clone(),
+        outcome: Outcome::Done,
+        values,
+        reason: None,
+    };
+    let message = Coordination::read(&Coordination::Report(report).record()).expect("as it comes over the bus");
+    b.input(Input::Subagent { message });
+    task.id
+}
+
+#[test]
+fn a_sub_agent_that_knows_of_a_peak_has_the_store_filled_before_it() {
+    // The past says nothing at all, and the profile of the file knows no peak.
+    let mut b = with(|_, _| None);
+    let agent = forecaster(&mut b);
+    assert_eq!(basis(&b, "north.halls"), Basis::Profile);
+    assert_eq!(task(&b).inputs["asked"], Number::good(b.tags["north.halls.asked"], "MW"));
+    let told = tells(&mut b, |_| {});
+    b.seconds(10);
+    assert_eq!((basis(&b, "north.halls"), basis(&b, "north.mill")), (Basis::Agent, Basis::Profile));
+    let peak = asked(&b, "north.halls").into_iter().fold(0.0, f64::max);
+    assert!((peak - 14.0).abs() < 0.1, "{peak}");
+    assert!(fullest(&plan(&b).solution) > 4.0, "{:?}", plan(&b).solution.storages["north.store"].energy);
+    // The decision says on whose word it rests, in the journal too.
+    let told_by: Vec<(&str, &str)> = b.schedule().told_by.iter().map(|(c, t)| (c.as_str(), t.as_str())).collect();
+    assert_eq!(told_by, [("north.halls", told.as_str())]);
+    assert_eq!(&State::fold(&b.recorded()), b.domain.state());
+    // It begins with what is asked for now all the same.
+    b.tags.insert(id("north.halls.asked"), 6.0);
+    b.seconds(10);
+    assert!((asked(&b, "north.halls")[0] - 6.0).abs() < 1e-6);
+    // An agent that is gone is believed no more.
+    b.seconds(40);
+    assert_eq!(b.domain.state().subagents[&agent].standing, subagents::Standing::Removed);
+    assert_eq!((basis(&b, "north.halls"), b.schedule().told_by.len()), (Basis::Profile, 0));
+}
+
+#[test]
+fn it_goes_before_the_past_and_where_it_is_no_forecast_the_past_serves() {
+    let spoilt: [(&str, Change); 5] = [
+        ("no good '3.upper'", |v| {
+            let upper = v.remove("3.upper").expect("it is there");
+            v.insert("x.upper".into(), upper);
+        }),
+        ("step 5: 9 to", |v| drop(v.insert("5.lower".into(), Number::good(9.0, "MW")))),
+        ("each hour has three", |v| drop(v.insert("x.expected".into(), Number::good(4.0, "MW")))),
+        ("in '%'", |v| drop(v.insert("0.expected".into(), Number::good(4.0, "%")))),
+        ("outside of 0", |v| drop(v.insert("0.upper".into(), Number::good(1e9, "MW")))),
+    ];
+    for (words, change) in spoilt {
+        let mut b = with(|tag, at| heated_at_noon(tag, at).map(|_| 4.0));
+        let agent = forecaster(&mut b);
+        tells(&mut b, change);
+        let view = b.domain.subagents_view(b.now);
+        let view = view.subagents.into_iter().find(|s| s.id == agent.to_string()).expect("a view");
+        let failure = view.last_failure.expect("a failure");
+        assert_eq!(failure.code, "GL-E-AGENT-OUTPUT-INVALID");
+        assert!(failure.reason.contains(words), "{words}: {}", failure.reason);
+        b.seconds(10);
+        assert_eq!(basis(&b, "north.halls"), Basis::History, "{words}");
+    }
+    let mut b = with(|tag, at| heated_at_noon(tag, at).map(|_| 4.0));
+    forecaster(&mut b);
+    tells(&mut b, |_| {});
+    b.seconds(10);
+    assert_eq!(basis(&b, "north.halls"), Basis::Agent);
+    // One that tells of three hours does not reach to the end of the horizon.
+    let mut b = with(|tag, at| heated_at_noon(tag, at).map(|_| 4.0));
+    forecaster(&mut b);
+    tells(&mut b, |v| v.retain(|name, _| ["0.", "1.", "2."].iter().any(|hour| name.starts_with(hour))));
+    b.seconds(10);
+    assert_eq!(basis(&b, "north.halls"), Basis::History);
+}
+
+#[test]
+fn who_is_worth_a_margin_is_planned_for_up_to_the_end_of_the_band() {
+    let of = |share: f64| {
+        let mut b = with(|_, _| None);
+        let mut fleet = Fleet::clone(&b.fleet);
+        let consumers = fleet.plants.iter_mut().flat_map(|p| &mut p.consumers);
+        consumers.filter(|c| c.id.as_str() == "north.halls").for_each(|c| c.margin_share = share);
+        b.fleet = Arc::new(fleet);
+        b.domain.fleet = Arc::clone(&b.fleet);
+        forecaster(&mut b);
+        tells(&mut b, |_| {});
+        b.seconds(10);
+        assert_eq!(basis(&b, "north.halls"), Basis::Agent);
+        let plan = plan(&b);
+        let made = plan.solution.units.values().flat_map(|unit| unit.heat.iter().enumerate());
+        (asked(&b, "north.halls"), made.map(|(t, mw)| mw * plan.case.time.hours(t)).sum::<f64>())
+    };
+    let ((expected, made), (robust, more_made)) = (of(0.0), of(0.5));
+    // Now nothing more is asked for than is measured, later half of the megawatt to the upper end.
+    assert!((robust[0] - expected[0]).abs() < 1e-9);
+    for (more, less) in robust.iter().zip(&expected).skip(1) {
+        assert!((more - less - 0.5).abs() < 1e-6, "{robust:?} {expected:?}");
+    }
+    // And it is made: half a megawatt over most of five hours.
+    assert!(more_made > made + 1.5, "{more_made} MWh and {made}");
 }

@@ -17,6 +17,10 @@ pub enum Kind {
     /// `U.cap` MW, `U.available` 1 or 0, `U.efficiency` %, `U.price` EUR/MWh of what it takes in, `U.other` EUR/MWh of
     /// heat (maintenance, less power sold).
     HeatLoad,
+    /// Of one consumer (`subject`: the consumer). Inputs: `asked` MW now, `hours` of a length of one, counted from the task's
+    /// `issued`. The answer has of each of them `N.expected` with its band, `N.lower` and `N.upper`, N from 0 on: MW as means
+    /// over the hour, of which one time in ten is below the band and one above it.
+    DemandForecast,
 }
 
 /// A value that an answer may hold.
@@ -64,14 +68,21 @@ const HEAT_LOAD: [Output; 5] = [
     out("surplus", "MW", 0.0, 10_000.0, true),
 ];
 
+const DEMAND_FORECAST: [Output; 3] = [
+    out("expected", "MW", 0.0, 10_000.0, true),
+    out("lower", "MW", 0.0, 10_000.0, true),
+    out("upper", "MW", 0.0, 10_000.0, true),
+];
+
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::BoilerEfficiency, Kind::FlueGas, Kind::HeatLoad];
+    pub const ALL: [Kind; 4] = [Kind::BoilerEfficiency, Kind::FlueGas, Kind::HeatLoad, Kind::DemandForecast];
 
     pub fn name(self) -> &'static str {
         match self {
             Kind::BoilerEfficiency => "boiler-efficiency",
             Kind::FlueGas => "flue-gas",
             Kind::HeatLoad => "heat-load",
+            Kind::DemandForecast => "demand-forecast",
         }
     }
 
@@ -81,8 +92,9 @@ impl Kind {
             Kind::BoilerEfficiency => 2,
             Kind::FlueGas => 18,
             Kind::HeatLoad => 23,
+            Kind::DemandForecast => 69,
         };
-        AgentId::new(number).expect("these three are numbers of sub-agents")
+        AgentId::new(number).expect("these four are numbers of sub-agents")
     }
 
     /// What this agent is asked; `None`: the centre has no task for it.
@@ -96,6 +108,7 @@ impl Kind {
             Kind::BoilerEfficiency => &BOILER_EFFICIENCY,
             Kind::FlueGas => &FLUE_GAS,
             Kind::HeatLoad => &HEAT_LOAD,
+            Kind::DemandForecast => &DEMAND_FORECAST,
         }
     }
 

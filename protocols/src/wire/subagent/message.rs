@@ -128,7 +128,7 @@ pub struct Task {
     #[cfg_attr(feature = "schema", schema(value_type = String, format = "date-time"))]
     pub deadline: Time,
     pub kind: Kind,
-    /// What it is about: the id of a source or of a header.
+    /// What it is about: the id of a source, of a header or of a consumer.
     pub subject: String,
     pub inputs: BTreeMap<String, Number>,
 }
