@@ -42,11 +42,12 @@ drills: ## run the drill of every runbook in the simulated world; lines in runbo
 test: setup console ## set up and run every test, those against real servers included
 	cd central/console && npm run --silent typecheck && npm test --silent
 	cargo test --workspace --no-run
-	@log=$$(mktemp); failed=0; \
-	nice -n 19 cargo test --workspace --test worlds >"$$log" 2>&1 & worlds=$$!; \
+	@log=$$(mktemp); failed=0; trap 'rm -f "$$log"' EXIT; \
+	env --default-signal=INT,QUIT nice -n 19 cargo test --workspace --test worlds >"$$log" 2>&1 & worlds=$$!; \
+	trap 'kill $$(cat /proc/$$worlds/task/$$worlds/children) $$worlds; exit 130' INT TERM; \
 	cargo test --workspace --no-fail-fast -- --skip worlds:: || failed=1; \
 	echo "the worlds, which run beside all others:"; \
-	wait $$worlds || failed=1; cat "$$log"; rm -f "$$log"; exit $$failed
+	wait $$worlds || failed=1; cat "$$log"; exit $$failed
 
 bench-loop: build ## figures of the running programs: cycle, values a second, memory and CPU of each; two minutes
 	cargo bench --profile dev -p hypocaust-tests --bench loop

@@ -92,8 +92,10 @@ pub fn schedule(fleet: &Fleet, seed: u64, length_ms: i64) -> Vec<(i64, Happening
     let mut dice = Dice::new(seed.rotate_left(8));
     if dice.below(4) == 0 {
         let down_ms = dice.between(120_000, 300_000);
-        let at = dice.between(20_000, end - down_ms);
-        all.push((at, Happening::EdgeCrash { plant: plant(&mut dice), down_ms }));
+        if down_ms + 30_000 < end {
+            let at = dice.between(20_000, end - down_ms);
+            all.push((at, Happening::EdgeCrash { plant: plant(&mut dice), down_ms }));
+        }
     }
     // Two of one kind may overlap; the end is fair whatever was left.
     all.push((end, Happening::Weather(Weather::FAIR)));

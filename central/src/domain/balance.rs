@@ -6,7 +6,8 @@
 //! dead one shut it, and nobody tells which.
 //!
 //! The mean is long enough that what deadbands leave open is small beside what a main carries (in the small fleet some
-//! 0.3 MW), and starts anew whenever another main is measured or not: of the time before the mean would know nothing.
+//! 0.3 MW), and starts anew whenever another main is measured or not: of the time before the mean would know nothing. While
+//! a meter cannot be trusted, and until there is a whole mean again, the last one serves for [`HELD_MS`].
 
 use super::image::Image;
 use hypocaust_protocols::model::{Fleet, Header, HeaderId, Main, MainId, Millis, Plant};
@@ -14,6 +15,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// What a mean is taken over.
 const WINDOW_MS: i64 = 30_000;
+/// How long a mean serves while there is no other.
+const HELD_MS: i64 = 300_000;
 /// How often the meters are looked at...
 const LOOK_MS: i64 = 1_000;
 /// ...and after what pause between two looks what came between is not known.
@@ -26,11 +29,13 @@ pub struct Balances {
     of: BTreeMap<HeaderId, Balance>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Balance {
     /// The mains that nothing was measured of.
     without: Vec<MainId>,
     points: VecDeque<Point>,
+    /// The last mean, MW, and when it was taken.
+    known: Option<(f64, Millis)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,20 +60,13 @@ impl Balances {
                 if mains().next().is_none() {
                     continue;
                 }
-                let Some(point) = point(fleet, image, plant, header, now) else {
-                    self.of.remove(&header.id);
-                    continue;
-                };
                 let without: Vec<MainId> =
                     mains().filter(|m| carries(fleet, image, m, now).is_none()).map(|m| m.id.clone()).collect();
-                let fresh =
-                    |b: &&mut Balance| b.without == without && b.points.back().is_some_and(|last| follows(last, now));
-                match self.of.get_mut(&header.id).filter(fresh) {
-                    Some(balance) => balance.push(point),
-                    None => {
-                        self.of.insert(header.id.clone(), Balance { without, points: VecDeque::from([point]) });
-                    }
+                let balance = self.of.entry(header.id.clone()).or_default();
+                if balance.without != without {
+                    *balance = Balance { without, ..Balance::default() };
                 }
+                balance.take(point(fleet, image, plant, header, now), now);
             }
         }
     }
@@ -77,21 +75,35 @@ impl Balances {
     /// known, or it is that of other mains.
     pub fn brought(&self, header: &HeaderId, by: &[&MainId], now: Millis) -> Option<f64> {
         let balance = self.of.get(header).filter(|b| b.without.iter().eq(by.iter().copied()))?;
-        let last = balance.points.back().filter(|last| follows(last, now))?;
-        let first = balance.points.front().filter(|first| last.at.since(first.at) >= WINDOW_MS)?;
-        let hours = |from: &Point, to: &Point| to.at.since(from.at) as f64 / 3.6e6;
-        let pairs = balance.points.iter().zip(balance.points.iter().skip(1));
-        let measured: f64 = pairs.map(|(a, b)| (a.measured + b.measured) / 2.0 * hours(a, b)).sum();
-        Some((last.content - first.content - measured) / hours(first, last))
+        let (mw, at) = balance.known?;
+        (0..=HELD_MS).contains(&now.since(at)).then_some(mw)
     }
 }
 
 impl Balance {
-    fn push(&mut self, point: Point) {
+    fn take(&mut self, point: Option<Point>, now: Millis) {
+        let Some(point) = point else { return self.points.clear() };
+        if self.points.back().is_some_and(|last| !follows(last, now)) {
+            self.points.clear();
+        }
         self.points.push_back(point);
         while self.points.get(1).is_some_and(|second| point.at.since(second.at) >= WINDOW_MS) {
             self.points.pop_front();
         }
+        if let Some(mw) = self.mean() {
+            self.known = Some((mw, now));
+        }
+    }
+
+    fn mean(&self) -> Option<f64> {
+        let (first, last) = (self.points.front()?, self.points.back()?);
+        if last.at.since(first.at) < WINDOW_MS {
+            return None;
+        }
+        let hours = |from: &Point, to: &Point| to.at.since(from.at) as f64 / 3.6e6;
+        let pairs = self.points.iter().zip(self.points.iter().skip(1));
+        let measured: f64 = pairs.map(|(a, b)| (a.measured + b.measured) / 2.0 * hours(a, b)).sum();
+        Some((last.content - first.content - measured) / hours(first, last))
     }
 }
 

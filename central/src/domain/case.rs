@@ -7,8 +7,8 @@
 //! * The fleet's grid is made finer where it must be ([`super::grid`]).
 //! * Steam and hot water in a header are a small store between `low` and where they stand. It may be used up in ten
 //!   minutes at the fastest, which bridges the noise of the demand but no loss. A header that has sunk below the middle
-//!   of that span is filled again, at once and before all where it has sunk below `low` and somebody draws less for it,
-//!   people too; one that stands clearly above its nominal value gives the excess away first, and where heat is
+//!   of that span is filled again, at once and before all where it has sunk below `low`, unless those who draw there
+//!   say otherwise, since people draw less there too; one that stands clearly above its nominal value gives the excess away first, and where heat is
 //!   short any excess at once.
 //! * Demand is what is asked for now, and from there on what is expected ([`super::forecast`]).
 
@@ -35,6 +35,8 @@ const INVENTORY_H: f64 = 1.0 / 6.0;
 /// Hours in which what stands above the nominal value is used where heat is short, and in which a header is brought back to
 /// its lower limit.
 const AT_ONCE_H: f64 = 1.0 / 120.0;
+/// Share of what a consumer may draw that it can lack and still be called whole.
+const WHOLE: f64 = 0.02;
 /// Marks the case's parts that stand for a header's content...
 const INVENTORY: &str = "inventory:";
 /// ...and for what comes or goes by a main that nobody can move.
@@ -388,16 +390,20 @@ impl Builder<'_> {
         }
     }
 
-    /// Does somebody draw less here than they ask for and may? Below `low` everybody does. A single meter that shows such
-    /// a value while all draw what they should is wrong, and nobody is to give up heat for it.
-    fn is_starved(&self, plant: &Plant, header: &Header) -> bool {
+    /// Do those who draw here say otherwise than a meter that shows less than `low`? Below it everybody draws less than they
+    /// ask for and may. Where all who are seen draw what they should, the meter is wrong, and nobody is to give up heat for
+    /// it. Those without a cap are asked first: the draw of others lags behind a cap that is just being opened.
+    fn is_contradicted(&self, plant: &Plant, header: &Header) -> bool {
         let good = |tag: &TagId| self.image.good(self.fleet, tag, self.now);
-        plant.consumers.iter().filter(|c| c.header == header.id).any(|consumer| {
-            let (Some(asked), Some(served)) = (good(&consumer.asked), good(&consumer.served)) else { return false };
+        let here = || plant.consumers.iter().filter(|c| c.header == header.id);
+        let capped = here().all(|c| c.shed.is_some());
+        let mut whole = here().filter(|c| capped || c.shed.is_none()).filter_map(|consumer| {
+            let (asked, served) = (good(&consumer.asked)?, good(&consumer.served)?);
             let may = consumer.shed.as_ref().and_then(|shed| good(&shed.setpoint)).map_or(asked, |cap| cap.min(asked));
             let deadband = plant.tag(consumer.asked.as_str()).map_or(0.0, |tag| tag.deadband);
-            may - served > 2.0 * deadband
-        })
+            Some(may - served <= (2.0 * deadband).max(WHOLE * may))
+        });
+        whole.next().is_some_and(|first| first && whole.all(|whole| whole))
     }
 
     fn inventory(&self, case: &mut Case, plant: &Plant, header: &Header) {
@@ -406,7 +412,7 @@ impl Builder<'_> {
         }
         let left = if self.lost_header(header.id.as_str()) { 0.0 } else { 1.0 };
         let Some(shown) = self.image.good(self.fleet, &header.process_value, self.now) else { return };
-        let value = if self.is_starved(plant, header) { shown } else { shown.max(header.low) };
+        let value = if self.is_contradicted(plant, header) { shown.max(header.low) } else { shown };
         let id = format!("{INVENTORY}{}", header.id);
         let mwh = |span: f64| (span * header.capacity_mwh).max(0.0);
         let middle = (header.low + header.nominal) / 2.0;
@@ -418,7 +424,9 @@ impl Builder<'_> {
         };
         let content = mwh(value.min(header.nominal) - header.low);
         // While heat is short what is above the nominal value goes first: its swing source makes less as long as it is there.
-        let excess = if self.is_short() { mwh(value.min(upper) - header.nominal) } else { 0.0 };
+        // It is gone in half a minute, so a contingency table, which serves for longer, cannot rest on it.
+        let first = self.is_short() && !self.asked.alone();
+        let excess = if first { mwh(value.min(upper) - header.nominal) } else { 0.0 };
         if content > 0.0 {
             let discharge = soon(excess, AT_ONCE_H).into_iter().map(|mw| mw + left * content / INVENTORY_H).collect();
             case.storages.push(case::Storage {

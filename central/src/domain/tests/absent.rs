@@ -111,6 +111,17 @@ fn without_a_meter_that_can_be_trusted_there_is_only_what_a_main_is_set_to() {
     assert!((reckoned(&b) - arrives).abs() < 1e-9, "{}", reckoned(&b));
 }
 
+#[test]
+fn a_meter_that_is_missing_for_some_seconds_does_not_bring_back_what_was_seen_not_to_come() {
+    let mut b = half_a_minute_without_north(SET, 60, comes(1.2, 0.0));
+    for second in 0..40 {
+        b.unheard = if second < 15 { vec![id("south.offices.served")] } else { vec![] };
+        comes(1.2, 0.0)(&mut b);
+        b.second();
+        assert!((reckoned(&b) - 1.2).abs() < 0.1, "{} in second {second}", reckoned(&b));
+    }
+}
+
 /// The small fleet, south out of reach after it drew all that it asked for, [`SET`] of it by the main that north sets.
 fn without_south() -> Bench {
     let mut b = bench(Judges::ours());
