@@ -319,9 +319,12 @@ export const running = {
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "runbook.png"), fullPage: true });
     await page.goBack();
     await row.waitFor();
-    await page.keyboard.press("k");
     if (env("SHOTS")) await page.screenshot({ path: join(env("SHOTS"), "alarms-raised.png"), fullPage: true });
-    await until("the key leads to the first button", 3000, () => page.evaluate(() => document.activeElement?.matches("[data-acknowledge]") ?? false));
+    // A page that is just being gone back to may still take the focus for itself.
+    await until("the key leads to the first button", 5000, async () => {
+      await page.keyboard.press("k");
+      return page.evaluate(() => document.activeElement?.matches("[data-acknowledge]") ?? false);
+    });
     for (let i = 0; i < 20 && (await page.evaluate(() => document.activeElement?.dataset.acknowledge)) !== trip; i++) await page.keyboard.press("Tab");
     must((await page.evaluate(() => document.activeElement?.dataset.acknowledge)) === trip, "Tab never reaches the trip's button");
     await page.keyboard.press("Enter");
