@@ -46,6 +46,9 @@ export interface Named {
   id: string;
 }
 
+/** A plant's name; its id where it is not known. */
+export const plantName = (plants: Plant[], id: string): string => plants.find((p) => p.id === id)?.name ?? id;
+
 /** The plant that an id begins with. */
 export const plantOf = (id: string): string => id.split(".")[0] ?? id;
 
@@ -80,12 +83,11 @@ const ORDER: readonly Kind[] = ["source", "consumer", "storage", "main", "header
 export function joined(plants: Plant[], from: string, to: string): string {
   const [a, b] = [plantOf(from), plantOf(to)];
   if (a === b) return `${placed(plants, from)} to ${local(b, to)}`;
-  const name = (plant: string) => plants.find((p) => p.id === plant)?.name ?? plant;
-  return `${name(a)} to ${name(b)}`;
+  return `${plantName(plants, a)} to ${plantName(plants, b)}`;
 }
 
 /** A layer that stands for many: `mill: sources`. */
 export function gatheredName(plants: Plant[], id: string): string {
   const [plant = "", what] = id.split(": ", 2);
-  return what === undefined ? words(id) : `${plants.find((p) => p.id === plant)?.name ?? plant}: ${what}`;
+  return what === undefined ? words(id) : `${plantName(plants, plant)}: ${what}`;
 }

@@ -6,6 +6,7 @@ import { Follower, type Lack } from "../follower";
 import { clock, digits, span as ageOf, words } from "../format";
 import { edges, type Horizon, plantsIn, shortages } from "../horizon";
 import { serverNow } from "../live";
+import { plantName } from "../names";
 import { href, restate, type Route } from "../route";
 import { allPlants, dispatch } from "../store";
 import { CLASSES } from "../types";
@@ -115,7 +116,7 @@ export function DispatchPage({ route }: { route: Dispatched }) {
             <option value="">the whole fleet</option>
             {(plant === null || known.includes(plant) ? known : [...known, plant]).map((id) => (
               <option key={id} value={id}>
-                {allPlants().find((p) => p.id === id)?.name ?? id}
+                {plantName(allPlants(), id)}
               </option>
             ))}
           </select>

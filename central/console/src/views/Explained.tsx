@@ -13,7 +13,6 @@ import { Called, Framed } from "./parts";
 const BESIDE: [string, string, Kind][] = [
   ["inventory:", "the content of", "header"],
   ["main:", "the main out of reach", "main"],
-  ["rest:", "what was on its way at", "header"],
 ];
 /** Who has a limit or a figure, by name. */
 function Owner({ id }: { id: string }) {

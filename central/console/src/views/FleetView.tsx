@@ -3,7 +3,7 @@
 import { alarms, consumerShort, dispatchNormal, hasLeader, linkText, linkUp, modeNormal, UNSERVED_MIN_MW } from "../alarms";
 import { digits, span, words } from "../format";
 import { serverNow } from "../live";
-import { placed } from "../names";
+import { placed, plantOf } from "../names";
 import { href } from "../route";
 import { allPlants, dispatch, fleet } from "../store";
 import { CLASSES, type Dispatch, type Fleet, type Main } from "../types";
@@ -203,7 +203,7 @@ function Plants({ f, d }: { f: Fleet; d: Dispatch | null }) {
 function Between() {
   const seen = new Map<string, Main>();
   for (const m of allPlants().flatMap((p) => p.mains ?? [])) {
-    if (m.from.split(".")[0] !== m.to.split(".")[0]) seen.set(m.id, m);
+    if (plantOf(m.from) !== plantOf(m.to)) seen.set(m.id, m);
   }
   if (seen.size === 0) return null;
   return (
