@@ -56,12 +56,10 @@ impl Balances {
         self.looked = Some(now);
         for plant in &fleet.plants {
             for header in &plant.headers {
-                let mains = || fleet.mains.iter().filter(|m| m.from == header.id || m.to == header.id);
-                if mains().next().is_none() {
+                if !fleet.mains.iter().any(|m| m.ends_at(&header.id)) {
                     continue;
                 }
-                let without: Vec<MainId> =
-                    mains().filter(|m| carries(fleet, image, m, now).is_none()).map(|m| m.id.clone()).collect();
+                let without: Vec<MainId> = unmeasured(fleet, image, &header.id, now).map(|m| m.id.clone()).collect();
                 let balance = self.of.entry(header.id.clone()).or_default();
                 if balance.without != without {
                     *balance = Balance { without, ..Balance::default() };
@@ -125,23 +123,30 @@ fn point(fleet: &Fleet, image: &Image, plant: &Plant, header: &Header, now: Mill
     for consumer in plant.consumers.iter().filter(|c| c.header == header.id) {
         measured -= good(&consumer.served)?;
     }
-    for main in &fleet.mains {
-        let (leaves, arrives) = carries(fleet, image, main, now).unwrap_or_default();
-        measured -= if main.from == header.id { leaves } else { 0.0 };
-        measured += if main.to == header.id { arrives } else { 0.0 };
+    for main in fleet.mains.iter().filter(|m| m.ends_at(&header.id)) {
+        measured += good(&main.flow).map_or(0.0, |flow| brings(image, main, flow, &header.id));
     }
     Some(Point { at: now, content: good(&header.process_value)? * header.capacity_mwh, measured })
 }
 
-/// What is measured to leave one end of a main and to arrive at the other, MW.
-fn carries(fleet: &Fleet, image: &Image, main: &Main, now: Millis) -> Option<(f64, f64)> {
-    let flow = image.good(fleet, &main.flow, now)?;
-    Some(if image.held(&main.open) == Some(0.0) { (0.0, 0.0) } else { at_ends(main, flow) })
+/// The mains of a header of which nothing is measured now.
+pub(super) fn unmeasured<'a>(
+    fleet: &'a Fleet,
+    image: &'a Image,
+    header: &'a HeaderId,
+    now: Millis,
+) -> impl Iterator<Item = &'a Main> {
+    fleet.mains.iter().filter(move |m| m.ends_at(header) && image.good(fleet, &m.flow, now).is_none())
 }
 
-/// What leaves the header `from` and what arrives at `to` by a main that carries this, MW. Half of what it loses by
-/// standing hot is lost at either end.
-pub(super) fn at_ends(main: &Main, flow: f64) -> (f64, f64) {
-    let (kept, standing) = (1.0 - main.loss_fraction, main.fixed_loss_mw / 2.0);
-    if flow >= 0.0 { (flow + standing, flow * kept - standing) } else { (flow * kept + standing, flow - standing) }
+/// What a main that carries this brings to one of its ends, MW; negative: takes. Half of what it loses by standing hot is lost
+/// at either end; a closed one does not stand hot.
+pub(super) fn brings(image: &Image, main: &Main, flow: f64, header: &HeaderId) -> f64 {
+    if image.held(&main.open) == Some(0.0) {
+        return 0.0;
+    }
+    // Flow is measured where it is sent; the other end gets it less its loss.
+    let here = if main.from == *header { -flow } else { flow };
+    let kept = if here > 0.0 { 1.0 - main.loss_fraction } else { 1.0 };
+    here * kept - main.fixed_loss_mw / 2.0
 }

@@ -68,6 +68,13 @@ pub struct Main {
     pub open: TagId,
 }
 
+impl Main {
+    /// Is this header one of its ends?
+    pub fn ends_at(&self, header: &HeaderId) -> bool {
+        self.from == *header || self.to == *header
+    }
+}
+
 impl Fleet {
     pub fn plant(&self, id: &str) -> Option<&Plant> {
         self.plants.iter().find(|p| p.id.as_str() == id)

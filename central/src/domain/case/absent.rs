@@ -11,7 +11,7 @@
 //! That takes a good half minute. It is never more than what is set, and where the balance is not known that is all
 //! there is.
 
-use super::super::balance::at_ends;
+use super::super::balance::{brings, unmeasured};
 use super::{Builder, MAIN};
 use hypocaust_optimizer::case::{Case, Demand, Unit, UnitKind};
 use hypocaust_protocols::model::{Class, HeaderId, Main, MainId};
@@ -55,38 +55,24 @@ impl Builder<'_> {
 
     /// What a main that nobody can move brings to this end of it, MW; negative: takes.
     fn comes(&self, main: &Main, header: &HeaderId) -> f64 {
-        let measured = |main: &Main| self.image.good(self.fleet, &main.flow, self.now);
-        if let Some(flow) = measured(main) {
-            return self.at_end(main, flow, header);
+        let carrying =
+            |main: &Main, flow: f64| brings(self.image, main, flow.clamp(-main.cap_reverse_mw, main.cap_mw), header);
+        if let Some(flow) = self.image.good(self.fleet, &main.flow, self.now) {
+            return carrying(main, flow);
         }
         let set = |main: &Main| {
-            let flow = self.image.held(&main.setpoint).or_else(|| self.image.held(&main.flow)).unwrap_or(0.0);
-            self.at_end(main, flow, header)
+            let flow = self.image.held(&main.setpoint).or_else(|| self.image.held(&main.flow));
+            carrying(main, flow.unwrap_or(0.0))
         };
         // All of the header that are not measured, since the balance knows them together only.
-        let ends_here = |main: &&Main| main.from == *header || main.to == *header;
-        let unmeasured = || self.fleet.mains.iter().filter(ends_here).filter(|m| measured(m).is_none());
-        let by: Vec<&MainId> = unmeasured().map(|m| &m.id).collect();
-        let all_fixed = unmeasured().all(|m| self.is_fixed(m));
-        let Some(brought) = self.image.balances.brought(header, &by, self.now).filter(|_| all_fixed) else {
-            return set(main);
-        };
-        let less = unmeasured().map(set).sum::<f64>() - brought;
+        let all = || unmeasured(self.fleet, self.image, header, self.now);
+        let by: Vec<&MainId> = all().map(|m| &m.id).collect();
+        let brought = self.image.balances.brought(header, &by, self.now);
+        let Some(brought) = brought.filter(|_| all().all(|m| self.is_fixed(m))) else { return set(main) };
+        let less = all().map(set).sum::<f64>() - brought;
         // Less comes than was set, or less goes: that is taken from all that come or from all that go, in proportion.
-        let same_way = |mw: f64| mw * less > 0.0;
-        let all: f64 = unmeasured().map(set).filter(|mw| same_way(*mw)).sum();
-        match set(main) {
-            mw if same_way(mw) => mw * (1.0 - less / all).max(0.0),
-            mw => mw,
-        }
-    }
-
-    /// What a main that carries this brings to one of its ends, MW.
-    fn at_end(&self, main: &Main, flow: f64, header: &HeaderId) -> f64 {
-        if self.image.held(&main.open) == Some(0.0) {
-            return 0.0;
-        }
-        let (leaves, arrives) = at_ends(main, flow.clamp(-main.cap_reverse_mw, main.cap_mw));
-        if main.from == *header { -leaves } else { arrives }
+        let same_way = |mw: &f64| *mw * less > 0.0;
+        let mw = set(main);
+        if same_way(&mw) { mw * (1.0 - less / all().map(set).filter(same_way).sum::<f64>()).max(0.0) } else { mw }
     }
 }

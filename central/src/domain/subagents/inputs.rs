@@ -157,7 +157,7 @@ impl Look<'_> {
         terms.extend(plant.consumers.iter().filter(|c| c.header == *header).map(|c| (plant, &c.asked, 1.0)));
         terms.extend(plant.storages.iter().filter(|s| s.header == *header).map(|s| (plant, &s.heat, -1.0)));
         let mut sum = 0.0;
-        for main in self.fleet.mains.iter().filter(|m| m.from == *header || m.to == *header) {
+        for main in self.fleet.mains.iter().filter(|m| m.ends_at(header)) {
             let Some((owner, _)) = self.fleet.tag(main.flow.as_str()) else { continue };
             // Flow is measured where it is sent; the other end gets it less its loss.
             let flow = self.image.good(self.fleet, &main.flow, self.now).unwrap_or(0.0);
