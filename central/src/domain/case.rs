@@ -8,8 +8,8 @@
 //! * Steam and hot water in a header are a small store between `low` and where they stand. It may be used up in ten
 //!   minutes at the fastest, which bridges the noise of the demand but no loss. A header that has sunk below the middle
 //!   of that span is filled again, at once and before all where it has sunk below `low`, unless those who draw there
-//!   say otherwise, since people draw less there too; one that stands clearly above its nominal value gives the excess away first, and where heat is
-//!   short any excess at once.
+//!   say otherwise, since people draw less there too; one that stands clearly above its nominal value gives the excess away
+//!   first, and where heat is short any excess at once.
 //! * Demand is what is asked for now, and from there on what is expected ([`super::forecast`]).
 
 mod absent;
@@ -412,23 +412,21 @@ impl Builder<'_> {
         }
         let left = if self.lost_header(header.id.as_str()) { 0.0 } else { 1.0 };
         let Some(shown) = self.image.good(self.fleet, &header.process_value, self.now) else { return };
-        let value = if self.is_contradicted(plant, header) { shown.max(header.low) } else { shown };
+        let value = if shown < header.low && self.is_contradicted(plant, header) { header.low } else { shown };
         let id = format!("{INVENTORY}{}", header.id);
         let mwh = |span: f64| (span * header.capacity_mwh).max(0.0);
         let middle = (header.low + header.nominal) / 2.0;
         let upper = header.nominal + (header.high - header.nominal) / 4.0;
-        // MW in each step, so that this much is through after so many hours.
-        let soon = |mwh: f64, hours: f64| -> Vec<f64> {
-            let within = |start: &f64| if *start < hours * 60.0 { left * mwh / hours } else { 0.0 };
-            self.starts.iter().map(within).collect()
-        };
+        // Of each step: does it begin within so many hours? And MW, so that this much is through by then.
+        let within = |hours: f64| self.starts.iter().map(move |start| if *start < hours * 60.0 { left } else { 0.0 });
+        let soon = |mwh: f64, hours: f64| within(hours).map(move |share| share * mwh / hours);
         let content = mwh(value.min(header.nominal) - header.low);
         // While heat is short what is above the nominal value goes first: its swing source makes less as long as it is there.
         // It is gone in half a minute, so a contingency table, which serves for longer, cannot rest on it.
         let first = self.is_short() && !self.asked.alone();
         let excess = if first { mwh(value.min(upper) - header.nominal) } else { 0.0 };
         if content > 0.0 {
-            let discharge = soon(excess, AT_ONCE_H).into_iter().map(|mw| mw + left * content / INVENTORY_H).collect();
+            let discharge = soon(excess, AT_ONCE_H).map(|mw| mw + left * content / INVENTORY_H).collect();
             case.storages.push(case::Storage {
                 id: id.clone(),
                 header: header.id.to_string(),
@@ -444,21 +442,21 @@ impl Builder<'_> {
         }
         if value < middle {
             // Below `low` everybody draws less than they should, whatever their class: then it is theirs before all.
-            let highest = plant.consumers.iter().filter(|c| c.header == header.id).map(|c| c.class).min();
-            let class = highest.filter(|class| value < header.low && *class < Class::ProductSafety);
-            let lifted = soon(mwh(middle - value.max(header.low)), INVENTORY_H).into_iter();
+            let theirs = plant.consumers.iter().filter(|c| c.header == header.id && value < header.low);
+            let class = theirs.map(|c| c.class).fold(Class::ProductSafety, Class::min);
+            let lifted = soon(mwh(middle - value.max(header.low)), INVENTORY_H);
             let at_once = soon(mwh(header.low - value), AT_ONCE_H);
             case.demands.push(Demand {
                 id,
                 header: header.id.to_string(),
-                class: class.unwrap_or(Class::ProductSafety).name().into(),
+                class: class.name().into(),
                 heat: Series::Steps(lifted.zip(at_once).map(|(a, b)| a + b).collect()),
                 sheddable: None,
             });
         } else if value > upper {
             let most = mwh(value - upper) / INVENTORY_H;
             let mut unit = Unit::new(&id, UnitKind::WasteHeat, plant.id.as_str(), header.id.as_str(), most);
-            unit.availability = Series::Steps(soon(INVENTORY_H, INVENTORY_H));
+            unit.availability = Series::Steps(within(INVENTORY_H).collect());
             case.units.push(unit);
         }
     }

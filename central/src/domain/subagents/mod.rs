@@ -11,8 +11,8 @@
 //! registration, restart, degradation, recovery, removal and the alarm of a cascade are events of the journal. A
 //! heartbeat is no decision, it only keeps a lease. A task and its answer are none either: an answer is advice that moves
 //! nothing by itself, and a schedule that rests on one names its task in its own event
-//! ([`super::Schedule::told_by`]). Three agents that are asked about ten subjects every ten seconds would write 90,000 entries a day in which nothing was decided. Tasks and how they
-//! end are counted instead, by agent and outcome.
+//! ([`super::Schedule::told_by`]). Three agents that are asked about ten subjects every ten seconds would write 90,000
+//! entries a day in which nothing was decided. Tasks and how they end are counted instead, by agent and outcome.
 //!
 //! **What counts as an answer.** One that comes to a task of this leader, from the agent that was asked, before the
 //! deadline *by the arrival here*, whole and within the bounds of its kind, and as the first. Everything else changes
