@@ -131,7 +131,7 @@ impl Domain {
     }
 
     fn ask(&mut self, now: Millis, proven: bool, out: &mut Vec<Effect>) {
-        let built = self.build(now, Purpose::Dispatch, proven);
+        let built = self.build(now, Purpose::Dispatch, proven, &self.told());
         let id = self.next_id();
         out.push(Effect::Solve { id, at: now, case: Box::new(built.case.clone()) });
         self.cycle = Some(Cycle { id, built, asked: now });
@@ -142,10 +142,11 @@ impl Domain {
         if due.is_empty() {
             return;
         }
-        let base = Box::new(self.build(now, Purpose::Base, false).case);
+        let told = self.told();
+        let base = Box::new(self.build(now, Purpose::Base, false, &told).case);
         let mut losses = Vec::with_capacity(due.len());
         for (loss, proven) in due {
-            let built = self.build(now, Purpose::Loss(&loss), proven);
+            let built = self.build(now, Purpose::Loss(&loss), proven, &told);
             let id = self.next_id();
             losses.push((id, Box::new(built.case.clone())));
             self.losses.insert(id, (loss, built, now));
@@ -153,15 +154,19 @@ impl Domain {
         out.push(Effect::SolveLosses { at: now, base, losses });
     }
 
-    fn build(&self, now: Millis, purpose: Purpose<'_>, proven: bool) -> Built {
+    /// What sub-agents have told of the hours to come.
+    fn told(&self) -> BTreeMap<ConsumerId, Told> {
         let kept = self.subagents.good(&self.state, Kind::DemandForecast);
         let told = kept.filter_map(|kept| {
             let consumer = ConsumerId::new(&kept.asked.subject).ok()?;
             let (task, from) = (kept.asked.id.clone(), kept.asked.issued);
             Some((consumer, Told { task, from, forecast: forecast::told(&kept.values).ok()? }))
         });
-        let told = told.collect();
-        let said = Said { past: self.foreseen.as_deref(), told: Some(&told) };
+        told.collect()
+    }
+
+    fn build(&self, now: Millis, purpose: Purpose<'_>, proven: bool, told: &BTreeMap<ConsumerId, Told>) -> Built {
+        let said = Said { past: self.foreseen.as_deref(), told: Some(told) };
         let seen = case::Seen { image: &self.image, state: &self.state, said };
         case::build(&self.fleet, seen, now, Asked { purpose, proven })
     }
