@@ -1,13 +1,13 @@
 use super::guard::COOKIE;
 use super::*;
-use crate::domain::{self, Domain, Input, Judges, Mode, Status};
+use crate::domain::{self, Domain, Input, Judges, Status};
 use crate::election::Replica;
 use crate::journal::Head;
 use crate::shell::foreseeing;
 use crate::telemetry::{Arrived, History};
 use crate::users::{FIGURES, New, Role, SESSION_MS, Scope, SignIn, Token, Users};
 use crate::{ambient, journal, telemetry};
-use hypocaust_protocols::model::{Millis, PlantId, Quality, Sample, Tag, Tick};
+use hypocaust_protocols::model::{Millis, PlantId, Quality, Sample, Tick};
 use hypocaust_protocols::wire::{Entry, SigningKey};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -117,28 +117,7 @@ impl Centre {
 
     /// Every edge comes with a value for each of its tags; returns when heat has been dispatched.
     pub async fn alive(&self) {
-        for plant in &self.fleet.plants {
-            let status = Status {
-                boot: 1,
-                tick: Tick(1),
-                mode: Some(Mode::Remote),
-                trips: None,
-                devices: None,
-                spool: None,
-                anchor: None,
-            };
-            self.handle.give(Input::EdgeBirth { plant: plant.id.clone(), status }).await.unwrap();
-            for device in &plant.devices {
-                let time = ambient::now();
-                let sample = |t: &Tag| Sample { tag: t.id.clone(), time, value: Some(1.0), quality: Quality::Good };
-                let samples = plant.tags.iter().filter(|t| t.device == device.id).map(sample).collect();
-                let entry = Entry { boot: 1, seq: 0, device: device.id.clone(), samples };
-                self.handle.give(Input::Samples { plant: plant.id.clone(), entry }).await.unwrap();
-            }
-        }
-        while self.handle.ask(|domain, _| domain.dispatch_view()).await.unwrap().is_none() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        crate::shell::leader::tests::alive(&self.handle, &self.fleet).await;
     }
 
     async fn sign_in(&self, password: &str) -> (u16, String) {

@@ -463,4 +463,4 @@ fn answered<T>(
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

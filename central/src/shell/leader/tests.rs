@@ -1,6 +1,7 @@
 //! A replica from its beginning to its end: it leads, follows, is superseded, and is told apart from a broken one.
 
 use super::*;
+use crate::domain::view::DispatchView;
 use crate::domain::{Judges, Mode, State, Status};
 use crate::election::Lease;
 use crate::journal::{self, Draft, Head, Memory};
@@ -62,6 +63,34 @@ impl Replicated {
     async fn acknowledge(&self) -> Rejection {
         let what = Acknowledgement { user: "ann".into(), alarm: "trip:north.b2".into(), raised: Millis(1) };
         self.handle.acknowledge(what).await.expect("an answer").expect_err("there is no alarm")
+    }
+}
+
+/// Every edge comes with a value for each of its tags; the first dispatch.
+pub async fn alive(handle: &Handle, fleet: &Fleet) -> DispatchView {
+    for plant in &fleet.plants {
+        let status = Status {
+            boot: 1,
+            tick: Tick(1),
+            mode: Some(Mode::Remote),
+            trips: None,
+            devices: None,
+            spool: None,
+            anchor: None,
+        };
+        handle.give(Input::EdgeBirth { plant: plant.id.clone(), status }).await.expect("it leads");
+        for device in &plant.devices {
+            let sample = |t: &Tag| Sample { tag: t.id.clone(), time: now(), value: Some(1.0), quality: Quality::Good };
+            let samples = plant.tags.iter().filter(|t| t.device == device.id).map(sample).collect();
+            let entry = Entry { boot: 1, seq: 0, device: device.id.clone(), samples };
+            handle.give(Input::Samples { plant: plant.id.clone(), entry }).await.expect("it leads");
+        }
+    }
+    loop {
+        if let Some(view) = handle.ask(|domain, _| domain.dispatch_view()).await.expect("it leads") {
+            return view;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -219,31 +248,7 @@ async fn a_leader_whose_epoch_was_superseded_steps_back_and_reads_what_the_other
 async fn a_dispatch_says_how_long_its_solve_took() {
     let journal = journal();
     let Replicated { handle, .. } = &replica("only", &journal).await;
-    let fleet = fleet();
-    for plant in &fleet.plants {
-        let status = Status {
-            boot: 1,
-            tick: Tick(1),
-            mode: Some(Mode::Remote),
-            trips: None,
-            devices: None,
-            spool: None,
-            anchor: None,
-        };
-        handle.give(Input::EdgeBirth { plant: plant.id.clone(), status }).await.expect("it leads");
-        for device in &plant.devices {
-            let sample = |t: &Tag| Sample { tag: t.id.clone(), time: now(), value: Some(1.0), quality: Quality::Good };
-            let samples = plant.tags.iter().filter(|t| t.device == device.id).map(sample).collect();
-            let entry = Entry { boot: 1, seq: 0, device: device.id.clone(), samples };
-            handle.give(Input::Samples { plant: plant.id.clone(), entry }).await.expect("it leads");
-        }
-    }
-    let view = loop {
-        if let Some(view) = handle.ask(|domain, _| domain.dispatch_view()).await.expect("it leads") {
-            break view;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let view = alive(handle, &fleet()).await;
     assert_eq!(view.source, "optimal");
     assert!(view.solve_ms.is_some_and(|ms| ms > 0.0), "{:?}", view.solve_ms);
 }
