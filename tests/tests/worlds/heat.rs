@@ -64,29 +64,71 @@ impl EdgeNode for Blunt {
     }
 }
 
-/// A centre that takes class 5 for class 1 and the other way round.
-struct Inverted(Domain);
+/// A centre that somebody meddles with before it takes an input, or with what it does then.
+struct Meddled {
+    domain: Domain,
+    before: fn(&mut Domain),
+    after: fn(&mut Vec<Effect>),
+}
 
-impl Centre for Inverted {
+impl Centre for Meddled {
     fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
-        let mut effects = self.0.handle(now, input);
-        for effect in &mut effects {
-            if let Effect::Solve { case, .. } = effect {
-                for demand in &mut case.demands {
-                    if let Some(class) = Class::ALL.iter().find(|c| c.name() == demand.class) {
-                        demand.class = Class::ALL[5 - usize::from(class.rank())].name().into();
-                    }
-                }
-            }
-        }
+        (self.before)(&mut self.domain);
+        let mut effects = self.domain.handle(now, input);
+        (self.after)(&mut effects);
         effects
     }
     fn domain(&self) -> &Domain {
-        &self.0
+        &self.domain
     }
     fn domain_mut(&mut self) -> &mut Domain {
-        &mut self.0
+        &mut self.domain
     }
+}
+
+/// A centre that makes something else of what it does.
+fn making_of(domain: Domain, after: fn(&mut Vec<Effect>)) -> Box<dyn Centre> {
+    Box::new(Meddled { domain, before: |_| (), after })
+}
+
+/// There is no judge who would see what is made of its cases.
+fn unseen() -> Judges {
+    Judges { check: |_, _| Ok(()), ..Judges::ours() }
+}
+
+/// Takes class 5 for class 1 and the other way round.
+fn inverted(effects: &mut Vec<Effect>) {
+    for effect in effects {
+        if let Effect::Solve { case, .. } = effect {
+            for demand in &mut case.demands {
+                if let Some(class) = Class::ALL.iter().find(|c| c.name() == demand.class) {
+                    demand.class = Class::ALL[5 - usize::from(class.rank())].name().into();
+                }
+            }
+        }
+    }
+}
+
+/// Sends no contingency tables.
+fn tableless(effects: &mut Vec<Effect>) {
+    effects.retain(|e| !matches!(e, Effect::Send { metric: metric::TABLE, .. }));
+}
+
+/// Leaves a header below its lower limit where it stands.
+fn patient(effects: &mut Vec<Effect>) {
+    for effect in effects {
+        if let Effect::Solve { case, .. } = effect {
+            let people = Class::LifeSafety.name();
+            case.demands.retain(|demand| case::is_of_fleet(&demand.id) || demand.class != people);
+        }
+    }
+}
+
+/// Reckons with what a main was set to, whatever arrives.
+fn trusting(domain: &mut Domain) {
+    let mut image = domain.image().clone();
+    image.balances = Balances::default();
+    domain.inherit(image);
 }
 
 #[test]
@@ -188,30 +230,10 @@ fn caps_that_open_some_seconds_late_are_found() {
 
 #[test]
 fn with_the_classes_turned_round_the_order_is_wrong() {
-    let centre = |fleet, key, epoch, state, head| {
-        // Nor is there a judge who would see it.
-        let judges = Judges { check: |_, _| Ok(()), ..Judges::ours() };
-        Box::new(Inverted(Domain::new(fleet, key, judges, epoch, state, head))) as Box<dyn Centre>
-    };
+    let centre =
+        |fleet, key, epoch, state, head| making_of(Domain::new(fleet, key, unseen(), epoch, state, head), inverted);
     let (world, looks) = lost_boiler(Makers { centre, ..Makers::default() });
     unforced(&world, &looks, |l| l.order).unwrap_err();
-}
-
-/// A centre that sends no contingency tables.
-struct Tableless(Domain);
-
-impl Centre for Tableless {
-    fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
-        let mut effects = self.0.handle(now, input);
-        effects.retain(|e| !matches!(e, Effect::Send { metric: metric::TABLE, .. }));
-        effects
-    }
-    fn domain(&self) -> &Domain {
-        &self.0
-    }
-    fn domain_mut(&mut self) -> &mut Domain {
-        &mut self.0
-    }
 }
 
 /// From where an edge acted when its boiler tripped this early, and how long after the trip it had latched it.
@@ -237,7 +259,7 @@ fn a_trip_is_met_from_the_table_within_a_scan_and_its_delay_even_early() {
     assert_eq!(origin, Some(Origin::Table));
     assert!(after <= 1_100, "{after} ms");
     let centre = |fleet, key, epoch, state, head| {
-        Box::new(Tableless(Domain::new(fleet, key, Judges::ours(), epoch, state, head))) as Box<dyn Centre>
+        making_of(Domain::new(fleet, key, Judges::ours(), epoch, state, head), tableless)
     };
     let (origin, after) = acted(10_000, Makers { centre, ..Makers::default() });
     assert_eq!(origin, Some(Origin::LocalRules), "without a table it acts on its own, as fast");
@@ -338,24 +360,6 @@ fn a_trip_in_the_middle_of_an_edges_restart_is_met_all_the_same() {
     }
 }
 
-/// A centre that reckons with what a main was set to, whatever arrives.
-struct Trusting(Domain);
-
-impl Centre for Trusting {
-    fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
-        let mut image = self.0.image().clone();
-        image.balances = Balances::default();
-        self.0.inherit(image);
-        self.0.handle(now, input)
-    }
-    fn domain(&self) -> &Domain {
-        &self.0
-    }
-    fn domain_mut(&mut self) -> &mut Domain {
-        &mut self.0
-    }
-}
-
 /// The north's edge is dead for a quarter of an hour, with which its main is shut, and then the south loses its boiler.
 fn dead_edge(makers: Makers) -> (World, Vec<Look>) {
     let mut world = World::new(fleet(), 3, 10.0, makers);
@@ -372,33 +376,12 @@ fn heat_that_a_dead_edge_no_longer_sends_is_not_reckoned_with() {
     heat(&world, &looks).expect("the other end sees what arrives");
     assert!(looks.iter().any(|l| l.short[4] > 2.0), "nobody went short, so this shows nothing");
     let centre = |fleet, key, epoch, state, head| {
-        Box::new(Trusting(Domain::new(fleet, key, Judges::ours(), epoch, state, head))) as Box<dyn Centre>
+        let domain = Domain::new(fleet, key, Judges::ours(), epoch, state, head);
+        Box::new(Meddled { domain, before: trusting, after: |_| () }) as Box<dyn Centre>
     };
     let (world, looks) = dead_edge(Makers { centre, ..Makers::default() });
     let wrong = heat(&world, &looks).unwrap_err();
     assert!(wrong.contains("order of classes"), "{wrong}");
-}
-
-/// A centre that leaves a header below its lower limit where it stands.
-struct Patient(Domain);
-
-impl Centre for Patient {
-    fn handle(&mut self, now: Millis, input: Input) -> Vec<Effect> {
-        let mut effects = self.0.handle(now, input);
-        for effect in &mut effects {
-            if let Effect::Solve { case, .. } = effect {
-                let people = Class::LifeSafety.name();
-                case.demands.retain(|demand| case::is_of_fleet(&demand.id) || demand.class != people);
-            }
-        }
-        effects
-    }
-    fn domain(&self) -> &Domain {
-        &self.0
-    }
-    fn domain_mut(&mut self) -> &mut Domain {
-        &mut self.0
-    }
 }
 
 /// The north's boiler is lost while its edge is dead, so that its header falls below its lower limit.
@@ -420,10 +403,8 @@ fn a_header_that_fell_while_nobody_could_help_it_is_filled_before_all_others() {
     let (world, looks) = fallen_header(Makers::default());
     heat(&world, &looks).expect("people have their heat again as soon as can be");
     assert!(looks.iter().any(|l| l.short[0] > 0.1), "nobody of class 1 went short, so this shows nothing");
-    let centre = |fleet, key, epoch, state, head| {
-        let judges = Judges { check: |_, _| Ok(()), ..Judges::ours() };
-        Box::new(Patient(Domain::new(fleet, key, judges, epoch, state, head))) as Box<dyn Centre>
-    };
+    let centre =
+        |fleet, key, epoch, state, head| making_of(Domain::new(fleet, key, unseen(), epoch, state, head), patient);
     let (world, looks) = fallen_header(Makers { centre, ..Makers::default() });
     let wrong = heat(&world, &looks).unwrap_err();
     assert!(wrong.contains("order of classes"), "{wrong}");
