@@ -47,11 +47,11 @@ impl Basis {
         let columns = formulation.names.iter().map(|&(part, owner, t)| {
             // A column without a past is at its lower bound, a row without one is not in the way.
             let past = self.columns.find(part, owner, then[t]);
-            past.map_or(crate::highs::AT_LOWER, |column| self.stands.columns[column])
+            past.map_or(crate::solver::AT_LOWER, |column| self.stands.columns[column])
         });
         let rows = formulation.rules.iter().map(|&(rule, owner, t)| {
             let past = self.rows.find(rule, owner, then[t]);
-            past.map_or(crate::highs::BASIC, |row| self.stands.rows[row])
+            past.map_or(crate::solver::BASIC, |row| self.stands.rows[row])
         });
         Start { columns: columns.collect(), rows: rows.collect() }
     }

@@ -25,10 +25,10 @@ use crate::case::{Case, Initial};
 use crate::error::Error;
 use crate::extract;
 use crate::formulate::{Formulation, Part};
-use crate::highs::{BASIC, Highs, Integral};
 use crate::problem::Problem;
 use crate::solution::{Bound, Commitment, Proof, Rule, Solution};
 use crate::solve::{Level, NOTHING, Options, Walked, levels, optimum, walk, walk_anywhere};
+use crate::solver::{BASIC, Integral, Solver};
 
 /// Finds states and the best schedule given them.
 ///
@@ -293,8 +293,8 @@ impl<'a> Search<'a> {
             let answer = optimum(problem.clone(), stage, self.options, None)?;
             return Ok(Integral { bound: problem.objective(&answer.x), x: Some(answer.x), nodes: 0, finished: true });
         }
-        let mut highs = Highs::new(problem, self.options.iteration_limit)?;
-        let found = highs.branch(stage, &self.integral, gap, self.options.node_limit)?;
+        let mut solver = Solver::new(problem, self.options.iteration_limit)?;
+        let found = solver.branch(stage, &self.integral, gap, self.options.node_limit)?;
         self.nodes += found.nodes;
         // That the gap is reached is not taken on trust.
         let reached = found.x.as_ref().is_some_and(|x| {

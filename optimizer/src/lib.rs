@@ -4,7 +4,7 @@
 //! a random number (the program in `main.rs` does that for it).
 //!
 //! `case` with `conversion`, `terminal` and `series` is the file format, `validate` what must hold of it, `solution` the
-//! result. `formulate` makes a `problem` of a case, `highs` is the solver behind a safe wrapper, `solve` walks the
+//! result. `formulate` makes a `problem` of a case, `solver` finds its optimum (the wrapper of a library), `solve` walks the
 //! stages, `commit` decides on and off before it does, `extract` and `explain` turn the answer into a schedule and its
 //! reasons. `check` judges any schedule by code that shares only the types; `greedy` makes one without a solver, or
 //! repairs one, for when there is no optimum in time; `forecast` says what will be asked for; `loss` makes the cases of
@@ -25,7 +25,6 @@ pub mod forecast;
 pub mod formulate;
 pub mod generate;
 pub mod greedy;
-pub mod highs;
 pub mod loss;
 pub mod picture;
 pub mod problem;
@@ -34,6 +33,7 @@ pub mod series;
 pub mod session;
 pub mod solution;
 pub mod solve;
+pub mod solver;
 pub mod terminal;
 pub mod validate;
 mod written;

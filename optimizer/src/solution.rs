@@ -354,7 +354,7 @@ pub struct Bound {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SolverInfo {
-    /// `HiGHS` or `greedy`.
+    /// Of the solver, or `greedy` or `repair`.
     pub name: String,
     /// Of the solver.
     pub version: String,

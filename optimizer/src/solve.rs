@@ -18,9 +18,9 @@ use crate::error::Error;
 use crate::explain;
 use crate::extract;
 use crate::formulate::{Formulation, Part};
-use crate::highs::{self, Highs, Method, Outcome};
 use crate::problem::{Answer, Evidence, Problem};
 use crate::solution::{Binding, Certificate, Solution, SolverInfo, Stage, Status};
+use crate::solver::{self, Method, Outcome, Solver};
 
 /// How to solve.
 #[derive(Clone, Debug)]
@@ -181,9 +181,9 @@ pub(crate) fn walk_anywhere(
         passed: run.evidence.passed(),
     };
     solution.solver = SolverInfo {
-        name: highs::NAME.to_owned(),
-        version: highs::version(),
-        seed: highs::SEED,
+        name: solver::NAME.to_owned(),
+        version: solver::version(),
+        seed: solver::SEED,
         iterations: run.solver.iterations(),
         ms: None,
     };
@@ -304,14 +304,14 @@ impl Change {
 }
 
 struct Run {
-    solver: Highs,
+    solver: Solver,
     problem: Problem,
     evidence: Evidence,
 }
 
 impl Run {
     fn begin(problem: Problem, options: &Options) -> Result<Self, Error> {
-        let solver = Highs::new(&problem, options.iteration_limit)?;
+        let solver = Solver::new(&problem, options.iteration_limit)?;
         Ok(Self { solver, problem, evidence: Evidence::default() })
     }
 
@@ -366,9 +366,9 @@ impl Run {
     fn begin_with(&mut self, at: &Answer, changes: &[Change]) -> Result<(), Error> {
         let mut start = self.solver.stands()?;
         for change in changes {
-            start.columns[change.column] = highs::BASIC;
+            start.columns[change.column] = solver::BASIC;
             let binds = if change.by(&at.x) >= 0.0 { change.up } else { change.down };
-            start.rows[binds] = highs::AT_LOWER;
+            start.rows[binds] = solver::AT_LOWER;
         }
         self.solver.begin_at(&start)
     }

@@ -6,7 +6,7 @@
 use hypocaust_optimizer::case::Initial;
 use hypocaust_optimizer::formulate::{Formulation, Part};
 use hypocaust_optimizer::generate::{Recipe, generate};
-use hypocaust_optimizer::highs::Highs;
+use hypocaust_optimizer::solver::Solver;
 use hypocaust_optimizer::{Base, Case, Error, Options, Session, Solution, greedy, losses, solve};
 use serde_json::Value;
 
@@ -221,7 +221,7 @@ fn one_lp(case: &Case, options: &Options) -> Result<(), Error> {
             formulation.problem.cost[column] += options.weights[rank.min(4)] * formulation.hours[t];
         }
     }
-    let (_, answer) = Highs::new(&formulation.problem, options.iteration_limit)?.run()?;
+    let (_, answer) = Solver::new(&formulation.problem, options.iteration_limit)?.run()?;
     std::hint::black_box(answer);
     Ok(())
 }

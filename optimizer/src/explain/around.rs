@@ -6,9 +6,9 @@ use crate::case::Case;
 use crate::error::Error;
 use crate::explain::{Price, Relief, Short, duals};
 use crate::formulate::{Formulation, Part};
-use crate::highs::{Highs, Outcome};
 use crate::problem::{Answer, Problem};
 use crate::solution::{Binding, SlackKind, Solution};
+use crate::solver::{Outcome, Solver};
 
 /// MW (or MWh) that a bound taken from a schedule is widened by: the schedule's own rounding.
 const ROUNDING: f64 = 1e-8;
@@ -23,7 +23,7 @@ pub struct Around<'a> {
     formulation: Formulation,
     /// With the economic costs, and what is unserved bounded by the schedule's.
     problem: Problem,
-    solver: Highs,
+    solver: Solver,
     /// Cost of the best schedule within these bounds.
     cost: f64,
     stage: String,
@@ -57,7 +57,7 @@ impl<'a> Around<'a> {
                 problem.row_lower[row] -= gives(solution, SlackKind::RampDown, &case.units[u].id, t);
             }
         }
-        let solver = Highs::new(&problem, iteration_limit)?;
+        let solver = Solver::new(&problem, iteration_limit)?;
         let mut around =
             Self { case, solution, formulation, problem, solver, cost: 0.0, stage: "explanation".to_owned() };
         let problem = around.problem.clone();

@@ -208,7 +208,7 @@ fn commitment() -> Value {
 
 fn solver() -> Vec<Field> {
     vec![
-        needed("name", "HiGHS, greedy or repair", text()),
+        needed("name", "of the solver, or greedy or repair", text()),
         needed("version", "of the solver", text()),
         needed("seed", "fixed, so that a replay gives the same answer", json!({ "type": "integer" })),
         needed("iterations", "of the simplex method over all stages", count()),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use hypocaust_optimizer::highs::{Highs, Method, Outcome};
 use hypocaust_optimizer::problem::{Answer, Problem};
+use hypocaust_optimizer::solver::{Method, Outcome, Solver};
 
 use crate::mps;
 
@@ -57,8 +57,8 @@ fn problem(name: &str) -> Problem {
     mps::read(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-fn solver(problem: &Problem) -> Highs {
-    Highs::new(problem, 1_000_000).expect("the solver takes the problem")
+fn solver(problem: &Problem) -> Solver {
+    Solver::new(problem, 1_000_000).expect("the solver takes the problem")
 }
 
 /// Relative distance, with figures below 1 as they are.
@@ -71,21 +71,21 @@ fn every_problem_has_its_published_optimum_by_every_method() {
     for (name, rows, columns, published) in PUBLISHED {
         let problem = problem(name);
         assert_eq!((problem.rows(), problem.columns()), (rows, columns), "{name}");
-        let mut highs = solver(&problem);
-        let (outcome, answer) = highs.run().unwrap();
+        let mut found = solver(&problem);
+        let (outcome, answer) = found.run().unwrap();
         assert_eq!(outcome, Outcome::Optimal, "{name}");
         let found = problem.objective(&answer.x);
         assert!(apart(found, published) < AGREE, "{name}: {found}, published {published}");
         assert!(problem.certify(&answer).passed(), "{name}: {:?}", problem.certify(&answer));
 
         // The duals of the basis at hand are those of the optimum.
-        let duals = highs.duals_under(&problem.cost).unwrap().expect("there is a basis");
+        let duals = found.duals_under(&problem.cost).unwrap().expect("there is a basis");
         let proven = problem.certify(&Answer { x: answer.x.clone(), y: duals });
         assert!(proven.passed(), "{name}: {proven:?}");
 
         // From where it stands another solver has nothing left to do.
         let mut other = solver(&problem);
-        other.begin_at(&highs.stands().unwrap()).unwrap();
+        other.begin_at(&found.stands().unwrap()).unwrap();
         other.by(Method::Warm).unwrap();
         let (outcome, again) = other.run().unwrap();
         assert_eq!((outcome, other.iterations()), (Outcome::Optimal, 0), "{name}");

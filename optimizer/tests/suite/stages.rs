@@ -3,8 +3,8 @@
 use hypocaust_optimizer::case::{Final, Initial, Storage};
 use hypocaust_optimizer::formulate::{Formulation, Part};
 use hypocaust_optimizer::generate::{Recipe, generate};
-use hypocaust_optimizer::highs::{Highs, Method, Outcome};
 use hypocaust_optimizer::solution::SlackKind;
+use hypocaust_optimizer::solver::{Method, Outcome, Solver};
 use hypocaust_optimizer::{Loss, Options, check, greedy, lose, losses, solve};
 
 use crate::{bench, near, solved, trap};
@@ -54,9 +54,9 @@ fn the_stages_of_a_conflict_add_few_iterations() {
             weighted.cost[column] = 1e6;
         }
     }
-    let mut highs = Highs::new(&weighted, 1_000_000).unwrap();
-    assert_eq!(highs.run().unwrap().0, Outcome::Optimal);
-    let one = highs.iterations();
+    let mut solver = Solver::new(&weighted, 1_000_000).unwrap();
+    assert_eq!(solver.run().unwrap().0, Outcome::Optimal);
+    let one = solver.iterations();
     let all = solved(&case);
     assert!(all.stages.iter().filter(|stage| stage.solved).count() >= 3, "{:?}", all.stages);
     assert!(
@@ -65,14 +65,14 @@ fn the_stages_of_a_conflict_add_few_iterations() {
         all.solver.iterations
     );
     // The control: one class minimised from the same place by the other method takes many times as many.
-    let stood = highs.stands().unwrap();
+    let stood = solver.stands().unwrap();
     weighted.minimise_only(shed(&case.classes[1]));
     let taken = [Method::Primal, Method::Dual].map(|method| {
-        let mut highs = Highs::new(&weighted, 1_000_000).unwrap();
-        highs.begin_at(&stood).unwrap();
-        highs.by(method).unwrap();
-        assert_eq!(highs.run().unwrap().0, Outcome::Optimal);
-        highs.iterations()
+        let mut solver = Solver::new(&weighted, 1_000_000).unwrap();
+        solver.begin_at(&stood).unwrap();
+        solver.by(method).unwrap();
+        assert_eq!(solver.run().unwrap().0, Outcome::Optimal);
+        solver.iterations()
     });
     assert!(5 * taken[0] < taken[1], "{taken:?}");
 }

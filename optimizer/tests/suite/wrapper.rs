@@ -1,8 +1,8 @@
 //! The solver's wrapper, its certificate and its warm starts on one small problem whose optimum is public: afiro of the Netlib
 //! collection, 27 rows, 32 columns. `netlib` has the others.
 
-use hypocaust_optimizer::highs::{Highs, Outcome};
 use hypocaust_optimizer::problem::Problem;
+use hypocaust_optimizer::solver::{Outcome, Solver};
 
 /// Costs by column; all other columns cost nothing.
 const COSTS: &[(usize, f64)] = &[(1, -0.4), (12, -0.32), (16, -0.6), (28, -0.48), (31, 10.0)];
@@ -69,7 +69,7 @@ fn afiro() -> Problem {
 #[test]
 fn afiro_has_its_published_optimum() {
     let problem = afiro();
-    let (outcome, answer) = Highs::new(&problem, 1_000_000).unwrap().run().unwrap();
+    let (outcome, answer) = Solver::new(&problem, 1_000_000).unwrap().run().unwrap();
     assert_eq!(outcome, Outcome::Optimal);
     crate::near(problem.objective(&answer.x), -464.753_142_9, 1e-6);
     assert!(problem.certify(&answer).passed());
@@ -78,7 +78,7 @@ fn afiro_has_its_published_optimum() {
 #[test]
 fn a_wrong_answer_fails_its_certificate() {
     let problem = afiro();
-    let (_, answer) = Highs::new(&problem, 1_000_000).unwrap().run().unwrap();
+    let (_, answer) = Solver::new(&problem, 1_000_000).unwrap().run().unwrap();
     for spoil in 0..answer.x.len() {
         let mut wrong = answer.clone();
         wrong.x[spoil] -= 1.0 + 2.0 * wrong.x[spoil].abs();
@@ -96,18 +96,18 @@ fn a_wrong_answer_fails_its_certificate() {
 #[test]
 fn a_changed_problem_is_solved_from_the_basis_at_hand() {
     let mut problem = afiro();
-    let mut highs = Highs::new(&problem, 1_000_000).unwrap();
-    let (_, before) = highs.run().unwrap();
-    let cold = highs.iterations();
+    let mut solver = Solver::new(&problem, 1_000_000).unwrap();
+    let (_, before) = solver.run().unwrap();
+    let cold = solver.iterations();
     // A new column that is paid to exist, held by a new row, and a tighter bound on an old one.
     let extra = problem.column(-1.0, 0.0, f64::INFINITY);
     problem.row(f64::NEG_INFINITY, 3.0, &[(extra, 1.0), (0, 0.01)]);
     problem.upper[0] = before.x[0] / 2.0;
-    highs.update(&problem).unwrap();
-    let (outcome, warm) = highs.run().unwrap();
+    solver.update(&problem).unwrap();
+    let (outcome, warm) = solver.run().unwrap();
     assert_eq!(outcome, Outcome::Optimal);
     assert!(problem.certify(&warm).passed());
-    assert!(highs.iterations() - cold < cold.max(10), "{} then {}", cold, highs.iterations());
-    let (_, again) = Highs::new(&problem, 1_000_000).unwrap().run().unwrap();
+    assert!(solver.iterations() - cold < cold.max(10), "{} then {}", cold, solver.iterations());
+    let (_, again) = Solver::new(&problem, 1_000_000).unwrap().run().unwrap();
     crate::near(problem.objective(&warm.x), problem.objective(&again.x), 1e-6);
 }

@@ -30,7 +30,7 @@ pub const AT_LOWER: Stand = highs_sys::kHighsBasisStatusLower;
 pub const BASIC: Stand = highs_sys::kHighsBasisStatusBasic;
 
 /// One solver with one model.
-pub struct Highs {
+pub struct Solver {
     object: NonNull<c_void>,
     columns: usize,
     rows: usize,
@@ -81,7 +81,7 @@ pub fn version() -> String {
     unsafe { CStr::from_ptr(highs_sys::Highs_version()) }.to_string_lossy().into_owned()
 }
 
-impl Highs {
+impl Solver {
     /// A solver that holds `problem`.
     ///
     /// # Errors
@@ -90,15 +90,15 @@ impl Highs {
         // SAFETY: creates an object that `drop` destroys.
         let object = NonNull::new(unsafe { highs_sys::Highs_create() })
             .ok_or(Error::Call { call: "Highs_create", status: highs_sys::STATUS_ERROR })?;
-        let mut highs = Self { object, columns: 0, rows: 0, entries: 0, iterations: 0 };
-        highs.option_bool(c"output_flag", false)?;
-        highs.option_int(c"threads", 1)?;
-        highs.option_int(c"random_seed", SEED)?;
-        highs.option_int(c"simplex_iteration_limit", iteration_limit)?;
+        let mut solver = Self { object, columns: 0, rows: 0, entries: 0, iterations: 0 };
+        solver.option_bool(c"output_flag", false)?;
+        solver.option_int(c"threads", 1)?;
+        solver.option_int(c"random_seed", SEED)?;
+        solver.option_int(c"simplex_iteration_limit", iteration_limit)?;
         // The defaults, 1e-7, leave residuals at the very limit that the certificate allows.
-        highs.tolerance(1e-9)?;
-        highs.pass(problem)?;
-        Ok(highs)
+        solver.tolerance(1e-9)?;
+        solver.pass(problem)?;
+        Ok(solver)
     }
 
     /// Simplex iterations of all runs.
@@ -441,7 +441,7 @@ impl Highs {
     }
 }
 
-impl Drop for Highs {
+impl Drop for Solver {
     fn drop(&mut self) {
         // SAFETY: the object was made by `Highs_create` and is destroyed once.
         unsafe { highs_sys::Highs_destroy(self.object.as_ptr()) }
