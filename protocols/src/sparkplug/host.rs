@@ -81,7 +81,10 @@ struct Node {
     born: Option<Born>,
     /// Ask for births until they come; a node that died properly is not asked, it will be born by itself.
     wants_birth: bool,
+    /// When it was asked last.
     asked_ms: Option<i64>,
+    /// Since when a birth is awaited that should come without asking.
+    awaited_ms: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -156,7 +159,7 @@ impl Host {
             node.born = None;
             node.wants_birth = true;
             // Edges that waited for us give birth by themselves; they are asked only when they do not.
-            node.asked_ms = Some(now);
+            node.awaited_ms = Some(now);
         }
     }
 
@@ -200,9 +203,8 @@ impl Host {
         }
         let mut due = Vec::new();
         for (name, node) in &mut self.nodes {
-            let asked_lately =
-                node.asked_ms.is_some_and(|asked| (0..Self::REBIRTH_INTERVAL_MS).contains(&(now - asked)));
-            if node.wants_birth && !asked_lately {
+            let lately = |at: Option<i64>| at.is_some_and(|at| (0..Self::REBIRTH_INTERVAL_MS).contains(&(now - at)));
+            if node.wants_birth && !lately(node.asked_ms) && !lately(node.awaited_ms) {
                 node.asked_ms = Some(now);
                 due.push(name.clone());
             }
@@ -313,7 +315,7 @@ impl Host {
             Some(_) => Ok(Vec::new()),
             // Dead or doubtful already; it comes back by a birth of its own, or is asked after a while.
             None => {
-                node.asked_ms = Some(now);
+                node.awaited_ms = Some(now);
                 Ok(Vec::new())
             }
         }
@@ -403,11 +405,13 @@ impl Host {
         }
     }
 
-    /// Reported once; asked for until births come.
+    /// Reported once; asked for until births come. Who goes on without one gave birth before we listened, as to a replica that
+    /// leads already, and will not do so again by itself.
     fn doubt(&mut self, name: &str, reason: String) -> Vec<Event> {
         let node = self.nodes.entry(name.into()).or_default();
         let was_known = node.born.take().is_some();
         node.wants_birth = true;
+        node.awaited_ms = None;
         if was_known { vec![Event::NodeDoubtful { node: name.into(), reason }] } else { Vec::new() }
     }
 

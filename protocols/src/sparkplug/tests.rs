@@ -287,6 +287,22 @@ fn a_silent_node_is_asked_for_births_only_after_a_while() {
 }
 
 #[test]
+fn a_node_that_goes_on_without_a_birth_is_asked_at_once() {
+    let (_, mut edge) = session();
+    // Another host of the same id: a replica that begins while one leads.
+    let mut host = Host::new("g", "hypocaust").unwrap();
+    host.expect("n").unwrap();
+    host.listening(NOW);
+    assert_eq!(host.tick(NOW + 1), [], "who waited for us gives birth by itself");
+    let sent = data(&mut edge);
+    let (events, asked) = host.on_message(&sent.topic, &sent.payload, NOW + 2);
+    assert_eq!((events.len(), asked.len()), (0, 1));
+    assert_eq!(edge.on_message(&asked[0].topic, &asked[0].payload, NOW), [Reaction::BirthWanted]);
+    let births = edge.birth(NOW, &[], &devices()).unwrap();
+    assert_eq!(deliver(&mut host, &births).len(), 3);
+}
+
+#[test]
 fn the_host_answers_its_own_late_will_and_yields_to_a_later_session() {
     let (mut host, _) = session();
     let (events, publishes) = host.on_message("spBv1.0/STATE/hypocaust", &online(NOW - 5, false), NOW);
