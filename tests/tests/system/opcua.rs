@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures the running programs")]
 
-use super::shared::{Shared, at_rest, changed_fleet, demo, say, turn};
+use super::shared::{Shared, at_rest, changed_fleet, demo, say, tell_at_once, turn};
 use hypocaust_edge::core::Input;
 use hypocaust_edge::core::image::Image;
 use hypocaust_edge::shell::device::{self, Driver, Job};
@@ -443,8 +443,9 @@ impl Bench {
     }
 }
 
+/// Waits for most of its time and starts no demo, so that it needs no turn.
 fn edge_lives_through(judge: Judge) {
-    let _turn = turn();
+    tell_at_once();
     let mut bench = Bench::start(judge);
     bench.serve(0);
     bench.follows("the start");
@@ -551,9 +552,9 @@ fn last_spooled(data: &std::path::Path, tag: &str) -> Result<f64, String> {
 }
 
 /// `hypocaust-edge run` itself at a server of others: it finds it by the fleet's files, gets in by its own certificate, reads,
-/// keeps what it read on its disk while there is no broker, writes its counter, and finds the server again.
+/// keeps what it read on its disk while there is no broker, writes its counter, and finds the server again. Needs no turn either.
 fn the_edge_program_reads_and_writes(judge: Judge) {
-    let _turn = turn();
+    tell_at_once();
     let (_, plant) = plant("north");
     let device = plant.device("north.plc2").unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -99,7 +99,7 @@ pub fn demo() -> Shared {
 }
 
 /// What goes wrong is told when it does: the test runner shows it after a quarter of an hour, at the end of everything.
-fn tell_at_once() {
+pub fn tell_at_once() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
