@@ -37,17 +37,20 @@ drills: ## run the drill of every runbook in the simulated world; lines in runbo
 	@missed=; for page in runbooks/*.md; do $(BIN)/hypocaust-sim drill "$$page" || missed="$$missed $$page"; echo; done; \
 	if [ -n "$$missed" ]; then echo "not met:$$missed" >&2; exit 1; fi
 
-# Programs and tests are built together, with the same features, so that nothing is built twice. The worlds need processors
-# and the system tests mostly wait, so they run side by side, the worlds behind everybody else.
+# Programs and tests are built together, with the same features, so that nothing is built twice. The system tests mostly wait
+# and all others need processors, so they run side by side: the system tests before the others, the worlds behind everybody.
 test: setup console ## set up and run every test, those against real servers included
 	cd central/console && npm run --silent typecheck && npm test --silent
 	cargo test --workspace --no-run
-	@log=$$(mktemp); failed=0; trap 'rm -f "$$log"' EXIT; \
-	env --default-signal=INT,QUIT nice -n 19 cargo test --workspace --test worlds >"$$log" 2>&1 & worlds=$$!; \
-	trap 'kill $$(cat /proc/$$worlds/task/$$worlds/children) $$worlds; exit 130' INT TERM; \
-	cargo test --workspace --no-fail-fast -- --skip worlds:: || failed=1; \
-	echo "the worlds, which run beside all others:"; \
-	wait $$worlds || failed=1; cat "$$log"; exit $$failed
+	@logs=$$(mktemp -d); failed=0; trap 'rm -rf "$$logs"' EXIT; \
+	behind='env --default-signal=INT,QUIT nice -n'; \
+	$$behind 5 cargo test --workspace --no-fail-fast -- --skip system:: --skip worlds:: >"$$logs/others" 2>&1 & others=$$!; \
+	$$behind 19 cargo test --workspace --test worlds >"$$logs/worlds" 2>&1 & worlds=$$!; \
+	trap 'for p in $$others $$worlds; do kill $$(cat /proc/$$p/task/$$p/children) $$p; done; exit 130' INT TERM; \
+	cargo test --workspace --test system || failed=1; \
+	echo "what ran beside the system tests:"; \
+	wait $$others || failed=1; cat "$$logs/others"; \
+	wait $$worlds || failed=1; cat "$$logs/worlds"; exit $$failed
 
 bench-loop: build ## figures of the running programs: cycle, values a second, memory and CPU of each; two minutes
 	cargo bench --profile dev -p hypocaust-tests --bench loop
