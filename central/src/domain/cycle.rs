@@ -42,6 +42,7 @@ impl Domain {
         out: &mut Vec<Effect>,
     ) {
         let fleet = Arc::clone(&self.fleet);
+        let solve = self.next_solve - 1;
         let fresh = match answer {
             Answer::Solution(solution) => match (self.judges.check)(&built.case, &solution) {
                 Ok(()) => {
@@ -52,19 +53,22 @@ impl Domain {
                 }
                 Err(why) => {
                     let reason = format!("The check refused the solver's schedule ({why})");
-                    events.push(Event::ScheduleRefused { solve: self.next_solve - 1, reason: reason.clone() });
+                    events.push(Event::ScheduleRefused { solve, origin: Origin::Optimal, reason: reason.clone() });
                     Err(reason)
                 }
             },
             Answer::Failed(why) => Err(format!("The solve failed ({why})")),
             Answer::Late => Err(format!("The solve was not done within {} s", fleet.limits.solve_limit_s)),
         };
-        let ((mut schedule, solution), reason) = match fresh {
-            Ok(fresh) => (fresh, None),
+        let (mut schedule, solution, reason) = match fresh {
+            Ok((schedule, solution)) => (schedule, solution, None),
             Err(reason) => {
                 let good = self.plans.good(now, (fleet.limits.table_ttl_s * 1000.0) as i64);
                 let judges = (&self.judges, good);
-                (dispatch::fallback(&fleet, &self.image, &self.state, built, judges, now), Some(reason))
+                let fallback = dispatch::fallback(&fleet, &self.image, &self.state, built, judges, now);
+                let refused = fallback.refused.into_iter();
+                events.extend(refused.map(|(origin, reason)| Event::ScheduleRefused { solve, origin, reason }));
+                (fallback.schedule, fallback.solution, Some(reason))
             }
         };
         let planned = |solution| Plan {

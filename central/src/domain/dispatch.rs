@@ -1,10 +1,10 @@
 //! From a schedule to orders, and the ladder when there is no fresh one.
 //!
-//! optimal -> last good, fitted to what is now -> greedy -> hold. A rung is left only with its reason in the journal, and
-//! nothing leaves that the independent check refuses. Orders are few: what moves less than a share of its span is not sent, a setpoint is
-//! not written oftener than the edge's rate limit lets through, and one that was refused rests for a while. One that only
-//! met somebody above dispatch does not rest: an order that overtakes the beat which ends a shed would otherwise leave the
-//! consumer shed for half a minute more.
+//! optimal -> last good, fitted to what is now -> greedy -> hold. A rung is left only with its reason in the journal,
+//! each one that was tried with its own, and nothing leaves that the independent check refuses. Orders are few: what
+//! moves less than a share of its span is not sent, a setpoint is not written oftener than the edge's rate limit lets
+//! through, and one that was refused rests for a while. One that only met somebody above dispatch does not rest: an
+//! order that overtakes the beat which ends a shed would otherwise leave the consumer shed for half a minute more.
 
 use super::case::Built;
 use super::event::Order;
@@ -35,8 +35,8 @@ pub struct Judges {
     /// Why this solution must not be used.
     pub check: fn(&Case, &Solution) -> Result<(), String>,
     /// Without the solver: the last good plan fitted to this case where there is one, otherwise by priority and marginal
-    /// cost.
-    pub plain: fn(&Case, Option<Earlier<'_>>) -> Option<Solution>,
+    /// cost. An error says why there is none.
+    pub plain: fn(&Case, Option<Earlier<'_>>) -> Result<Solution, String>,
     /// Why this answer of a sub-agent does not count.
     pub admit: fn(&Asked, &Report, Millis) -> Result<(), Refused>,
 }
@@ -49,9 +49,12 @@ impl Judges {
                 let verdict = hypocaust_optimizer::check(case, solution);
                 if verdict.passed { Ok(()) } else { Err(verdict.faults.join("; ")) }
             },
-            plain: |case, earlier| match earlier {
-                Some(earlier) => hypocaust_optimizer::repair_later(case, earlier).ok(),
-                None => hypocaust_optimizer::greedy(case).ok(),
+            plain: |case, earlier| {
+                let made = match earlier {
+                    Some(earlier) => hypocaust_optimizer::repair_later(case, earlier),
+                    None => hypocaust_optimizer::greedy(case),
+                };
+                made.map_err(|e| e.to_string())
             },
             admit: subagents::admit,
         }
@@ -80,6 +83,15 @@ pub fn upper_classes_short(fleet: &Fleet, solution: &Solution) -> bool {
     })
 }
 
+/// Where the ladder was left below a fresh optimum.
+pub struct Fallback {
+    pub schedule: Schedule,
+    /// What the schedule was made from; none where setpoints are held.
+    pub solution: Option<Solution>,
+    /// The rungs above it that were tried, from the top, and why each was not taken.
+    pub refused: Vec<(Origin, String)>,
+}
+
 /// The next rung below a fresh optimum. `good`: the last good plan, where there is one that may still be used.
 pub fn fallback(
     fleet: &Fleet,
@@ -88,14 +100,21 @@ pub fn fallback(
     built: &Built,
     (judges, good): (&Judges, Option<Earlier<'_>>),
     now: Millis,
-) -> (Schedule, Option<Solution>) {
+) -> Fallback {
+    let mut refused = Vec::new();
     let rungs = [good.map(|good| (Origin::LastGood, Some(good))), Some((Origin::Greedy, None))];
     for (origin, earlier) in rungs.into_iter().flatten() {
-        if let Some(solution) = (judges.plain)(&built.case, earlier)
-            && (judges.check)(&built.case, &solution).is_ok()
-        {
-            let schedule = Schedule { origin, ..from_solution(fleet, image, built, &solution, now) };
-            return (schedule, Some(solution));
+        let made = (judges.plain)(&built.case, earlier).map_err(|why| format!("No schedule could be made ({why})"));
+        let checked = made.and_then(|solution| match (judges.check)(&built.case, &solution) {
+            Ok(()) => Ok(solution),
+            Err(why) => Err(format!("The check refused the {} schedule ({why})", origin.name())),
+        });
+        match checked {
+            Ok(solution) => {
+                let schedule = Schedule { origin, ..from_solution(fleet, image, built, &solution, now) };
+                return Fallback { schedule, solution: Some(solution), refused };
+            }
+            Err(reason) => refused.push((origin, reason)),
         }
     }
     let hold = Schedule {
@@ -116,7 +135,7 @@ pub fn fallback(
         told_by: built.told_by.clone(),
         why: Vec::new(),
     };
-    (hold, None)
+    Fallback { schedule: hold, solution: None, refused }
 }
 
 /// The orders that bring the plants from where they are to the schedule.

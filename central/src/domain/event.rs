@@ -4,7 +4,7 @@
 //! guess. Fields are only added with a default, otherwise the number rises.
 
 use super::image::Mode;
-use super::schedule::Schedule;
+use super::schedule::{Origin, Schedule};
 use crate::journal::{Draft, Entry, Head};
 use hypocaust_protocols::model::{Class, ConsumerId, Millis, PlantId, RunbookId, SourceId, SourceState};
 use hypocaust_protocols::wire::subagent::AgentId;
@@ -105,9 +105,13 @@ pub enum Event {
     Scheduled {
         schedule: Box<Schedule>,
     },
-    /// A result that was not used, and why.
+    /// A schedule that was not used or could not be made, and why.
     ScheduleRefused {
+        /// The solve of its cycle.
         solve: u64,
+        /// The rung of the ladder that was tried; entries that name none are of the solver's own schedule.
+        #[serde(default = "of_the_solver")]
+        origin: Origin,
         reason: String,
     },
     Ordered {
@@ -189,6 +193,10 @@ pub enum Event {
         agent: AgentId,
         why: String,
     },
+}
+
+fn of_the_solver() -> Origin {
+    Origin::Optimal
 }
 
 /// An event with its place in the journal.

@@ -327,6 +327,19 @@ impl Bench {
         self.journal.entries().iter().map(|e| Event::read(e).unwrap()).collect()
     }
 
+    /// What was refused on the way to the schedule in force, from the top of the ladder.
+    fn refusals(&self) -> Vec<(Origin, String)> {
+        let recorded = self.recorded();
+        let is_schedule = |r: &Recorded| matches!(r.event, Event::Scheduled { .. });
+        let latest = recorded.iter().rposition(is_schedule).expect("a schedule");
+        let before = recorded[..latest].iter().rposition(is_schedule).map_or(0, |at| at + 1);
+        let refused = |r: &Recorded| match &r.event {
+            Event::ScheduleRefused { origin, reason, .. } => Some((*origin, reason.clone())),
+            _ => None,
+        };
+        recorded[before..latest].iter().filter_map(refused).collect()
+    }
+
     fn phase(&self, source: &str) -> Option<Phase> {
         self.domain.state().restorations.get(source).map(|r| r.phase.clone())
     }
@@ -462,10 +475,41 @@ fn the_ladder_goes_down_rung_by_rung_and_up_again() {
     b.seconds(ttl);
     assert_eq!(b.schedule().origin, Origin::Greedy, "the last good one is too old");
     assert!(b.schedule().unserved_mw[Class::LifeSafety] < 0.005);
+    assert!(b.refusals().is_empty(), "{:?}", b.refusals());
     b.solver = Solver::Works;
     b.seconds(6);
     assert_eq!(b.schedule().origin, Origin::Optimal);
     assert!(!b.domain.state().alarm_stands("dispatch-failing"));
+
+    // Each rung that is tried in vain is in the journal with its reason, in order, before the schedule that is used.
+    b.domain.judges.check = |case, solution| match solution.solver.name.as_str() {
+        "greedy" => (Judges::ours().check)(case, solution),
+        name => Err(format!("not from {name}")),
+    };
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Greedy);
+    let by_the_solver = (Origin::Optimal, "The check refused the solver's schedule (not from HiGHS)".to_owned());
+    let last_good = (Origin::LastGood, "The check refused the last-good schedule (not from repair)".to_owned());
+    assert_eq!(b.refusals(), [by_the_solver.clone(), last_good.clone()]);
+    b.domain.judges.check = |_, solution| Err(format!("not from {}", solution.solver.name));
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Hold);
+    let greedy = (Origin::Greedy, "The check refused the greedy schedule (not from greedy)".to_owned());
+    assert_eq!(b.refusals(), [by_the_solver.clone(), last_good, greedy]);
+    b.domain.judges.plain = |_, earlier| Err(if earlier.is_some() { "no repair" } else { "no greedy" }.into());
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Hold);
+    let no_repair = (Origin::LastGood, "No schedule could be made (no repair)".to_owned());
+    let no_greedy = (Origin::Greedy, "No schedule could be made (no greedy)".to_owned());
+    assert_eq!(b.refusals(), [by_the_solver, no_repair.clone(), no_greedy.clone()]);
+    b.solver = Solver::Late;
+    b.seconds(6);
+    assert_eq!(b.refusals(), [no_repair, no_greedy], "a solve that is late has nothing to refuse");
+    b.domain.judges = Judges::ours();
+    b.solver = Solver::Works;
+    b.seconds(6);
+    assert_eq!((b.schedule().origin, b.refusals()), (Origin::Optimal, vec![]));
+    assert_eq!(&State::fold(&b.recorded()), b.domain.state());
 }
 
 #[test]
@@ -475,9 +519,10 @@ fn what_the_check_refuses_never_leaves() {
     b.seconds(30);
     assert_eq!(b.schedule().origin, Origin::Hold);
     assert!(b.commands.is_empty());
-    assert!(
-        b.recorded().iter().any(|r| matches!(&r.event, Event::ScheduleRefused { reason, .. } if reason.contains("no")))
-    );
+    let refused = b.refusals();
+    let rungs: Vec<Origin> = refused.iter().map(|(origin, _)| *origin).collect();
+    assert_eq!(rungs, [Origin::Optimal, Origin::Greedy], "without a good plan there is none to fit");
+    assert!(refused.iter().all(|(_, reason)| reason.contains("no")), "{refused:?}");
 }
 
 #[test]
@@ -652,7 +697,7 @@ fn every_kind_of_event_comes_back_from_the_journal() {
         Event::Forked { plant: plant.clone(), ours: head, theirs: head },
         Event::EdgeLost { plant: plant.clone() },
         Event::EdgeMode { plant, mode: Mode::Fallback },
-        Event::ScheduleRefused { solve: 3, reason: "r".into() },
+        Event::ScheduleRefused { solve: 3, origin: Origin::LastGood, reason: "r".into() },
         Event::Unanswered { id: "7-1-0".into(), sent: true },
         Event::RestorationMoved {
             source: source.clone(),
@@ -669,6 +714,10 @@ fn every_kind_of_event_comes_back_from_the_journal() {
         let read = Event::read(entry).unwrap();
         assert_eq!((read.seq, read.time, read.event), (entry.seq, Millis(4), event));
     }
+    let refused = entries.iter().find(|e| e.kind == "schedule-refused").expect("it is among them");
+    let older = Entry { body: r#"{"solve":3,"reason":"r"}"#.into(), ..refused.clone() };
+    let of_the_solver = Event::ScheduleRefused { solve: 3, origin: Origin::Optimal, reason: "r".into() };
+    assert_eq!(Event::read(&older).unwrap().event, of_the_solver, "written before a refusal named its rung");
     let unknown = Entry { kind: "later".into(), ..entries[0].clone() };
     assert!(Event::read(&unknown).unwrap_err().to_string().contains("use the version that wrote it"));
     let newer = Entry { schema: 2, ..entries[0].clone() };
