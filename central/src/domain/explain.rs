@@ -35,19 +35,16 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
             .collect();
         say.push(format!("{missing:.1} MW short in {class}: {} MW.", who.join(", ")));
         for limit in new.binding.iter().filter(|b| b.stage == class.name()).take(MOST) {
-            if limit.limit == "heat_max"
+            let holds = if limit.limit == "heat_max"
                 && new.trips.iter().any(|trip| taken(fleet, trip) == Some(limit.owner.as_str()))
             {
-                let (source, worth) = (&limit.owner, limit.worth);
-                say.push(format!("The trip of {source} holds {class} back; 1 MW from it would save {worth:.2} MWh."));
-                continue;
-            }
-            say.push(format!(
-                "{} of {} holds {class} back; 1 MW more would save {:.2} MWh.",
-                in_words(&limit.limit),
-                limit.owner,
-                limit.worth
-            ));
+                format!("The trip of {} holds {class} back; 1 MW from it", limit.owner)
+            } else {
+                format!("{} of {} holds {class} back; 1 MW more", in_words(&limit.limit), limit.owner)
+            };
+            // The worth is a rate at the limit: a whole MW saves no more than that, and no more than the class lacks.
+            let most = limit.worth.min(new.unserved_mwh[class]);
+            say.push(format!("{holds} would save at most {most:.2} MWh."));
         }
     }
     if new.proven {

@@ -7,13 +7,13 @@ mod header;
 mod restoration;
 mod seeing;
 mod starting;
+mod why;
 
 use super::event::Phase;
 use super::state::OrderState;
 use super::*;
 use crate::journal::Memory;
 use crate::solver::{Bases, Rolling};
-use hypocaust_optimizer::solution::Binding;
 use hypocaust_protocols::model::{BadReason, Class, Direction, Quality, Sample, SourceState, TagId, Tick, TripId};
 use hypocaust_protocols::wire::{self, Action, Outcome, Refusal, Verdict, VerifyingKey, Writer};
 use std::path::Path;
@@ -394,23 +394,6 @@ fn a_trip_sheds_from_the_bottom_and_the_beat_releases_the_edge() {
     let why = explain::why(&small(), Some(&before), &s, None);
     let moved = why.iter().find(|sentence| sentence.starts_with("Moved most: ")).expect("much has moved");
     assert!(moved.contains("the cap of ") && moved.contains(" MW") && !moved.contains("cap-sp"), "{moved}");
-    // What is tripped is not held back by its capacity; what runs at it is.
-    let held = |owner: &str| {
-        let binding = Binding {
-            stage: Class::Comfort.name().into(),
-            owner: owner.into(),
-            limit: "heat_max".into(),
-            step: 0,
-            worth: 2.0,
-        };
-        let mut s = Schedule { binding: vec![binding], ..s.clone() };
-        s.unserved_mw[Class::Comfort] = 1.0;
-        explain::why(&small(), None, &s, None).join(" ")
-    };
-    let lost = held("north.b1");
-    assert!(lost.contains("The trip of north.b1 holds comfort back; 1 MW from it would save 2.00 MWh."), "{lost}");
-    assert!(!lost.contains("The available heat of"), "{lost}");
-    assert!(held("south.b1").contains("The available heat of south.b1 holds comfort back"), "{}", held("south.b1"));
     assert!(b.beats.last().unwrap().plant.as_str() == "south");
     assert!(b.beats.iter().rev().take(2).any(|x| x.trips_seen.iter().any(|t| t.as_str() == "north.b1-lost")));
     assert!(b.domain.state().alarm_stands("trip:north.b1"));

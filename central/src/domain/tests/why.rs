@@ -1,0 +1,42 @@
+//! What people are told of the limits that hold a class back.
+
+use super::*;
+use hypocaust_optimizer::solution::Binding;
+
+/// What is said while north.b1 is tripped, comfort lacks 2.4 MWh over the horizon, and 1 MW more from `owner` is worth
+/// `worth` MWh by the dual.
+fn said(owner: &str, worth: f64) -> String {
+    let mut b = bench(Judges::ours());
+    b.seconds(20);
+    let binding =
+        Binding { stage: Class::Comfort.name().into(), owner: owner.into(), limit: "heat_max".into(), step: 0, worth };
+    let trips = vec![TripId::new("north.b1-lost").unwrap()];
+    let mut schedule = Schedule { binding: vec![binding], trips, ..b.schedule().clone() };
+    schedule.unserved_mw[Class::Comfort] = 1.0;
+    schedule.unserved_mwh[Class::Comfort] = 2.4;
+    schedule.unserved_mwh[Class::Production] = 50.0;
+    explain::why(&small(), None, &schedule, None).join(" ")
+}
+
+#[test]
+fn what_is_tripped_is_not_held_back_by_its_capacity_and_what_runs_at_it_is() {
+    let lost = said("north.b1", 2.0);
+    assert!(
+        lost.contains("The trip of north.b1 holds comfort back; 1 MW from it would save at most 2.00 MWh."),
+        "{lost}"
+    );
+    assert!(!lost.contains("The available heat of"), "{lost}");
+    let runs = said("south.b1", 2.0);
+    assert!(
+        runs.contains("The available heat of south.b1 holds comfort back; 1 MW more would save at most 2.00 MWh."),
+        "{runs}"
+    );
+}
+
+#[test]
+fn nobody_is_promised_more_heat_than_the_class_lacks() {
+    let runs = said("south.b1", 24.0);
+    assert!(runs.contains("1 MW more would save at most 2.40 MWh."), "{runs}");
+    let lost = said("north.b1", 24.0);
+    assert!(lost.contains("1 MW from it would save at most 2.40 MWh."), "{lost}");
+}
