@@ -547,7 +547,8 @@ pub struct Demand {
     /// MW that it asks for.
     pub heat: Series,
     /// MW of it that may be taken away by its shed setpoint; without it, all. The rest goes unserved only where
-    /// physics leaves nothing else, before any class is weighed, and is reported as a slack with the demand's name.
+    /// physics leaves nothing else, in the order of the classes, before anything is shed by setpoints; it is reported as a slack
+    /// with the demand's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sheddable: Option<Series>,
 }

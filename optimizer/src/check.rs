@@ -17,11 +17,11 @@ mod proof;
 mod states;
 mod units;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Arguments;
 
 use crate::case::{Carrier, Case, Final, FinalWord, Link};
-use crate::solution::{SlackKind, Solution, Status};
+use crate::solution::{BEYOND_SETPOINTS, Slack, SlackKind, Solution, Status};
 
 use places::Places;
 
@@ -80,9 +80,10 @@ pub fn check(case: &Case, solution: &Solution) -> Verdict {
         judge.connections(&places);
         judge.headers(&places);
         judge.demands(&places);
+        judge.slacks();
         judge.totals(&places);
         judge.priority(&places);
-        judge.evidence();
+        judge.evidence(&places);
         judge.proofs(&places);
         judge.bounds(&places);
     }
@@ -409,7 +410,7 @@ impl Judge<'_> {
         self.within(format_args!("cost against the cost stage"), 0, cost, self.solution.cost, most);
     }
 
-    fn evidence(&mut self) {
+    fn evidence(&mut self, places: &Places<'_>) {
         let certificate = self.solution.certificate;
         if self.solution.status == Status::Optimal {
             let figures = [Some(certificate.primal), certificate.dual, certificate.gap];
@@ -418,42 +419,83 @@ impl Judge<'_> {
             if !sound || !certificate.passed {
                 self.fault(format!("certificate does not hold: {certificate:?}"));
             }
-            let physical = self.given_in_all();
             for stage in &self.solution.stages {
-                match stage.name.as_str() {
-                    "physical" => self.equal(format_args!("stage physical"), 0, stage.value, physical),
-                    "cost" => self.equal(format_args!("stage cost"), 0, stage.value, self.solution.cost),
-                    _ => {}
+                let name = stage.name.as_str();
+                let expected = match name {
+                    "physical" => Some(self.given(|slack| !is_level(slack) && slack.kind != SlackKind::MustServe)),
+                    "final" => Some(self.given(is_level)),
+                    "cost" => Some(self.solution.cost),
+                    "movement" => self.case.previous.as_ref().map(|previous| self.moved(places, previous)),
+                    _ => name.strip_suffix(BEYOND_SETPOINTS).map(|class| self.beyond_setpoints(class)),
+                };
+                if let Some(expected) = expected {
+                    self.equal(format_args!("stage {name}"), 0, stage.value, expected);
                 }
-                if let Some(mwh) = self.solution.unserved_mwh.get(&stage.name).copied() {
-                    self.equal(
-                        format_args!("stage {}", stage.name),
-                        0,
-                        mwh,
-                        self.stage_with_must_serve(&stage.name, stage.value),
-                    );
+                if let Some(mwh) = self.solution.unserved_mwh.get(name).copied() {
+                    self.equal(format_args!("stage {name}"), 0, mwh, stage.value + self.beyond_setpoints(name));
                 }
             }
         }
     }
 
-    /// All that physical limits gave: MW over their hours, MWh of final levels.
-    fn given_in_all(&self) -> f64 {
-        let slacks = self.solution.slacks.iter().flat_map(|slack| {
-            let energy = matches!(slack.kind, SlackKind::FinalShort | SlackKind::FinalOver);
-            slack.amount.iter().enumerate().map(move |(t, amount)| (energy, t, *amount))
+    /// All that some of what may give gave: MW over their hours, MWh of final levels.
+    fn given(&self, counts: impl Fn(&Slack) -> bool) -> f64 {
+        let slacks = self.solution.slacks.iter().filter(|slack| counts(slack));
+        let amounts = slacks.flat_map(|slack| {
+            let hours = |t: usize| if is_level(slack) { 1.0 } else { self.case.time.hours(t) };
+            slack.amount.iter().enumerate().map(move |(t, amount)| amount * hours(t))
         });
-        slacks.map(|(energy, t, amount)| if energy { amount } else { amount * self.case.time.hours(t) }).sum()
+        amounts.sum()
     }
 
-    /// A class's total is its stage's value and what must-serve heat the physical stage had to give up.
-    fn stage_with_must_serve(&self, class: &str, value_of_stage: f64) -> f64 {
-        let mut mwh = value_of_stage;
-        for demand in self.case.demands.iter().filter(|demand| demand.class == class) {
-            for t in 0..self.case.time.steps {
-                mwh += self.gives(SlackKind::MustServe, &demand.id, t) * self.case.time.hours(t);
+    /// What a class lacks of the heat that no shed setpoint reaches, MWh.
+    fn beyond_setpoints(&self, class: &str) -> f64 {
+        let of_class = |id: &str| self.case.demands.iter().any(|demand| demand.id == id && demand.class == class);
+        self.given(|slack| slack.kind == SlackKind::MustServe && of_class(&slack.owner))
+    }
+
+    /// What gives is some limit of the case, and gives no less than nothing: one that took would pay for others.
+    fn slacks(&mut self) {
+        for slack in &self.solution.slacks {
+            let owner = slack.owner.as_str();
+            let known = match slack.kind {
+                SlackKind::RampDown | SlackKind::MustRun => self.case.units.iter().any(|it| it.id == owner),
+                SlackKind::FinalShort | SlackKind::FinalOver => self.case.storages.iter().any(|it| it.id == owner),
+                SlackKind::FixedLoss => self.case.headers.iter().any(|it| it.id == owner),
+                SlackKind::BaseLoad => self.case.connections.iter().any(|it| it.id == owner),
+                SlackKind::MustServe => self.case.demands.iter().any(|it| it.id == owner),
+            };
+            if !known {
+                self.fault(format!("slack {:?} of {owner}: there is no such thing in the case", slack.kind));
+            }
+            for (t, amount) in slack.amount.iter().enumerate() {
+                self.within(format_args!("slack {:?} of {owner}", slack.kind), t, *amount, 0.0, f64::INFINITY);
             }
         }
-        mwh
     }
+
+    /// By how much setpoints move against those before and from step to step, MW in all. What a consumer asks for more or
+    /// less by itself is no movement.
+    fn moved(&self, places: &Places<'_>, previous: &BTreeMap<String, f64>) -> f64 {
+        let moves = |first: Option<f64>, series: &[f64]| -> f64 {
+            let steps: f64 = series.windows(2).map(|pair| (pair[1] - pair[0]).abs()).sum();
+            steps + first.zip(series.first()).map_or(0.0, |(before, now)| (now - before).abs())
+        };
+        let mut moved = 0.0;
+        for (unit, series) in self.case.units.iter().zip(&places.units) {
+            moved += moves(previous.get(&unit.id).copied(), &series.heat);
+        }
+        for (demand, series) in self.case.demands.iter().zip(&places.demands) {
+            let shed = |(t, unserved): (usize, &f64)| unserved - self.gives(SlackKind::MustServe, &demand.id, t);
+            let shed: Vec<f64> = series.unserved.iter().enumerate().map(shed).collect();
+            let before = previous.get(&demand.id).map(|served| (demand.heat.at(0) - served).max(0.0));
+            moved += moves(before, &shed);
+        }
+        moved
+    }
+}
+
+/// A final level, which is energy.
+fn is_level(slack: &Slack) -> bool {
+    matches!(slack.kind, SlackKind::FinalShort | SlackKind::FinalOver)
 }

@@ -97,13 +97,17 @@ pub enum Status {
 }
 
 /// What the stages are called that are no classes, so that no class may have such a name.
-pub const OTHER_STAGES: [&str; 3] = ["physical", "cost", "movement"];
+pub const OTHER_STAGES: [&str; 4] = ["physical", "final", "cost", "movement"];
+
+/// What follows the name of a class in that of the stage of its heat that no shed setpoint reaches; no class may end so.
+pub const BEYOND_SETPOINTS: &str = " beyond setpoints";
 
 /// One stage of the lexicographic solve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// `physical`, a class, `cost`, `movement`.
+    /// In this order: `physical`; by class what lacks beyond its shed setpoints ([`BEYOND_SETPOINTS`]); `final`; the
+    /// classes; `cost`; `movement`.
     pub name: String,
     /// Its optimum: MWh, MWh, money, MW of change.
     pub value: f64,
@@ -191,7 +195,9 @@ pub struct Slack {
     pub amount: Vec<f64>,
 }
 
-/// The physical limits that may give, in a stage before the classes.
+/// What may give before a class is shed. Ramps, must-run, losses and base load come first, since nobody has heat of what is
+/// lost there: the stage `physical`. Then heat that no shed setpoint reaches, class by class. Then final levels, which are
+/// heat that can be had: the stage `final`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SlackKind {

@@ -13,13 +13,13 @@
 //! leaves this file.
 
 use crate::basis::Start;
-use crate::case::Case;
+use crate::case::{Case, Demand};
 use crate::error::Error;
 use crate::explain;
 use crate::extract;
 use crate::formulate::{Formulation, Part};
 use crate::problem::{Answer, Evidence, Problem};
-use crate::solution::{Binding, Certificate, Solution, SolverInfo, Stage, Status};
+use crate::solution::{BEYOND_SETPOINTS, Binding, Certificate, SlackKind, Solution, SolverInfo, Stage, Status};
 use crate::solver::{self, Method, Outcome, Solver};
 
 /// How to solve.
@@ -51,6 +51,10 @@ impl Default for Options {
 
 /// Weight of a physical slack in the first solve, above every class.
 const PHYSICAL_WEIGHT: f64 = 1e6;
+
+/// The same of a MWh that no shed setpoint reaches, by class, and of a final level.
+const BEYOND_WEIGHTS: [f64; 5] = [8e5, 6e5, 5e5, 4e5, 3e5];
+const FINAL_WEIGHT: f64 = 2e5;
 
 /// MWh below which a stage counts as zero: the solver's own tolerance over a large case.
 pub(crate) const NOTHING: f64 = 1e-7;
@@ -255,34 +259,34 @@ impl Level {
     }
 }
 
-/// The stages above cost: physical slacks, where the case has any, then the classes.
+/// The stages above cost, in their order (`SlackKind` says why): of those that are no classes the ones that the case has.
 pub(crate) fn levels(case: &Case, formulation: &Formulation, options: &Options) -> Vec<Level> {
     let level = |name: &str, weight: f64| Level { name: name.to_owned(), columns: Vec::new(), weight };
+    let classes = || case.classes.iter().enumerate();
     let mut physical = level("physical", PHYSICAL_WEIGHT);
-    let mut classes: Vec<Level> =
-        case.classes.iter().enumerate().map(|(class, name)| level(name, options.weights[class.min(4)])).collect();
+    let mut beyond: Vec<Level> =
+        classes().map(|(k, name)| level(&format!("{name}{BEYOND_SETPOINTS}"), BEYOND_WEIGHTS[k.min(4)])).collect();
+    let mut r#final = level("final", FINAL_WEIGHT);
+    let mut shed: Vec<Level> = classes().map(|(k, name)| level(name, options.weights[k.min(4)])).collect();
+    let ranks: Vec<usize> = case.demands.iter().map(|demand| rank(case, demand)).collect();
     for (column, &(part, owner, t)) in formulation.names.iter().enumerate() {
+        let hours = formulation.hours[t];
         match part {
-            Part::Shed => {
-                let class = &case.demands[owner].class;
-                if let Some(level) = classes.iter_mut().find(|level| level.name == *class) {
-                    level.columns.push((column, formulation.hours[t]));
-                }
-            }
-            Part::Slack(kind) => {
-                // A final level is in MWh already.
-                let hours = if extract::is_energy(kind) { 1.0 } else { formulation.hours[t] };
-                physical.columns.push((column, hours));
-            }
+            Part::Shed => shed[ranks[owner]].columns.push((column, hours)),
+            Part::Slack(SlackKind::MustServe) => beyond[ranks[owner]].columns.push((column, hours)),
+            // A final level is in MWh already.
+            Part::Slack(kind) if extract::is_energy(kind) => r#final.columns.push((column, 1.0)),
+            Part::Slack(_) => physical.columns.push((column, hours)),
             _ => {}
         }
     }
-    let mut levels = Vec::new();
-    if !physical.columns.is_empty() {
-        levels.push(physical);
-    }
-    levels.extend(classes);
-    levels
+    let others = std::iter::once(physical).chain(beyond).chain([r#final]).filter(|level| !level.columns.is_empty());
+    others.chain(shed).collect()
+}
+
+/// Which of the case's classes a demand is in; `validate` sees to it that it is in one.
+fn rank(case: &Case, demand: &Demand) -> usize {
+    case.classes.iter().position(|class| *class == demand.class).unwrap_or(case.classes.len() - 1)
 }
 
 /// A setpoint's change into a step: the column that is at least its size, and the rows that see to it.

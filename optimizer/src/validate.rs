@@ -12,7 +12,7 @@ use hypocaust_protocols::model::Millis;
 use crate::case::{Case, Final, Link, SCHEMA, Unit, UnitKind};
 use crate::error::Error;
 use crate::series::Series;
-use crate::solution::OTHER_STAGES;
+use crate::solution::{BEYOND_SETPOINTS, OTHER_STAGES};
 use crate::written;
 
 /// A hundred plants over a week of quarters of an hour have 1.6 million columns.
@@ -120,7 +120,8 @@ impl Case {
             found.say("classes", format!("{} classes; write one to five, highest first", self.classes.len()));
         }
         found.unique("classes", self.classes.iter());
-        for (i, class) in self.classes.iter().enumerate().filter(|(_, class)| OTHER_STAGES.contains(&class.as_str())) {
+        let is_stage = |class: &str| OTHER_STAGES.contains(&class) || class.ends_with(BEYOND_SETPOINTS);
+        for (i, class) in self.classes.iter().enumerate().filter(|(_, class)| is_stage(class)) {
             let what = format!("{class:?} is the name of a stage of its own in a result; write another name");
             found.say(format_args!("classes[{i}]"), what);
         }

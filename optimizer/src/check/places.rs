@@ -4,7 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::case::{Carrier, Case, Reserve, Unit};
-use crate::solution::{ConnectionSeries, DemandSeries, LinkSeries, Solution, StorageSeries, UnitSeries};
+use crate::solution::{
+    BEYOND_SETPOINTS, ConnectionSeries, DemandSeries, LinkSeries, Solution, StorageSeries, UnitSeries,
+};
 
 /// By header, connection or unit the others that belong to it; and the series, each by its number in the case's list.
 pub struct Places<'a> {
@@ -30,6 +32,8 @@ pub struct Places<'a> {
     pub storages: Vec<&'a StorageSeries>,
     pub demands: Vec<&'a DemandSeries>,
     pub vents: Vec<&'a [f64]>,
+    /// By class: the stage of its heat that no setpoint sheds.
+    pub beyond: Vec<String>,
 }
 
 impl<'a> Places<'a> {
@@ -82,6 +86,7 @@ impl<'a> Places<'a> {
                 .iter()
                 .map(|it| solution.vents.get(&it.id).map(Vec::as_slice))
                 .collect::<Option<_>>()?,
+            beyond: case.classes.iter().map(|class| format!("{class}{BEYOND_SETPOINTS}")).collect(),
         })
     }
 }

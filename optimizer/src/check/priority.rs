@@ -1,7 +1,9 @@
 //! Strict priority by exchange: where a demand is short, no lower class may be served heat that links with room could
-//! bring to it in the same step. A link with a delay brings nothing in the same step.
+//! bring to it in the same step. A link with a delay brings nothing in the same step. Heat that no shed setpoint reaches
+//! gives way to such heat of a higher class alone: it is there before setpoints are asked.
 
 use crate::case::{Case, Demand};
+use crate::solution::SlackKind;
 
 use super::Judge;
 use super::places::Places;
@@ -14,19 +16,24 @@ impl Judge<'_> {
         let case = self.case;
         let rank = |d: usize| case.classes.iter().position(|class| *class == case.demands[d].class);
         let ranks: Vec<Option<usize>> = (0..case.demands.len()).map(rank).collect();
+        let mut wrong = Vec::new();
         for t in 0..case.time.steps {
             for (d, short) in case.demands.iter().enumerate() {
                 let missing = places.demands[d].unserved[t];
                 if missing <= MATTERS {
                     continue;
                 }
+                let beyond = |d: usize| self.gives(SlackKind::MustServe, &case.demands[d].id, t);
+                let lacks_beyond = beyond(d) > MATTERS;
                 for header in reach(case, places, short, t) {
                     for &other in &places.demands_at[header] {
                         // MW of it that could be taken away.
-                        let takeable = case.demands[other].sheddable_mw(t) - places.demands[other].unserved[t];
-                        if ranks[other] > ranks[d] && takeable > MATTERS {
-                            let served = &case.demands[other];
-                            self.fault(format!(
+                        let served = &case.demands[other];
+                        let takeable = served.sheddable_mw(t) - places.demands[other].unserved[t] + beyond(other);
+                        let takeable_beyond = served.heat.at(t) - served.sheddable_mw(t) - beyond(other);
+                        if ranks[other] > ranks[d] && (takeable > MATTERS || lacks_beyond && takeable_beyond > MATTERS)
+                        {
+                            wrong.push(format!(
                                 "priority, step {t}: {} ({}) lacks {missing} MW while {} ({}) is served",
                                 short.id, short.class, served.id, served.class
                             ));
@@ -35,6 +42,7 @@ impl Judge<'_> {
                 }
             }
         }
+        wrong.into_iter().for_each(|fault| self.fault(fault));
     }
 }
 

@@ -32,8 +32,10 @@ pub struct Program<'a> {
     pub problem: Problem,
     /// Rule and owner of each row, and which of the owner's duals is its.
     pub rows: Vec<(Rule, &'a str, usize)>,
-    /// The slacks with their hours.
+    /// What gives before all, with its hours; heat that no setpoint sheds, by class; final levels.
     physical: Vec<(usize, f64)>,
+    beyond: Vec<Vec<(usize, f64)>>,
+    levels: Vec<(usize, f64)>,
     /// By class: what may be shed, with its hours.
     shed: Vec<Vec<(usize, f64)>>,
     /// What the states cost, which are no columns here.
@@ -67,6 +69,8 @@ impl<'a> Program<'a> {
             problem: Problem::default(),
             rows: Vec::new(),
             physical: Vec::new(),
+            beyond: vec![Vec::new(); case.classes.len()],
+            levels: Vec::new(),
             shed: vec![Vec::new(); case.classes.len()],
             starts: 0.0,
             heat: none(),
@@ -111,6 +115,9 @@ impl<'a> Program<'a> {
     /// The stages above cost: what each counts, with its hours.
     pub fn above_cost(&mut self) -> Vec<(&'a str, Vec<(usize, f64)>)> {
         let mut above = vec![("physical", std::mem::take(&mut self.physical))];
+        let beyond = self.places.beyond.iter().map(String::as_str);
+        above.extend(beyond.zip(std::mem::take(&mut self.beyond)));
+        above.push(("final", std::mem::take(&mut self.levels)));
         let classes = self.case.classes.iter().map(String::as_str);
         above.extend(classes.zip(std::mem::take(&mut self.shed)));
         above
@@ -298,7 +305,8 @@ impl<'a> Program<'a> {
                 };
                 self.row(Rule::Content, &storage.id, t, level, level, &entries);
                 if let (true, Some(mwh)) = (ends, storage.final_mwh()) {
-                    let (short, over) = (self.slack(1.0, storage.capacity_mwh), self.slack(1.0, storage.capacity_mwh));
+                    let [short, over] = [(); 2].map(|()| self.column(0.0, storage.capacity_mwh));
+                    self.levels.extend([(short, 1.0), (over, 1.0)]);
                     let entries = [(energy, 1.0), (short, 1.0), (over, -1.0)];
                     self.row(Rule::Final, &storage.id, t, mwh, mwh, &entries);
                 }
@@ -362,8 +370,10 @@ impl<'a> Program<'a> {
                     if let Some(class) = ranks[d] {
                         self.shed[class].push((shed, h));
                     }
-                    if asked > most {
-                        entries.push((self.slack(h, asked - most), 1.0));
+                    if let (Some(class), true) = (ranks[d], asked > most) {
+                        let beyond = self.column(0.0, asked - most);
+                        self.beyond[class].push((beyond, h));
+                        entries.push((beyond, 1.0));
                     }
                 }
                 if losses > 0.0 {

@@ -21,7 +21,7 @@ use step::Step;
 
 use crate::case::{Case, Time};
 use crate::error::Error;
-use crate::extract;
+use crate::extract::{self, is_energy};
 use crate::solution::{
     ConnectionSeries, DemandSeries, LinkSeries, Slack, SlackKind, Solution, SolverInfo, Stage, Status, StorageSeries,
     UnitSeries,
@@ -135,11 +135,18 @@ fn repaired(case: &Case, plan: impl Fn(usize) -> Plan) -> Solution {
     if worse(&merits(case, &followed), &merits(case, &anew)) { anew } else { followed }
 }
 
-/// What one schedule is better than another by, the weightiest first: physical limits that gave, classes, cost.
+/// What one schedule is better than another by, the weightiest first: what gave, in the order of the stages, classes, cost.
 fn merits(case: &Case, solution: &Solution) -> Vec<f64> {
-    let gave = solution.slacks.iter().flat_map(|slack| &slack.amount).sum();
+    let gave = |counts: &dyn Fn(&Slack) -> bool| -> f64 {
+        solution.slacks.iter().filter(|slack| counts(slack)).flat_map(|slack| &slack.amount).sum()
+    };
+    let of_class = |id: &str, class: &str| case.demands.iter().any(|demand| demand.id == id && demand.class == class);
+    let physical = gave(&|slack| !is_energy(slack.kind) && slack.kind != SlackKind::MustServe);
+    let beyond = |class: &String| gave(&|slack| slack.kind == SlackKind::MustServe && of_class(&slack.owner, class));
+    let levels = gave(&|slack| is_energy(slack.kind));
     let classes = case.classes.iter().map(|class| solution.unserved_mwh[class]);
-    std::iter::once(gave).chain(classes).chain([solution.cost]).collect()
+    let above = std::iter::once(physical).chain(case.classes.iter().map(beyond)).chain([levels]);
+    above.chain(classes).chain([solution.cost]).collect()
 }
 
 /// Whether the first merit that differs is worse.

@@ -4,7 +4,7 @@ use super::map::{Figures, Map};
 use super::offers::{Offers, Source};
 use super::search::Search;
 use super::{DUST, Made, Plan, foreseen};
-use crate::case::{Case, Storage};
+use crate::case::{Case, Demand, Storage};
 use crate::formulate::ramp_range;
 use crate::solution::SlackKind;
 
@@ -216,34 +216,33 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Fixed losses and must-serve heat, then the classes from the top.
+    /// Fixed losses, then by class what no setpoint sheds, then the classes.
     pub fn serve(&mut self, search: &mut Search) {
         for h in 0..self.case.headers.len() {
             let ends = self.map.ends[h].iter();
             let loss: f64 = ends.map(|&l| self.case.links[l].fixed_loss.at(self.t) / 2.0).sum();
             self.uncovered_loss[h] = loss - self.bring_all(search, h, loss, true);
         }
-        for d in 0..self.case.demands.len() {
-            let demand = &self.case.demands[d];
-            let must = demand.heat.at(self.t) - demand.sheddable_mw(self.t);
-            self.served[d] += self.bring_all(search, self.map.demands[d], must, true);
-        }
+        let t = self.t;
+        self.serve_up_to(search, |demand| demand.heat.at(t) - demand.sheddable_mw(t));
+        self.serve_up_to(search, |demand| demand.heat.at(t));
+    }
+
+    /// Brings each demand so many MW, from the highest class down.
+    fn serve_up_to(&mut self, search: &mut Search, most: impl Fn(&Demand) -> f64) {
         let order = &self.map.ranked;
         // Heat that a CHP unit makes for a lower class frees power, which may be heat for a higher one: look again.
         let mut next = 0;
         while let Some(&d) = order.get(next) {
+            let missing = |this: &Self, d: usize| most(&this.case.demands[d]) - this.served[d];
             self.freed = false;
-            self.served[d] += self.bring(search, self.map.demands[d], self.missing(d), true);
+            self.served[d] += self.bring(search, self.map.demands[d], missing(self, d), true);
             if !self.freed {
                 next += 1;
-            } else if order[..next].iter().any(|&above| self.missing(above) > DUST) {
+            } else if order[..next].iter().any(|&above| missing(self, above) > DUST) {
                 next = 0;
             }
         }
-    }
-
-    fn missing(&self, d: usize) -> f64 {
-        self.case.demands[d].heat.at(self.t) - self.served[d]
     }
 
     /// Fills stores up to the level that they are to end at, from sources with room left.

@@ -100,7 +100,7 @@ fn a_case_that_no_machine_could_hold_is_refused_at_once() {
 fn a_class_is_not_called_as_a_stage_of_another_kind() {
     let called = |name: &str| refusal("\"comfort\"", &format!("{name:?}"));
     insta::assert_snapshot!(called("cost"), @r#"the case has 1 mistake: classes[4]: "cost" is the name of a stage of its own in a result; write another name"#);
-    for name in ["physical", "movement"] {
+    for name in ["physical", "final", "movement", "comfort beyond setpoints"] {
         assert!(called(name).contains("classes[4]"), "{name}");
     }
 }

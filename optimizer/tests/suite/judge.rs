@@ -2,7 +2,7 @@
 
 use hypocaust_optimizer::case::{Case, ChpMode, Final, Initial, Link, Reserve, Segment, Unit, UnitKind, Vertex};
 use hypocaust_optimizer::generate::{Recipe, generate};
-use hypocaust_optimizer::solution::{Rule, Status};
+use hypocaust_optimizer::solution::{Rule, Slack, SlackKind, Status};
 use hypocaust_optimizer::{Solution, check, greedy};
 
 use crate::{bench, small, solved, trap};
@@ -41,6 +41,27 @@ fn every_mutation_is_found() {
     found("0 values for 24 steps", |s| {
         s.units.remove("p0.b1");
     });
+}
+
+/// One who takes what another gives would pay for it, and nobody gives what is not there.
+#[test]
+fn what_gives_less_than_nothing_or_is_of_nobody_is_found() {
+    for (amount, owner, what) in [(-1.0, "p0.tank", "slack FinalShort of p0.tank"), (0.0, "nobody", "of nobody")] {
+        found(what, |s| {
+            let amount = vec![amount; 24];
+            s.slacks.push(Slack { kind: SlackKind::FinalShort, owner: owner.into(), amount });
+        });
+    }
+}
+
+#[test]
+fn a_movement_that_is_not_the_schedules_is_found() {
+    let mut case = bench();
+    case.previous = Some(case.units.iter().map(|unit| (unit.id.clone(), 0.5)).collect());
+    let mut solution = solved(&case);
+    solution.stages.iter_mut().find(|stage| stage.name == "movement").unwrap().value = 999.0;
+    let faults = check(&case, &solution).faults;
+    assert!(faults.iter().any(|fault| fault.contains("stage movement")), "{faults:#?}");
 }
 
 #[test]

@@ -44,6 +44,12 @@ fn solved(case: &Case) -> Solution {
     solution
 }
 
+/// Did something give that is in a stage before the classes?
+fn gave(solution: &Solution) -> bool {
+    let before = solution.stages.iter().take_while(|stage| !solution.unserved_mwh.contains_key(&stage.name));
+    before.into_iter().any(|stage| stage.value > 1e-7)
+}
+
 fn near(value: f64, wanted: f64, within: f64) {
     assert!((value - wanted).abs() <= within, "{value} is not {wanted} within {within}");
 }

@@ -71,21 +71,21 @@ fn every_problem_has_its_published_optimum_by_every_method() {
     for (name, rows, columns, published) in PUBLISHED {
         let problem = problem(name);
         assert_eq!((problem.rows(), problem.columns()), (rows, columns), "{name}");
-        let mut found = solver(&problem);
-        let (outcome, answer) = found.run().unwrap();
+        let mut first = solver(&problem);
+        let (outcome, answer) = first.run().unwrap();
         assert_eq!(outcome, Outcome::Optimal, "{name}");
         let found = problem.objective(&answer.x);
         assert!(apart(found, published) < AGREE, "{name}: {found}, published {published}");
         assert!(problem.certify(&answer).passed(), "{name}: {:?}", problem.certify(&answer));
 
         // The duals of the basis at hand are those of the optimum.
-        let duals = found.duals_under(&problem.cost).unwrap().expect("there is a basis");
+        let duals = first.duals_under(&problem.cost).unwrap().expect("there is a basis");
         let proven = problem.certify(&Answer { x: answer.x.clone(), y: duals });
         assert!(proven.passed(), "{name}: {proven:?}");
 
         // From where it stands another solver has nothing left to do.
         let mut other = solver(&problem);
-        other.begin_at(&found.stands().unwrap()).unwrap();
+        other.begin_at(&first.stands().unwrap()).unwrap();
         other.by(Method::Warm).unwrap();
         let (outcome, again) = other.run().unwrap();
         assert_eq!((outcome, other.iterations()), (Outcome::Optimal, 0), "{name}");

@@ -1,12 +1,13 @@
 //! Figures of optimizer.md, strict priority, slacks, movement.
 
-use hypocaust_optimizer::case::{Final, Initial, Storage};
+use hypocaust_optimizer::case::{Case, Demand, Final, FinalWord, Initial, Link, Storage, Unit};
 use hypocaust_optimizer::formulate::{Formulation, Part};
 use hypocaust_optimizer::generate::{Recipe, generate};
-use hypocaust_optimizer::solution::SlackKind;
+use hypocaust_optimizer::solution::{SlackKind, Status};
 use hypocaust_optimizer::solver::{Method, Outcome, Solver};
-use hypocaust_optimizer::{Loss, Options, check, greedy, lose, losses, solve};
+use hypocaust_optimizer::{Loss, Options, Solution, check, greedy, lose, losses, solve};
 
+use crate::small::{boiler, demand, empty, main, store};
 use crate::{bench, near, solved, trap};
 
 #[test]
@@ -198,4 +199,55 @@ fn an_iteration_limit_is_an_error_and_no_answer() {
     let options = Options { iteration_limit: 3, ..Options::default() };
     let error = solve(&bench(), &options).unwrap_err();
     assert_eq!(error.to_string(), "stage weighted ended without an optimum: the iteration limit is reached");
+}
+
+/// A ward and halls behind a main that loses a tenth, with heat enough for one of them, and no setpoint that sheds either.
+fn ward_and_halls() -> Case {
+    let mut case = empty(1);
+    case.units = vec![Unit { header: "b".into(), ..boiler("boiler", 2.0, 50.0) }];
+    case.links = vec![Link { from: "b".into(), to: "a".into(), loss_frac: 0.1, ..main(5.0) }];
+    let never = |header: &str, class: &str, heat: f64| Demand {
+        class: class.into(),
+        sheddable: Some(0.0.into()),
+        ..demand(header, heat)
+    };
+    case.demands = vec![never("b", "production", 2.0), never("a", "life-safety", 1.8)];
+    case
+}
+
+#[test]
+fn heat_that_no_setpoint_sheds_goes_by_class_too() {
+    let mut case = ward_and_halls();
+    for _ in 0..2 {
+        let solution = solved(&case);
+        near(solution.unserved_mwh["life-safety"], 0.0, 1e-6);
+        near(solution.unserved_mwh["production"], 2.0, 1e-6);
+        let names: Vec<&str> = solution.stages.iter().map(|stage| stage.name.as_str()).collect();
+        let expected =
+            ["life-safety beyond setpoints", "production beyond setpoints", "life-safety", "production", "cost"];
+        assert_eq!(names, expected);
+        // The same where the fleet's file names them the other way round.
+        case.demands.reverse();
+    }
+    // Halls that are served while the ward lacks heat are found by the judge, without duals as well.
+    let mut other = case.clone();
+    other.classes.reverse();
+    let mut wrong = solved(&other);
+    let faults = |solution: &Solution| check(&case, solution).faults.join("; ");
+    assert!(faults(&wrong).contains("stage life-safety beyond setpoints"), "{}", faults(&wrong));
+    (wrong.status, wrong.proofs, wrong.stages) = (Status::Greedy, Vec::new(), Vec::new());
+    assert!(faults(&wrong).contains("priority"), "{}", faults(&wrong));
+    assert!(check(&case, &greedy(&case).unwrap()).passed);
+}
+
+#[test]
+fn what_a_store_was_to_have_at_the_end_goes_before_people_lack_heat() {
+    let mut case = empty(4);
+    case.storages =
+        vec![Storage { r#final: Final::Word(FinalWord::EqualInitial), discharge_eff: 0.9, ..store(10.0, 10.0) }];
+    case.demands = vec![Demand { class: "life-safety".into(), sheddable: Some(0.0.into()), ..demand("a", 1.0) }];
+    let solution = solved(&case);
+    near(solution.unserved_mwh["life-safety"], 0.0, 1e-6);
+    let stage = solution.stages.iter().find(|stage| stage.name == "final").unwrap();
+    near(stage.value, 4.0 / 0.9, 1e-6);
 }
