@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::explain::{Price, Relief, Short, duals};
 use crate::formulate::{Formulation, Part};
 use crate::problem::{Answer, Problem};
-use crate::solution::{Binding, SlackKind, Solution};
+use crate::solution::{BEYOND_SETPOINTS, Binding, SlackKind, Solution};
+use crate::solve::{Level, Options, levels};
 use crate::solver::{Outcome, Solver};
 
 /// MW (or MWh) that a bound taken from a schedule is widened by: the schedule's own rounding.
@@ -137,18 +138,31 @@ impl<'a> Around<'a> {
             .collect()
     }
 
+    /// Columns of all that a demand may lack, with their hours.
+    fn unserved(&self, d: usize) -> Vec<(usize, f64)> {
+        let hours = &self.formulation.hours;
+        let lacks = |part: Part| matches!(part, Part::Shed | Part::Slack(SlackKind::MustServe));
+        let names = self.formulation.names.iter().enumerate();
+        names
+            .filter(|(_, (part, owner, _))| lacks(*part) && *owner == d)
+            .map(|(column, &(.., t))| (column, hours[t]))
+            .collect()
+    }
+
+    /// Does a demand lack heat that no shed setpoint reaches?
+    fn beyond_setpoints(&self, d: usize) -> bool {
+        let id = &self.case.demands[d].id;
+        (0..self.case.time.steps).any(|t| gives(self.solution, SlackKind::MustServe, id, t) > super::MATTERS)
+    }
+
     /// What one MW more of a limit that binds saves: MWh of its class with nobody above it served worse, or money in the
     /// first step.
     pub fn worth(&mut self, binding: &Binding) -> Result<f64, Error> {
         let mut problem = self.problem.clone();
-        let steps = if let Some(rank) = self.case.classes.iter().position(|class| *class == binding.stage) {
-            // Those below may be served worse, as they were when the class was minimised.
-            let case = self.case;
-            let below = |d: usize| case.classes.iter().position(|class| *class == case.demands[d].class) >= Some(rank);
-            for (column, _) in self.shed(below) {
-                problem.upper[column] = self.formulation.problem.upper[column];
-            }
-            problem.minimise_only(self.shed(|d| case.demands[d].class == binding.stage));
+        let levels = levels(self.case, &self.formulation, &Options::default());
+        let steps = if let Some(k) = levels.iter().position(|level| level.name == binding.stage) {
+            self.free(&mut problem, &levels[k..]);
+            problem.minimise_only(levels[k].columns.iter().copied());
             self.case.time.steps
         } else {
             1
@@ -157,6 +171,13 @@ impl<'a> Around<'a> {
             return Ok(0.0);
         };
         self.relief(&problem, &answer, &binding.owner, &binding.limit, steps)
+    }
+
+    /// Lets these stages be served worse than the schedule serves them, as they may be when one above is minimised.
+    fn free(&self, problem: &mut Problem, levels: &[Level]) {
+        for &(column, _) in levels.iter().flat_map(|level| &level.columns) {
+            problem.upper[column] = self.formulation.problem.upper[column];
+        }
     }
 
     /// By how much the optimum of a problem falls where one MW more of a limit is to be had wherever it binds.
@@ -197,7 +218,9 @@ impl<'a> Around<'a> {
         Ok(better.map_or(0.0, |better| problem.objective(&answer.x) - problem.objective(&better.x)))
     }
 
-    /// Why a demand is short: it alone is minimised, and the limits of that are asked one by one.
+    /// Why a demand is short: it alone is minimised with everybody else served as they are, which says what is to be had at
+    /// once; then with the stages below its own free, since a limit that lets their heat come to it would help as well, and the
+    /// limits of that are asked one by one.
     pub fn short(&mut self, d: usize, mwh: f64, limits: usize) -> Result<Short, Error> {
         let demand = &self.case.demands[d];
         let unserved = &self.solution.demands[&demand.id].unserved;
@@ -205,7 +228,8 @@ impl<'a> Around<'a> {
         let from = unserved.iter().position(|mw| *mw > least).unwrap_or(0);
         let to = unserved.iter().rposition(|mw| *mw > least).map_or(0, |t| t + 1);
         let mut problem = self.problem.clone();
-        problem.minimise_only(self.shed(|other| other == d));
+        let own = self.unserved(d);
+        problem.minimise_only(own.iter().copied());
         let mut short = Short {
             demand: demand.id.clone(),
             class: demand.class.clone(),
@@ -219,11 +243,16 @@ impl<'a> Around<'a> {
         let Some(answer) = self.ask(&problem)? else {
             return Ok(short);
         };
-        let must_serve: f64 = (0..self.case.time.steps)
-            .map(|t| gives(self.solution, SlackKind::MustServe, &demand.id, t) * self.formulation.hours[t])
-            .sum();
-        let avoidable = mwh - must_serve - problem.objective(&answer.x);
+        let avoidable = mwh - problem.objective(&answer.x);
         short.avoidable_mwh = if avoidable > super::MATTERS { avoidable } else { 0.0 };
+        let levels = levels(self.case, &self.formulation, &Options::default());
+        let beyond = self.beyond_setpoints(d).then(|| format!("{}{BEYOND_SETPOINTS}", demand.class));
+        let stage = beyond.as_ref().unwrap_or(&demand.class);
+        let below = levels.iter().position(|level| level.name == *stage).map_or(levels.len(), |k| k + 1);
+        self.free(&mut problem, &levels[below..]);
+        let Some(answer) = self.ask(&problem)? else {
+            return Ok(short);
+        };
         for binding in duals::class(self.case, &self.formulation, &problem, &answer, &demand.class) {
             if short.limits.len() == limits {
                 break;

@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::explain::{Change, Explanation, Price, Relief, Short};
-use crate::solution::{SlackKind, Solution};
+use crate::solution::{BEYOND_SETPOINTS, SlackKind, Solution};
 
 /// So many changes of each kind are said.
 const SAID: usize = 6;
@@ -42,7 +42,7 @@ pub fn sentences(case: &Case, solution: &Solution, all: &Explanation) -> Vec<Str
         let what = if worth.stage == "cost" {
             format!("would lower the cost by {:.2} an hour now", worth.saves / case.time.hours(0))
         } else {
-            format!("would give back {:.2} MWh of {}", worth.saves, worth.stage)
+            format!("would give back {:.2} MWh of {}", worth.saves, of_stage(&worth.stage))
         };
         let unit = if worth.limit == "capacity_mwh" { "MWh" } else { "MW" };
         said.push(format!("One {unit} more of {limit} {what}."));
@@ -57,6 +57,15 @@ pub fn sentences(case: &Case, solution: &Solution, all: &Explanation) -> Vec<Str
         }
     }
     said
+}
+
+/// What a stage counts, as in "MWh of …".
+fn of_stage(stage: &str) -> &str {
+    match stage {
+        "physical" => "what physics takes",
+        "final" => "what stores were to have at the end",
+        class => class.strip_suffix(BEYOND_SETPOINTS).unwrap_or(class),
+    }
 }
 
 fn shortage(case: &Case, short: &Short) -> String {

@@ -1,12 +1,12 @@
 //! What the explanation says is so: each figure is a solve that can be done by hand or anew.
 
-use hypocaust_optimizer::case::{Segment, Unit, UnitKind};
+use hypocaust_optimizer::case::{Demand, Link, Segment, Unit, UnitKind};
 use hypocaust_optimizer::explain::{Extent, changes};
 use hypocaust_optimizer::generate::{Recipe, generate};
 use hypocaust_optimizer::{Case, Error, Explanation, Loss, Options, Solution, commit, explain, greedy, lose};
 use proptest::prelude::*;
 
-use crate::small::{boiler, demand, electric, empty, grid};
+use crate::small::{boiler, demand, electric, empty, grid, main};
 use crate::{bench, near, random, solved, trap};
 
 fn explained(case: &Case, solution: &Solution) -> Explanation {
@@ -237,4 +237,24 @@ proptest! {
         let fallback = greedy(&case).unwrap();
         prop_assert!(!explained(&case, &fallback).sentences.is_empty());
     }
+}
+
+#[test]
+fn a_limit_that_would_bring_the_heat_of_lower_classes_is_named() {
+    let mut case = empty(1);
+    case.units = vec![Unit { header: "b".into(), ..boiler("boiler", 5.0, 50.0) }];
+    case.links = vec![Link { from: "b".into(), to: "a".into(), ..main(2.0) }];
+    case.demands = vec![Demand { class: "life-safety".into(), ..demand("a", 5.0) }, demand("b", 5.0)];
+    let all = explained(&case, &solved(&case));
+    let ward = all.short.iter().find(|short| short.demand == "d.a").unwrap();
+    near(ward.mwh, 3.0, 1e-6);
+    assert_eq!(ward.limits.first().map(|limit| (limit.owner.as_str(), limit.limit.as_str())), Some(("main", "cap")));
+    near(ward.limits[0].gives_mwh, 1.0, 1e-6);
+    let said = all.sentences.join("\n");
+    assert!(said.contains("Held back by the capacity of the main main"), "{said}");
+    // What nobody may shed is explained as well, and nothing is called by a stage's name.
+    case.demands[0].sheddable = Some(0.0.into());
+    let said = explained(&case, &solved(&case)).sentences.join("\n");
+    assert!(said.contains("Held back by the capacity of the main main"), "{said}");
+    assert!(!said.contains("beyond setpoints"), "{said}");
 }
