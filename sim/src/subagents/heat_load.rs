@@ -32,6 +32,8 @@ fn units(task: &Task) -> Result<(Vec<Unit>, Vec<String>), CannotTell> {
             idle.push(name.to_owned());
             continue;
         }
+        // What it gives now is not reckoned with; but of a unit that nobody can see, nobody knows that it will do as told.
+        get("load", "MW")?;
         let (min, cap) = (get("min", "MW")?, get("cap", "MW")?);
         let efficiency = get("efficiency", "%")?;
         if !(0.0 <= min && min <= cap) || efficiency <= 0.0 {

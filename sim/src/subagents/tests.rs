@@ -418,6 +418,16 @@ fn a_unit_that_stands_still_gets_no_load_and_one_that_cannot_be_seen_is_told() {
     assert_eq!((value(&told, "u0.load"), value(&told, "u1.load")), (0.0, 3.0));
     task.inputs.insert("u0.available".into(), Number::bad("1", "stale"));
     assert_eq!(answer(&task).unwrap_err().to_string(), "the input 'u0.available' is bad: stale");
+    // Of one that stands still nobody needs to know its heat or its fuel; of one that runs, both.
+    for (what, unit) in [("load", "MW"), ("efficiency", "%")] {
+        let mut task = load(3.0, &[(1.0, 5.0, 40.0, 90.0, 1.0), (0.0, 4.0, 40.0, 80.0, 1.0)]);
+        task.inputs.insert(format!("u0.{what}"), Number::bad(unit, "north.b1.fuel: device-error"));
+        let said = answer(&task).expect_err("no answer").to_string();
+        assert_eq!(said, format!("the input 'u0.{what}' is bad: north.b1.fuel: device-error"));
+        assert_eq!(passes(&task), Ok(()), "cannot tell is an answer");
+        task.inputs.insert("u0.available".into(), Number::good(0.0, "1"));
+        assert_eq!(value(&answer(&task), "u1.load"), 3.0);
+    }
     let full = answer(&load(20.0, &[(1.0, 5.0, 40.0, 90.0, 1.0)])).unwrap();
     assert_eq!((full["unmet"].value, full["marginal-cost"].value), (Some(15.0), None));
     assert_eq!(AgentId::new(23), Some(Kind::HeatLoad.agent()));

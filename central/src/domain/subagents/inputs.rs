@@ -97,38 +97,64 @@ impl Look<'_> {
     fn unit(&self, plant: &Plant, source: &Source, inputs: &mut Inputs) {
         let name = source.id.as_str().split_once('.').map_or(source.id.as_str(), |(_, local)| local);
         let mut put = |what: &str, number: Number| inputs.insert(format!("{name}.{what}"), number);
-        let heat = self.number(plant, &source.heat);
-        let load = heat.value;
-        put("load", heat);
+        put("load", self.number(plant, &source.heat));
         let state = self.number(plant, &source.state);
         let on = state.value.map(|v| f64::from(u8::from(SourceState::from_word(v) == Some(SourceState::On))));
         put("available", Number { value: on, unit: "1".into(), ..state });
         put("min", Number::good(source.heat_min_mw, "MW"));
         put("cap", Number::good(source.heat_max_mw, "MW"));
-        let share = load.unwrap_or(0.0) / source.heat_max_mw;
-        let (taken, credit) = match &source.conversion {
-            Conversion::Efficiency(points) => {
-                (self.measured(plant, source, load).unwrap_or(efficiency(points, share)), 0.0)
+        let (yields, credit) = match &source.conversion {
+            Conversion::Efficiency(points) => (self.efficiency(plant, source, points), 0.0),
+            Conversion::Cop(cop) => (Ok(*cop), 0.0),
+            Conversion::Cogeneration { heat_eff, power_eff } => {
+                (Ok(*heat_eff), power_eff / heat_eff * self.power_price())
             }
-            Conversion::Cop(cop) => (*cop, 0.0),
-            Conversion::Cogeneration { heat_eff, power_eff } => (*heat_eff, power_eff / heat_eff * self.power_price()),
-            Conversion::Free => (1.0, 0.0),
+            Conversion::Free => (Ok(1.0), 0.0),
         };
-        put("efficiency", Number::good(100.0 * taken, "%"));
+        put("efficiency", yields.map_or_else(|why| Number::bad("%", why), |share| Number::good(100.0 * share, "%")));
         put("price", Number::good(self.price(source), "EUR/MWh"));
         put("other", Number::good(source.var_om - credit, "EUR/MWh"));
     }
 
-    /// Heat over fuel by the meters, where the boiler is warm and both can be seen: the curve is of a clean boiler.
-    fn measured(&self, plant: &Plant, source: &Source, load: Option<f64>) -> Option<f64> {
+    /// Heat over fuel by the meters, where the boiler is warm and has both: the curve is of a clean boiler. The file's
+    /// `curve` serves where its fuel is not measured, where it is off, and below its least load. Meters that are there and
+    /// may not be used now, or that contradict each other, leave no efficiency: the error says which and why.
+    fn efficiency(&self, plant: &Plant, source: &Source, curve: &[(f64, f64)]) -> Result<f64, String> {
+        let of_file = |mw: f64| efficiency(curve, mw / source.heat_max_mw);
+        let load = self.metered(plant, &source.heat);
+        let state = self.image.good(self.fleet, &source.state, self.now).and_then(SourceState::from_word);
+        if state.is_some_and(|state| state != SourceState::On) {
+            return Ok(of_file(load.unwrap_or(0.0)));
+        }
+        let load = load?;
+        let Some((tag, mw_per_unit)) = self.fuel(plant, source).filter(|_| load >= source.heat_min_mw) else {
+            return Ok(of_file(load));
+        };
+        let fuel = self.metered(plant, tag)? * mw_per_unit;
+        let measured = load / fuel;
+        if (0.3..1.15).contains(&measured) {
+            Ok(measured)
+        } else {
+            Err(format!("{}, {tag}: {load:.2} MW of heat from {fuel:.2} MW of fuel", source.heat))
+        }
+    }
+
+    /// The meter of what a source burns, and how many MW one unit of it is.
+    fn fuel<'s>(&self, plant: &Plant, source: &'s Source) -> Option<(&'s TagId, f64)> {
         let tag = source.meters.get(&Meter::Fuel)?;
-        let fuel = self.image.good(self.fleet, tag, self.now)?;
-        let per_unit = match plant.tag(tag.as_str())?.unit {
+        let mw_per_unit = match plant.tag(tag.as_str())?.unit {
             Unit::Megawatt => 1.0,
             _ => self.fleet.carrier(source.carrier.as_ref()?.as_str())?.lhv_mj_per_nm3? / 3_600.0,
         };
-        let load = load.filter(|mw| *mw >= source.heat_min_mw)?;
-        Some(load / (fuel * per_unit)).filter(|e| (0.3..1.15).contains(e))
+        Some((tag, mw_per_unit))
+    }
+
+    /// The number of a tag, or which one may not be used now and why.
+    fn metered(&self, owner: &Plant, tag: &TagId) -> Result<f64, String> {
+        self.image.good(self.fleet, tag, self.now).ok_or_else(|| {
+            let quality = self.image.quality(self.fleet, &owner.id, tag, self.now);
+            format!("{tag}: {}", quality.reason().map_or("not-read", |r| r.name()))
+        })
     }
 
     /// EUR per MWh of what the source takes in, its CO2 included.
@@ -169,13 +195,9 @@ impl Look<'_> {
             }
         }
         for (owner, tag, factor) in terms {
-            match self.image.good(self.fleet, tag, self.now) {
-                Some(value) => sum += factor * value,
-                None => {
-                    let quality = self.image.quality(self.fleet, &owner.id, tag, self.now);
-                    let reason = quality.reason().map_or("not-read", |r| r.name());
-                    return Number::bad("MW", format!("{tag}: {reason}"));
-                }
+            match self.metered(owner, tag) {
+                Ok(value) => sum += factor * value,
+                Err(why) => return Number::bad("MW", why),
             }
         }
         Number::good(sum.max(0.0), "MW")

@@ -3,7 +3,8 @@
 use super::*;
 use crate::domain::{Domain, Effect, Event, Input, Judges, Mode, Recorded, State, Status};
 use crate::journal::{Head, Memory};
-use hypocaust_protocols::model::{BadReason, DeviceId, Quality, Sample, Tick};
+use hypocaust_protocols::model::{BadReason, DeviceId, Meter, Quality, Sample, Source, SourceState, Tick};
+use hypocaust_protocols::wire::subagent::Mark;
 use hypocaust_protocols::wire::{Entry, SigningKey};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -22,6 +23,8 @@ struct Room {
     answering: bool,
     open: Vec<Task>,
     bad: Vec<&'static str>,
+    /// Of tags that do not stand at 4.
+    values: BTreeMap<&'static str, f64>,
 }
 
 fn agent(number: u8) -> AgentId {
@@ -36,7 +39,17 @@ fn room() -> Room {
     let key = SigningKey::from_bytes(&[3; 32]);
     let domain = Domain::new(Arc::clone(&fleet), key, Judges::ours(), 7, State::default(), head);
     let now = Millis(1_768_471_200_000);
-    Room { domain, journal, fleet, now, tasks: Vec::new(), answering: true, open: Vec::new(), bad: Vec::new() }
+    Room {
+        domain,
+        journal,
+        fleet,
+        now,
+        tasks: Vec::new(),
+        answering: true,
+        open: Vec::new(),
+        bad: Vec::new(),
+        values: BTreeMap::new(),
+    }
 }
 
 impl Room {
@@ -111,7 +124,7 @@ impl Room {
                 let sample = |t: &hypocaust_protocols::model::Tag| Sample {
                     tag: t.id.clone(),
                     time: self.now,
-                    value: Some(4.0),
+                    value: Some(self.values.get(t.id.as_str()).copied().unwrap_or(4.0)),
                     quality: quality(t.id.as_str()),
                 };
                 let samples = plant.tags.iter().map(sample).collect();
@@ -138,6 +151,18 @@ impl Room {
     fn view(&self, number: u8) -> SubagentView {
         let view = self.domain.subagents_view(self.now);
         view.subagents.into_iter().find(|s| s.id == agent(number).to_string()).unwrap()
+    }
+
+    /// What GL-023 would be told now of the steam of the south.
+    fn load_of_south(&self, fleet: &Fleet) -> BTreeMap<String, Number> {
+        inputs::inputs(fleet, self.domain.image(), Kind::HeatLoad, "south.steam", self.now)
+    }
+
+    /// The same a second later, with these meters bad.
+    fn load_with(&mut self, bad: &[&'static str]) -> BTreeMap<String, Number> {
+        self.bad = bad.to_vec();
+        self.seconds(1);
+        self.load_of_south(&Arc::clone(&self.fleet))
     }
 
     fn taken(&mut self) -> Vec<Task> {
@@ -245,6 +270,53 @@ fn a_task_says_what_it_is_about_and_cites_what_led_to_it() {
     }
     let steam = r.taken().into_iter().rfind(|t| t.subject == "south.steam").unwrap();
     assert_eq!(steam.inputs["demand"].reason.as_deref(), Some("south.line.asked: device-error"));
+}
+
+/// The small fleet with its only boiler in the south changed.
+fn with_b1(fleet: &Fleet, change: impl Fn(&mut Source)) -> Fleet {
+    let mut fleet = fleet.clone();
+    let sources = fleet.plants.iter_mut().flat_map(|p| &mut p.sources);
+    sources.filter(|s| s.id.as_str() == "south.b1").for_each(change);
+    fleet
+}
+
+#[test]
+fn an_efficiency_whose_meters_cannot_be_used_is_no_number() {
+    let mut r = room();
+    r.seconds(2);
+    // 4 MW of heat at 80 %: 5 MW of fuel at 0.01 MW for one Nm3/h. The curve would say 90.5 % at this load.
+    r.values.insert("south.b1.fuel", 500.0);
+    let close =
+        |n: &Number, percent: f64| n.quality == Mark::Good && n.value.is_some_and(|v| (v - percent).abs() < 1e-9);
+    let bad = |n: &Number, why: &str| n.quality == Mark::Bad && n.value.is_none() && n.reason.as_deref() == Some(why);
+    let told = r.load_with(&[]);
+    assert!(close(&told["b1.efficiency"], 80.0), "{:?}", told["b1.efficiency"]);
+    for meter in ["south.b1.fuel", "south.b1.heat"] {
+        let told = r.load_with(&[meter]);
+        assert!(bad(&told["b1.efficiency"], &format!("{meter}: device-error")), "{:?}", told["b1.efficiency"]);
+    }
+    let told = r.load_with(&["south.b1.heat"]);
+    assert!(bad(&told["b1.load"], "device-error"), "{:?}", told["b1.load"]);
+    assert!(close(&told["wh1.efficiency"], 100.0), "others are not touched by it");
+    // Each meter is good by itself, and one of them is wrong.
+    r.values.insert("south.b1.fuel", 40.0);
+    let told = r.load_with(&[]);
+    let why = "south.b1.heat, south.b1.fuel: 4.00 MW of heat from 0.40 MW of fuel";
+    assert!(bad(&told["b1.efficiency"], why), "{:?}", told["b1.efficiency"]);
+
+    // The curve serves one that has no meter of its fuel,
+    let unmetered = with_b1(&r.fleet, |s| drop(s.meters.remove(&Meter::Fuel)));
+    let told = r.load_of_south(&unmetered);
+    assert!(close(&told["b1.efficiency"], 90.5), "{:?}", told["b1.efficiency"]);
+    // one that carries less than its least load,
+    r.values.insert("south.b1.heat", 1.0);
+    let told = r.load_with(&["south.b1.fuel"]);
+    assert!(close(&told["b1.efficiency"], 88.5), "{:?}", told["b1.efficiency"]);
+    // and one that is off.
+    r.values.insert("south.b1.state", f64::from(SourceState::Off as u8));
+    let told = r.load_with(&["south.b1.fuel", "south.b1.heat"]);
+    assert!(close(&told["b1.efficiency"], 88.5), "{:?}", told["b1.efficiency"]);
+    assert_eq!(told["b1.available"].value, Some(0.0));
 }
 
 #[test]

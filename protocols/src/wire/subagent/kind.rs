@@ -14,8 +14,9 @@ pub enum Kind {
     /// Of one boiler (`subject`: the source). Inputs: `o2` %, `co2` %, `co` ppm, `nox` ppm, `stack` degC, `air` degC.
     FlueGas,
     /// Of one header (`subject`: the header). Inputs: `demand` MW and of each unit, by its name, `U.load`, `U.min`,
-    /// `U.cap` MW, `U.available` 1 or 0, `U.efficiency` %, `U.price` EUR/MWh of what it takes in, `U.other` EUR/MWh of
-    /// heat (maintenance, less power sold).
+    /// `U.cap` MW, `U.available` 1 or 0, `U.efficiency` % (heat
+    /// over fuel by its meters, bad where they are; the file's curve where it has none, is off or below its least load),
+    /// `U.price` EUR/MWh of what it takes in, `U.other` EUR/MWh of heat (maintenance, less power sold).
     HeatLoad,
     /// Of one consumer (`subject`: the consumer). Inputs: `asked` MW now, `hours` of a length of one, counted from the task's
     /// `issued`. The answer has of each of them `N.expected` with its band, `N.lower` and `N.upper`, N from 0 on: MW as means
