@@ -96,7 +96,8 @@ impl Built {
     }
 }
 
-fn unit_cap(source: &Source, share: f64, proven: bool) -> f64 {
+/// The most that a source may be loaded to, MW: this share of its nameplate, or its proven rating.
+pub(super) fn unit_cap(source: &Source, share: f64, proven: bool) -> f64 {
     if proven { source.proven_mw } else { (share * source.heat_max_mw).min(source.proven_mw) }
 }
 

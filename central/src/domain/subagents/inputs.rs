@@ -3,7 +3,7 @@
 //! A value that may not be used now travels without its number and with the reason. What the file does not measure is not
 //! among the inputs; the agent then says what it lacks.
 
-use super::super::case::efficiency;
+use super::super::case::{efficiency, unit_cap};
 use super::super::forecast;
 use super::super::image::Image;
 use hypocaust_protocols::model::{
@@ -101,8 +101,10 @@ impl Look<'_> {
         let state = self.number(plant, &source.state);
         let on = state.value.map(|v| f64::from(u8::from(SourceState::from_word(v) == Some(SourceState::On))));
         put("available", Number { value: on, unit: "1".into(), ..state });
-        put("min", Number::good(source.heat_min_mw, "MW"));
-        put("cap", Number::good(source.heat_max_mw, "MW"));
+        // As dispatch loads it while nothing is short.
+        let cap = unit_cap(source, self.fleet.limits.unit_load_max, false);
+        put("min", Number::good(source.heat_min_mw.min(cap), "MW"));
+        put("cap", Number::good(cap, "MW"));
         let (yields, credit) = match &source.conversion {
             Conversion::Efficiency(points) => (self.efficiency(plant, source, points), 0.0),
             Conversion::Cop(cop) => (Ok(*cop), 0.0),

@@ -320,6 +320,19 @@ fn an_efficiency_whose_meters_cannot_be_used_is_no_number() {
 }
 
 #[test]
+fn the_most_that_a_unit_may_give_is_what_dispatch_uses() {
+    let mut r = room();
+    r.seconds(2);
+    let range = |fleet: &Fleet| {
+        let told = r.load_of_south(fleet);
+        ["b1.min", "b1.cap"].map(|name| told[name].value.expect("a number"))
+    };
+    assert_eq!(range(&r.fleet), [2.0, 9.0], "nine tenths of 10 MW");
+    assert_eq!(range(&with_b1(&r.fleet, |s| s.proven_mw = 6.0)), [2.0, 6.0]);
+    assert_eq!(range(&with_b1(&r.fleet, |s| s.proven_mw = 1.5)), [1.5, 1.5], "it is not kept above its most");
+}
+
+#[test]
 fn only_the_first_whole_answer_in_time_of_who_was_asked_counts() {
     let mut r = Room { answering: false, ..room() };
     r.seconds(2);

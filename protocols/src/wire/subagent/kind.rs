@@ -14,7 +14,7 @@ pub enum Kind {
     /// Of one boiler (`subject`: the source). Inputs: `o2` %, `co2` %, `co` ppm, `nox` ppm, `stack` degC, `air` degC.
     FlueGas,
     /// Of one header (`subject`: the header). Inputs: `demand` MW and of each unit, by its name, `U.load`, `U.min`,
-    /// `U.cap` MW, `U.available` 1 or 0, `U.efficiency` % (heat
+    /// `U.cap` MW (the most that dispatch loads it to while nothing is short), `U.available` 1 or 0, `U.efficiency` % (heat
     /// over fuel by its meters, bad where they are; the file's curve where it has none, is off or below its least load),
     /// `U.price` EUR/MWh of what it takes in, `U.other` EUR/MWh of heat (maintenance, less power sold).
     HeatLoad,
