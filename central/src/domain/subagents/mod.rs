@@ -22,7 +22,7 @@
 //! from the leader's beginning. A removed agent is not taken back because it beats, only because it registers.
 //!
 //! **Breaker.** After `breaker_failures` failures in a row an agent is asked nothing for `breaker_open_s`, then one task to
-//! see. The last good answer stays, marked stale with its age.
+//! see. The last good answer stays, marked stale with its age; one that its agent cannot give any more does not.
 
 mod answer;
 mod inputs;
@@ -137,7 +137,7 @@ pub struct Registry {
     ended: BTreeMap<u64, (Asked, End)>,
     next: u64,
     last_asked: BTreeMap<(AgentId, String), Millis>,
-    /// The latest answer that counts, and the latest that was `done`.
+    /// The latest answer that counts, and the latest that was `done`, unless its agent has said since that it cannot tell.
     latest: BTreeMap<(AgentId, String), Kept>,
     good: BTreeMap<(AgentId, String), Kept>,
     counts: BTreeMap<(AgentId, &'static str), u64>,
@@ -171,7 +171,8 @@ impl Registry {
         self.latest.values()
     }
 
-    /// The latest answers of this kind that were `done`, of a member that is not removed.
+    /// The latest answers of this kind that were `done`, of a member that is not removed and has not said since that it
+    /// cannot tell.
     pub fn good(&self, state: &State, kind: Kind) -> impl Iterator<Item = &Kept> {
         let agent = kind.agent();
         let there = state.subagents.get(&agent).is_some_and(|m| m.standing != Standing::Removed);
@@ -226,8 +227,11 @@ impl Registry {
                     let heard = self.heard.entry(agent).or_default();
                     (heard.failures, heard.open) = (0, None);
                 }
-                if outcome == Outcome::Done {
-                    self.good.insert(key.clone(), kept.clone());
+                match outcome {
+                    Outcome::Done => drop(self.good.insert(key.clone(), kept.clone())),
+                    // What it told before it does not stand by any more.
+                    Outcome::CannotTell => drop(self.good.remove(&key)),
+                    Outcome::Failed => {}
                 }
                 self.latest.insert(key, kept);
             }

@@ -508,6 +508,13 @@ fn the_last_good_answer_stays_and_is_marked_stale_with_its_age() {
     r.say(none(&r, &again, Outcome::CannotTell, "no o2"));
     let blind = shown(&r);
     assert_eq!((blind.outcome, blind.reason.as_deref(), blind.stale), ("cannot-tell", Some("no o2"), false));
+    // Nor does what was true before it come back behind a failure.
+    r.seconds(10);
+    r.beat(FLUE, 1, 1.0);
+    let again = r.taken().into_iter().rfind(|t| t.subject == subject).unwrap();
+    r.say(none(&r, &again, Outcome::Failed, "a bug"));
+    let failed = shown(&r);
+    assert_eq!((failed.outcome, failed.values.len()), ("failed", 0));
 }
 
 #[test]

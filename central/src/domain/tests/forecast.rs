@@ -136,7 +136,7 @@ fn forecaster(b: &mut Bench) -> AgentId {
         capabilities: vec![Kind::DemandForecast.name().into()],
     };
     let beat = Heartbeat { schema: Heartbeat::SCHEMA.into(), time, agent, boot: 1, success_ratio: 1.0 };
-    for message in [Coordination::Register(register), Coordination::Heartbeat(beat)] {
+    for message in [Coordination::Heartbeat(beat), Coordination::Register(register)] {
         b.input(Input::Subagent { message });
     }
     b.seconds(2);
@@ -163,19 +163,16 @@ fn tells(b: &mut Bench, change: impl Fn(&mut BTreeMap<String, Number>)) -> Strin
         }
     }
     change(&mut values);
-    let (schema, agent) = (Report::SCHEMA.into(), task.agent);
-    let report = Report {
-        schema,
-        time: Time(b.now),
-        agent,
-        task: task.id.clone(),
-        outcome: Outcome::Done,
-        values,
-        reason: None,
-    };
+    reports(b, &task, Outcome::Done, values);
+    task.id
+}
+
+fn reports(b: &mut Bench, task: &Task, outcome: Outcome, values: BTreeMap<String, Number>) {
+    let reason = (outcome != Outcome::Done).then(|| "the weather service is away".to_owned());
+    let (schema, time, task, agent) = (Report::SCHEMA.into(), Time(b.now), task.id.clone(), task.agent);
+    let report = Report { schema, time, agent, task, outcome, values, reason };
     let message = Coordination::read(&Coordination::Report(report).record()).expect("as it comes over the bus");
     b.input(Input::Subagent { message });
-    task.id
 }
 
 #[test]
@@ -203,6 +200,52 @@ fn a_sub_agent_that_knows_of_a_peak_has_the_store_filled_before_it() {
     b.seconds(40);
     assert_eq!(b.domain.state().subagents[&agent].standing, subagents::Standing::Removed);
     assert_eq!((basis(&b, "north.halls"), b.schedule().told_by.len()), (Basis::Profile, 0));
+}
+
+/// A quarter of an hour passes, and the agent is asked again about the halls: the task.
+fn asked_again(b: &mut Bench) -> Task {
+    let before = task(b).id;
+    b.now = b.now.plus(15 * 60_000);
+    forecaster(b);
+    let task = task(b);
+    assert_ne!(task.id, before);
+    of_the_others_it_knows_nothing(b);
+    task
+}
+
+fn of_the_others_it_knows_nothing(b: &mut Bench) {
+    let round = task(b).correlation;
+    let others = |t: &&Task| t.correlation == round && t.subject != "north.halls";
+    for task in b.tasks.iter().filter(others).cloned().collect::<Vec<_>>() {
+        reports(b, &task, Outcome::CannotTell, BTreeMap::new());
+    }
+}
+
+#[test]
+fn an_agent_that_cannot_tell_any_more_takes_back_what_it_told() {
+    let mut b = with(|_, _| None);
+    forecaster(&mut b);
+    of_the_others_it_knows_nothing(&mut b);
+    tells(&mut b, |_| {});
+    b.seconds(10);
+    assert_eq!(basis(&b, "north.halls"), Basis::Agent);
+    // It does not answer, or fails: what it told serves on.
+    asked_again(&mut b);
+    b.seconds(10);
+    assert_eq!(basis(&b, "north.halls"), Basis::Agent);
+    let task = asked_again(&mut b);
+    reports(&mut b, &task, Outcome::Failed, BTreeMap::new());
+    b.seconds(10);
+    assert_eq!(basis(&b, "north.halls"), Basis::Agent);
+    let task = asked_again(&mut b);
+    reports(&mut b, &task, Outcome::CannotTell, BTreeMap::new());
+    b.seconds(10);
+    assert_eq!((basis(&b, "north.halls"), b.schedule().told_by.len()), (Basis::Profile, 0));
+    // Until it can again.
+    asked_again(&mut b);
+    tells(&mut b, |_| {});
+    b.seconds(10);
+    assert_eq!(basis(&b, "north.halls"), Basis::Agent);
 }
 
 #[test]
