@@ -10,6 +10,7 @@
 //! the history has it; a command is published in the session of its moment, by a replica that leads at this moment, or not
 //! at all (the domain asks again).
 
+use super::births::Births;
 use super::leader::{Gone, Handle, Outgoing};
 use super::metrics::Metrics;
 use super::speaker::{STAYS, Speaker};
@@ -60,7 +61,7 @@ pub struct Ends {
     /// What came of it.
     pub durable: mpsc::Receiver<Durable>,
     pub leaves: mpsc::Receiver<Leave>,
-    /// Told whether the broker is reached.
+    /// Told whether the broker is reached, and whether the plants have been heard.
     pub gate: Gate,
 }
 
@@ -68,6 +69,12 @@ pub struct Ends {
 pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: Metrics) -> Result<(), Error> {
     let Ends { leader, mut term, mut commands, mut leaves, forward, mut durable, gate } = ends;
     gate.report("broker", false, "not reached yet");
+    let mut births = Births::awaited(fleet.plants.iter().map(|p| p.id.as_str()));
+    let tell = |births: &mut Births| {
+        let check = births.check(now());
+        gate.report("plants", check.ok, check.detail);
+    };
+    tell(&mut births);
     let mut host = Host::new(fleet.id.as_str(), PRIMARY_HOST).map_err(|e| Error::Group(e.to_string()))?;
     for plant in &fleet.plants {
         host.expect(plant.id.as_str()).map_err(|e| Error::Group(e.to_string()))?;
@@ -96,6 +103,7 @@ pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: M
                     gate.report("broker", true, "connected");
                     unreached = false;
                     listener = Some(fresh);
+                    births.reached(now());
                     held(&host).listening(now().0);
                     leader.reach(true).await?;
                     Vec::new()
@@ -109,6 +117,7 @@ pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: M
                         // Once: it is tried again and again.
                         tracing::warn!(%reason, "the broker cannot be reached; trying on");
                     }
+                    births.unreached();
                     held(&host).deaf();
                     Vec::new()
                 }
@@ -134,6 +143,9 @@ pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: M
                         }
                         for input in heard.inputs {
                             leader.give(input).await?;
+                        }
+                        if let host::Event::NodeBirth { node, .. } = event {
+                            births.born(node);
                         }
                     }
                     requests
@@ -162,7 +174,10 @@ pub async fn run(fleet: &Fleet, connections: Connections, ends: Ends, metrics: M
                 leaving = Some(leave);
                 Vec::new()
             }
-            _ = second.tick() => held(&host).tick(now().0),
+            _ = second.tick() => {
+                tell(&mut births);
+                held(&host).tick(now().0)
+            }
         };
         if let Some(listener) = &listener {
             for request in requests {

@@ -1,6 +1,7 @@
 //! What stands between the domain and the world: thin, and each part pure as far as it can be.
 //!
 //! * [`audit`]: the journal verified while the centre runs.
+//! * [`births`]: whether the plants have been heard yet.
 //! * [`foreseeing`]: forecasts from the history.
 //! * [`host`]: the MQTT side.
 //! * [`leader`]: the one task that owns the domain, and stands for election with it.
@@ -14,6 +15,7 @@
 //! * [`translate`]: Sparkplug events as inputs of the domain.
 
 pub mod audit;
+pub mod births;
 pub mod foreseeing;
 pub mod host;
 pub mod leader;

@@ -340,6 +340,7 @@ fn every_call_answers_in_the_shape_of_the_contract_and_of_its_document() {
         assert_eq!(j.get(root, root, &["status", "checks"])["status"], health["status"], "at the root too");
     }
     let ready = demo.get("/health/ready");
+    assert!(ready["checks"]["plants"]["ok"] == true && ready["checks"]["plants"]["detail"].is_string(), "{ready}");
     assert!(ready["checks"]["journal"]["ok"] == true && ready["checks"]["journal"]["detail"].is_string(), "{ready}");
     j.get("/api/v1/openapi.json", "/api/v1/openapi.json", &["openapi", "paths"]);
     let login = demo.endpoints()["login"].clone();
