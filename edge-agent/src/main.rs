@@ -302,6 +302,9 @@ async fn verb(verb: Verb) -> Result<(), Failure> {
                     "spool          {} entries, {} bytes, oldest {oldest}",
                     report.spool_entries, report.spool_bytes
                 ))?;
+                if report.spool_aside > 0 {
+                    say(format_args!("set aside      {} entries that cannot be sent", report.spool_aside))?;
+                }
                 if let Some(live) = &report.live {
                     say(format_args!("mode           {}", live["mode"].as_str().unwrap_or("-")))?;
                     say(format_args!("link           {}", if live["link"] == true { "up" } else { "down" }))?;

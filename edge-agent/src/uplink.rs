@@ -7,7 +7,7 @@ use hypocaust_protocols::model::{Plant, Tick};
 use hypocaust_protocols::sparkplug::edge::DeviceBirth;
 use hypocaust_protocols::sparkplug::{Metric, Value};
 use hypocaust_protocols::wire::sparkplug as mapping;
-use hypocaust_protocols::wire::{Range, Signed, metric};
+use hypocaust_protocols::wire::{Entry, Range, Signed, metric};
 
 /// One of the node's own metrics.
 pub fn node_metric(name: &str, value: &NodeValue, wall: i64) -> Metric {
@@ -34,6 +34,61 @@ pub fn births(birth: &Birth, plant: &Plant, tick: Tick, wall: i64) -> (Vec<Metri
         })
         .collect();
     (node, devices)
+}
+
+/// Why samples out of the spool are never sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unsent {
+    /// The plant's file has no such device any more.
+    UnknownDevice,
+    /// The device has no such tag any more.
+    UnknownTag,
+    /// What is on disk is no entry.
+    Unreadable,
+}
+
+impl Unsent {
+    pub const ALL: [Self; 3] = [Self::UnknownDevice, Self::UnknownTag, Self::Unreadable];
+
+    /// As metrics and the spool's file name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnknownDevice => "unknown-device",
+            Self::UnknownTag => "unknown-tag",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// What of a spooled entry can be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sendable {
+    Whole(Entry),
+    /// Both carry the entry's name; the tags of `rest` are unknown.
+    Part {
+        known: Entry,
+        rest: Entry,
+    },
+    Nothing(Entry, Unsent),
+}
+
+/// Parts an entry by what the births of this plant list: a tag counts only as one of the entry's own device.
+#[must_use]
+pub fn sendable(entry: Entry, plant: &Plant) -> Sendable {
+    if plant.device(entry.device.as_str()).is_none() {
+        return Sendable::Nothing(entry, Unsent::UnknownDevice);
+    }
+    let is_known = |tag: &str| plant.tag(tag).is_some_and(|t| t.device == entry.device);
+    if entry.samples.iter().all(|s| is_known(s.tag.as_str())) {
+        return Sendable::Whole(entry);
+    }
+    let (known, rest): (Vec<_>, Vec<_>) = entry.samples.iter().cloned().partition(|s| is_known(s.tag.as_str()));
+    if known.is_empty() {
+        return Sendable::Nothing(entry, Unsent::UnknownTag);
+    }
+    let with = |samples| Entry { samples, ..entry.clone() };
+    Sendable::Part { known: with(known), rest: with(rest) }
 }
 
 /// What a node command asks of the core; an `Err` names a metric that could not be read.

@@ -47,7 +47,7 @@ catalogue! {
     DUPLICATE Counter "gl_001_samples_duplicate_total" ["plant"]
         "Samples that came again and were in the history already, or on their way there.";
     DROPPED Counter "gl_001_samples_dropped_total" ["plant", "reason"]
-        "Samples that will never be in the history: spool-full (at the edge), unreadable (at the centre).";
+        "Samples that will never be in the history: at the edge spool-full, and set aside in its spool unknown-device, unknown-tag, unreadable; at the centre unreadable.";
     DEFERRED Counter "gl_001_samples_deferred_total" ["plant"]
         "Samples that came and that Kafka did not take; their edge keeps them and sends them again.";
     BUS_UP Gauge "gl_001_bus_up" [] "1 while Kafka answers and takes what the centre writes.";

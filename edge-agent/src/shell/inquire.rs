@@ -108,6 +108,8 @@ pub struct Report {
     pub spool_bytes: u64,
     /// RFC 3339; when the oldest entry was spooled.
     pub spool_oldest: Option<String>,
+    /// Entries that cannot be sent and are kept beside the spool.
+    pub spool_aside: u64,
     /// The running edge's own words.
     pub live: Option<serde_json::Value>,
 }
@@ -118,6 +120,7 @@ pub async fn status(data: &Path, metrics: Option<SocketAddr>) -> Result<Report, 
     let last_boot = state.last_boot().await.map_err(|e| e.to_string())?;
     let spool = Spool::open_read_only(data).await.map_err(|e| e.to_string())?;
     let Fill { entries, bytes, oldest } = spool.fill().await.map_err(|e| e.to_string())?;
+    let aside = spool.shelf().await.map_err(|e| e.to_string())?;
     let live = match metrics {
         Some(address) => get(address, "/status").await.ok().and_then(|body| serde_json::from_str(&body).ok()),
         None => None,
@@ -131,6 +134,7 @@ pub async fn status(data: &Path, metrics: Option<SocketAddr>) -> Result<Report, 
         spool_entries: entries,
         spool_bytes: bytes,
         spool_oldest: oldest.map(|t| t.rfc3339()),
+        spool_aside: aside.entries,
         live,
     })
 }

@@ -3,6 +3,7 @@
 //! The figures are made at each scrape of the core's last status and of what the shell's tasks have counted.
 
 use crate::core::{Mode, Status};
+use crate::uplink::Unsent;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -11,9 +12,13 @@ use axum::{Json, Router};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};
 use hypocaust_protocols::model::PlantId;
 use hypocaust_protocols::wire::GATES;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Why samples are lost where the spool's limit is met.
+const SPOOL_FULL: &str = "spool-full";
 
 /// What the tasks tell about themselves.
 #[derive(Clone)]
@@ -25,18 +30,20 @@ struct Inner {
     /// Entries in the spool and the age of the oldest, ms; `None` before it was looked at.
     spool: Mutex<Option<(u64, u64)>>,
     spooled: AtomicU64,
-    dropped: AtomicU64,
+    /// By reason; each is there from the start.
+    dropped: Mutex<BTreeMap<&'static str, u64>>,
     disk_ok: AtomicBool,
 }
 
 impl Shared {
     pub fn new(plant: PlantId) -> Self {
+        let reasons = Unsent::ALL.into_iter().map(Unsent::name).chain([SPOOL_FULL]);
         Self(Arc::new(Inner {
             plant,
             status: Mutex::new(None),
             spool: Mutex::new(None),
             spooled: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            dropped: Mutex::new(reasons.map(|reason| (reason, 0)).collect()),
             disk_ok: AtomicBool::new(true),
         }))
     }
@@ -49,7 +56,14 @@ impl Shared {
     }
     /// Samples that the spool had no room for any more.
     pub fn dropped(&self, samples: u64) {
-        self.0.dropped.fetch_add(samples, Ordering::Relaxed);
+        self.drop_for(SPOOL_FULL, samples);
+    }
+    /// Samples that were set aside.
+    pub fn set_aside(&self, reason: Unsent, samples: u64) {
+        self.drop_for(reason.name(), samples);
+    }
+    fn drop_for(&self, reason: &'static str, samples: u64) {
+        *self.0.dropped.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += samples;
     }
     pub fn fill(&self, entries: u64, oldest_ms: u64) {
         *self.0.spool.lock().unwrap_or_else(PoisonError::into_inner) = Some((entries, oldest_ms));
@@ -65,13 +79,15 @@ impl Shared {
         self.0.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn figures(&self) -> Figures {
+    pub(super) fn figures(&self) -> Figures {
         let inner = &self.0;
         let plant = inner.plant.as_str();
         let mut figures = Figures::default();
         figures.set(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
         figures.set(&catalogue::SPOOLED, &[plant], inner.spooled.load(Ordering::Relaxed) as f64);
-        figures.set(&catalogue::DROPPED, &[plant, "spool-full"], inner.dropped.load(Ordering::Relaxed) as f64);
+        for (reason, samples) in inner.dropped.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            figures.set(&catalogue::DROPPED, &[plant, reason], *samples as f64);
+        }
         figures.flag(&catalogue::DISK_OK, &[plant], inner.disk_ok.load(Ordering::Relaxed));
         if let Some((entries, oldest_ms)) = *inner.spool.lock().unwrap_or_else(PoisonError::into_inner) {
             figures.set(&catalogue::SPOOL_ENTRIES, &[plant], entries as f64);

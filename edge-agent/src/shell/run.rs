@@ -4,7 +4,7 @@ use super::clock::{self, Clock};
 use super::device::{self, Driver, Job};
 use super::endpoints::Endpoints;
 use super::metrics::{self, Shared};
-use super::spool::Spool;
+use super::spool::{self, Enforced, Spool};
 use super::state::State;
 use super::uplink::{self, ToUplink, Uplink};
 use crate::core::{Core, Effect, Input};
@@ -96,9 +96,15 @@ pub async fn run(options: Options) -> Result<(), String> {
         devices.insert(device.id.clone(), (jobs, counter));
     }
     tokio::spawn(keep(spool.clone(), for_spool, to_core.clone(), shared.clone()));
+    let shelf = spool.shelf().await.map_err(|e| e.to_string())?;
+    if shelf.entries > 0 {
+        let file = options.data.join(spool::FILE);
+        tracing::warn!(entries = shelf.entries, file = %file.display(), "entries are set aside and never sent");
+    }
     let client = format!("hypocaust-edge-{}-{}", fleet.id, plant.id);
     let settings = Settings::new(&options.broker.0, options.broker.1, client);
-    let session = Uplink::new(plant.clone(), uplink::node(&fleet, &plant)?, spool, clock, to_core, newest);
+    let node = uplink::node(&fleet, &plant)?;
+    let session = Uplink::new(plant.clone(), node, spool, clock, to_core, newest, shared.clone());
     let link = tokio::spawn(session.run(settings, state.clone(), from_core));
 
     tracing::info!(plant = %plant.id, boot, devices = plant.devices.len(), tags = plant.tags.len(), "the edge runs");
@@ -265,13 +271,16 @@ async fn keep(spool: Spool, mut orders: mpsc::UnboundedReceiver<ToSpool>, core: 
 }
 
 async fn look_at(spool: &Spool, core: &mpsc::Sender<ToCore>, shared: &Shared) -> Result<(), super::state::Error> {
-    let (lost, fill) = spool.enforce_limit().await?;
+    let Enforced { lost, aside, fill } = spool.enforce_limit().await?;
     if lost > 0 {
         shared.dropped(lost);
         tracing::error!(
             samples = lost,
             "the spool is at its limit: the OLDEST ENTRIES ARE LOST; restore the link or raise --spool-limit-mb"
         );
+    }
+    if aside > 0 {
+        tracing::warn!(entries = aside, "the spool is at its limit: the oldest of what was set aside is deleted");
     }
     let age = fill.oldest.map_or(0, |oldest| u64::try_from(clock::wall().since(oldest)).unwrap_or(0));
     shared.fill(fill.entries, age);

@@ -3,20 +3,25 @@
 //! Live first: an entry that was committed after the births is sent at once. What the spool held before is the backlog;
 //! it is sent in pages, flagged historical, and no further than a window ahead of what the centre has acknowledged. An entry
 //! that is not acknowledged within `RESEND` is sent again as backlog; the centre drops doubles by its ledger.
+//!
+//! What the spool holds of a device or tag that the plant's file has no more, and what cannot be read, is set aside as the
+//! backlog comes to it: counted, told once a device and reason, and in nobody's way. Of an entry with some unknown tags
+//! the others are sent under its name.
 
 use super::clock::{self, Clock};
+use super::metrics::Shared;
 use super::run::ToCore;
-use super::spool::{Key, Spool};
+use super::spool::{Aside, Key, Slot, Spool};
 use super::state::State;
 use crate::core::{Birth, Input, NodeValue, Now};
-use crate::uplink;
-use hypocaust_protocols::model::{Fleet, Plant, Tick};
+use crate::uplink::{self, Sendable, Unsent};
+use hypocaust_protocols::model::{DeviceId, Fleet, Plant, Tick};
 use hypocaust_protocols::mqtt::{self, Opening, Session, Settings};
 use hypocaust_protocols::sparkplug::edge::Reaction;
 use hypocaust_protocols::sparkplug::{EdgeNode, Publish};
 use hypocaust_protocols::wire::sparkplug as mapping;
 use hypocaust_protocols::wire::{Entry, PRIMARY_HOST};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -54,6 +59,9 @@ pub struct Uplink {
     pub core: mpsc::Sender<ToCore>,
     session: Option<Session>,
     backlog: Backlog,
+    shared: Shared,
+    /// Of whom it was told that something is set aside, and why; without a device where none could be read.
+    told: BTreeSet<(Option<DeviceId>, Unsent)>,
 }
 
 /// How far the backlog has been sent.
@@ -84,9 +92,10 @@ impl Uplink {
         clock: Clock,
         core: mpsc::Sender<ToCore>,
         newest: Key,
+        shared: Shared,
     ) -> Self {
         let backlog = Backlog { newest, ..Backlog::default() };
-        Self { plant, node, spool, clock, core, session: None, backlog }
+        Self { plant, node, spool, clock, core, session: None, backlog, shared, told: BTreeSet::new() }
     }
 
     /// Runs until the core is gone or it has said goodbye.
@@ -243,7 +252,7 @@ impl Uplink {
         let metrics = mapping::entry_to_metrics(entry, historical, self.clock.tick(), wall);
         match self.node.device_data(wall, entry.device.as_str(), &metrics, None) {
             Ok(publish) => self.send(publish).await,
-            // Spooled under another fleet file: a tag or a device is gone. It stays in the spool, told each time.
+            // What no birth lists was set aside before; what else there may be comes again with the backlog.
             Err(error) => tracing::error!(%error, boot = entry.boot, seq = entry.seq, "an entry was not sent"),
         }
     }
@@ -255,12 +264,18 @@ impl Uplink {
         }
         let tick = self.clock.tick();
         self.backlog.mark(tick);
-        if let Err(error) = self.page(tick).await {
-            tracing::error!(%error, "the backlog cannot be read");
+        match self.page(tick).await {
+            Ok(page) => {
+                for entry in &page {
+                    self.entry(entry, true).await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "the backlog cannot be read"),
         }
     }
 
-    async fn page(&mut self, tick: Tick) -> Result<(), super::state::Error> {
+    /// What is to be sent of the next page, in order.
+    async fn page(&mut self, tick: Tick) -> Result<Vec<Entry>, super::state::Error> {
         let Some(at) = self.backlog.at else {
             if let Some(until) = self.backlog.overdue(tick)
                 && self.spool.count_until(until).await? > 0
@@ -268,7 +283,7 @@ impl Uplink {
                 self.backlog.at = Some((0, 0));
                 self.backlog.until = until;
             }
-            return Ok(());
+            return Ok(Vec::new());
         };
         if self.spool.count_until(at).await? > WINDOW {
             if tick.since(self.backlog.last) >= RESEND_MS {
@@ -276,18 +291,61 @@ impl Uplink {
                 self.backlog.at = Some((0, 0));
                 self.backlog.last = tick;
             }
-            return Ok(());
+            return Ok(Vec::new());
         }
         let page = self.spool.page(at, self.backlog.until, PAGE).await?;
         self.backlog.last = tick;
-        match page.last() {
-            Some(last) => self.backlog.at = Some((last.boot, last.seq)),
-            None => self.backlog.at = None,
+        self.backlog.at = page.last().map(|slot| slot.key);
+        Ok(self.sift(page).await)
+    }
+
+    /// Sets aside what cannot be sent. A disk that does not take it keeps nothing else back: acknowledged entries make room.
+    async fn sift(&mut self, page: Vec<Slot>) -> Vec<Entry> {
+        let mut send = Vec::with_capacity(page.len());
+        let mut aside = Vec::new();
+        for Slot { key, entry } in page {
+            match entry.map(|entry| uplink::sendable(entry, &self.plant)) {
+                Ok(Sendable::Whole(entry)) => send.push(entry),
+                Ok(Sendable::Part { known, rest }) => {
+                    let device = Some(known.device.clone());
+                    aside.push((device, None, Aside { key, reason: Unsent::UnknownTag, split: Some((known, rest)) }));
+                }
+                Ok(Sendable::Nothing(entry, reason)) => {
+                    aside.push((Some(entry.device), None, Aside { key, reason, split: None }));
+                }
+                Err(why) => aside.push((None, Some(why), Aside { key, reason: Unsent::Unreadable, split: None })),
+            }
         }
-        for entry in &page {
-            self.entry(entry, true).await;
+        if aside.is_empty() {
+            return send;
         }
-        Ok(())
+        let orders: Vec<Aside> = aside.iter().map(|(_, _, order)| order.clone()).collect();
+        let samples = match self.spool.set_aside(&orders).await {
+            Ok(samples) => samples,
+            Err(error) => {
+                tracing::error!(%error, "what cannot be sent is not set aside; it is tried with the next pass");
+                return send;
+            }
+        };
+        for ((device, why, Aside { key, reason, split }), samples) in aside.into_iter().zip(samples) {
+            self.shared.set_aside(reason, samples);
+            if self.told.insert((device.clone(), reason)) {
+                let device = device.as_ref().map_or("", |d| d.as_str());
+                let (boot, seq, reason, why) = (key.0, key.1, reason.name(), why.unwrap_or_default());
+                tracing::error!(
+                    device,
+                    reason,
+                    boot,
+                    seq,
+                    why,
+                    "spooled samples cannot be sent and are set aside (table aside of spool.db); this is told once"
+                );
+            }
+            // Where nothing was set aside the entry is gone from the spool: the centre has it.
+            send.extend(split.filter(|_| samples > 0).map(|(known, _)| known));
+        }
+        send.sort_by_key(|entry| (entry.boot, entry.seq));
+        send
     }
 
     async fn leave(&mut self) {
@@ -327,5 +385,112 @@ impl Backlog {
             self.last = tick;
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::tests::{device, key, north, tag, wall};
+    use crate::core::{Core, Memory};
+    use hypocaust_protocols::metrics as catalogue;
+    use hypocaust_protocols::model::{Millis, Quality, Sample};
+    use hypocaust_protocols::sparkplug::HostState;
+    use hypocaust_protocols::wire::Range;
+    use std::path::Path;
+
+    fn entry(seq: u64, of: &str, tags: &[&str]) -> Entry {
+        let sample = |id: &&str| Sample { tag: tag(id), time: Millis(1), value: Some(1.0), quality: Quality::Good };
+        Entry { boot: 1, seq, device: device(of), samples: tags.iter().map(sample).collect() }
+    }
+
+    /// The uplink of an edge that has begun again with today's file over this folder's spool, and is born.
+    async fn reborn(folder: &Path) -> (Uplink, mpsc::Receiver<ToCore>) {
+        let (fleet, plant) = north();
+        let spool = Spool::open(folder, u64::MAX).await.unwrap();
+        let newest = spool.last().await.unwrap().unwrap();
+        let now = Now { wall: wall(0), tick: Tick(0) };
+        let core = Core::new(fleet.clone(), &plant.id, key().verifying_key(), 2, Memory::default(), now).unwrap();
+        let mut node = node(&fleet, &plant).unwrap();
+        node.connected(0);
+        let online = HostState { online: true, timestamp: 1 }.bytes();
+        node.on_message(&format!("spBv1.0/STATE/{PRIMARY_HOST}"), &online, 1);
+        let (to_core, from_all) = mpsc::channel(8);
+        let shared = Shared::new(plant.id.clone());
+        let mut uplink = Uplink::new(Arc::new(plant), node, spool, Clock::start(), to_core, newest, shared);
+        uplink.outgoing(ToUplink::Birth { birth: Box::new(core.birth(now)), now }).await;
+        assert!(uplink.node.is_born());
+        (uplink, from_all)
+    }
+
+    /// One pass over the backlog while the centre acknowledges nothing; each entry is one that the births cover.
+    async fn pass(uplink: &mut Uplink) -> Vec<Entry> {
+        let mut sent = Vec::new();
+        for _ in 0..20 {
+            for entry in uplink.page(Tick(1)).await.unwrap() {
+                let metrics = mapping::entry_to_metrics(&entry, true, Tick(1), 1);
+                uplink.node.device_data(1, entry.device.as_str(), &metrics, None).unwrap();
+                sent.push(entry);
+            }
+        }
+        sent
+    }
+
+    fn dropped(uplink: &Uplink, reason: &str) -> String {
+        let text = catalogue::text(&uplink.shared.figures().gather()).unwrap();
+        let head = format!("gl_001_samples_dropped_total{{plant=\"north\",reason=\"{reason}\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&head)).expect("every reason has its line").to_owned()
+    }
+
+    #[tokio::test]
+    async fn what_a_renamed_device_left_behind_is_set_aside_and_eats_no_window() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = Spool::open(folder.path(), u64::MAX).await.unwrap();
+        // More than the window of a device that is no more; then of one whose tag is no more, and of whole ones.
+        let mut all: Vec<Entry> =
+            (1..=WINDOW + 100).map(|seq| entry(seq, "north.plc-old", &["north.b1.heat", "north.b2.heat"])).collect();
+        all.push(entry(701, "north.plc1", &["north.b1.heat", "north.b1.old"]));
+        all.push(entry(702, "north.plc1", &["north.b1.old"]));
+        all.extend((703..=710).map(|seq| entry(seq, "north.plc1", &["north.b1.heat"])));
+        before.add(&all, Millis(10)).await.unwrap();
+        drop(before);
+
+        let (mut uplink, _core) = reborn(folder.path()).await;
+        let sent = pass(&mut uplink).await;
+        assert_eq!(sent.iter().map(|e| e.seq).collect::<Vec<_>>(), [701, 703, 704, 705, 706, 707, 708, 709, 710]);
+        assert_eq!(sent[0], entry(701, "north.plc1", &["north.b1.heat"]), "what is known of it, under its name");
+        assert_eq!(uplink.spool.count_until((1, 710)).await.unwrap(), 9, "the window");
+        assert_eq!(uplink.spool.fill().await.unwrap().entries, 9, "what the centre is told");
+        assert_eq!(uplink.spool.shelf().await.unwrap().entries, 602);
+        assert_eq!(dropped(&uplink, "unknown-device"), "1200");
+        assert_eq!(dropped(&uplink, "unknown-tag"), "2");
+        let told =
+            [(Some(device("north.plc-old")), Unsent::UnknownDevice), (Some(device("north.plc1")), Unsent::UnknownTag)];
+        assert_eq!(uplink.told, BTreeSet::from(told), "once each");
+
+        // Sent again, nothing is counted again; acknowledged, nothing is left.
+        uplink.backlog.begin(Tick(2));
+        assert_eq!(pass(&mut uplink).await, sent);
+        assert_eq!(dropped(&uplink, "unknown-tag"), "2");
+        let ranges = [701, 703].map(|first| Range { boot: 1, first, last: if first == 701 { 701 } else { 710 } });
+        assert_eq!(uplink.spool.forget(&ranges).await.unwrap(), 9);
+        assert_eq!(uplink.spool.fill().await.unwrap().entries, 0);
+    }
+
+    #[tokio::test]
+    async fn a_row_that_cannot_be_read_is_set_aside_and_the_rest_of_its_page_is_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = Spool::open(folder.path(), u64::MAX).await.unwrap();
+        let all: Vec<Entry> = (1..=3).map(|seq| entry(seq, "north.plc1", &["north.b1.heat"])).collect();
+        before.add(&all, Millis(10)).await.unwrap();
+        before.spoil((1, 2), b"{\"boot\":1,\"seq\":2").await;
+        drop(before);
+
+        let (mut uplink, _core) = reborn(folder.path()).await;
+        assert_eq!(pass(&mut uplink).await.iter().map(|e| e.seq).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(uplink.spool.shelf().await.unwrap().entries, 1);
+        assert_eq!(uplink.spool.fill().await.unwrap().entries, 2);
+        assert_eq!(dropped(&uplink, "unreadable"), "1");
+        assert_eq!(uplink.told, BTreeSet::from([(None, Unsent::Unreadable)]));
     }
 }
