@@ -99,8 +99,9 @@ pub fn trips(world: &World, happened: &[(i64, Happening)]) -> Result<Share, Stri
     for (at, what) in happened {
         let Happening::Plant(plant, Fault::Trip { name }) = what else { continue };
         // A second trip of a source that is tripped already is none.
-        let again =
-            happened.iter().any(|(t, w)| matches!(w, Happening::Plant(p, Fault::Trip { .. }) if p == plant && t < at));
+        let again = happened.iter().any(
+            |(t, w)| matches!(w, Happening::Plant(p, Fault::Trip { name: n }) if p == plant && n == name && t < at),
+        );
         let spec = world.fleet.plant(plant.as_str()).expect("a plant of the fleet");
         let trip = spec.trips.iter().find(|t| t.source.as_str() == name);
         let Some(trip) = trip.filter(|_| !again && !disturbed(happened, plant, *at)) else {
