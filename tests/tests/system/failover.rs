@@ -4,7 +4,9 @@
 //! showed all the while.
 
 use super::bus::the_topic_has_all;
-use super::counts::{OnDrop, every_shown_value_is_stored, move_sensor, nothing_doubled, nothing_lost, now, spooled};
+use super::counts::{
+    OnDrop, every_shown_value_is_stored, move_sensor, nothing_doubled, nothing_lost, now, shown, spooled,
+};
 use super::recovery::the_journal_is_the_one_that_the_edges_know;
 use super::shared::{Shared, at_rest, demo, say, turn};
 use hypocaust_tests::harness::{Demo, Options, Process, runs, signal, wait_until};
@@ -185,6 +187,11 @@ fn series(demo: &Shared, what: &str, mut takeover: impl FnMut(usize) -> Duration
         let _stops = OnDrop(&stop);
         let took = (0..times()).map(&mut takeover).collect();
         settled(demo);
+        // Where all of it was quick the sensor has hardly moved; the last value that it showed is not judged.
+        wait_until("the sensor has shown a value a takeover", Duration::from_secs(60), || {
+            let values = shown(demo, from).len();
+            if values > times() { Ok(()) } else { Err(format!("{values} values")) }
+        });
         took
     });
     demo.inject("north", &["restore", "x1.flow"]);
