@@ -1,0 +1,88 @@
+//! The ladder below a fresh optimum: each rung is left with its reason in the journal, and what is refused never leaves.
+
+use super::*;
+
+impl Bench {
+    /// What was refused on the way to the schedule in force, from the top of the ladder.
+    fn refusals(&self) -> Vec<(Origin, String)> {
+        let recorded = self.recorded();
+        let is_schedule = |r: &Recorded| matches!(r.event, Event::Scheduled { .. });
+        let latest = recorded.iter().rposition(is_schedule).expect("a schedule");
+        let before = recorded[..latest].iter().rposition(is_schedule).map_or(0, |at| at + 1);
+        let refused = |r: &Recorded| match &r.event {
+            Event::ScheduleRefused { origin, reason, .. } => Some((*origin, reason.clone())),
+            _ => None,
+        };
+        recorded[before..latest].iter().filter_map(refused).collect()
+    }
+}
+
+#[test]
+fn the_ladder_goes_down_rung_by_rung_and_up_again() {
+    let mut b = bench(Judges::ours());
+    b.seconds(30);
+    b.solver = Solver::Late;
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::LastGood);
+    assert!(b.schedule().why[0].contains("not done within"), "{:?}", b.schedule().why);
+    assert!(b.domain.state().alarm_stands("dispatch-failing"));
+    b.trip_b1();
+    b.solver = Solver::Fails;
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::LastGood, "fitted to the trip that it did not know of");
+    let short: Vec<bool> = b.schedule().unserved_mw.iter().map(|(_, mw)| *mw > 0.005).collect();
+    assert_eq!((short[0], short[3] || short[4]), (false, true), "{:?}", b.schedule().unserved_mw);
+    assert!(b.schedule().trips.iter().any(|t| b.trips.contains(t)));
+    let ttl = b.fleet.limits.table_ttl_s as u32;
+    b.seconds(ttl);
+    assert_eq!(b.schedule().origin, Origin::Greedy, "the last good one is too old");
+    assert!(b.schedule().unserved_mw[Class::LifeSafety] < 0.005);
+    assert!(b.refusals().is_empty(), "{:?}", b.refusals());
+    b.solver = Solver::Works;
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Optimal);
+    assert!(!b.domain.state().alarm_stands("dispatch-failing"));
+
+    // Each rung that is tried in vain is in the journal with its reason, in order, before the schedule that is used.
+    b.domain.judges.check = |case, solution| match solution.solver.name.as_str() {
+        "greedy" => (Judges::ours().check)(case, solution),
+        name => Err(format!("not from {name}")),
+    };
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Greedy);
+    let by_the_solver = (Origin::Optimal, "The check refused the solver's schedule (not from HiGHS)".to_owned());
+    let last_good = (Origin::LastGood, "The check refused the last-good schedule (not from repair)".to_owned());
+    assert_eq!(b.refusals(), [by_the_solver.clone(), last_good.clone()]);
+    b.domain.judges.check = |_, solution| Err(format!("not from {}", solution.solver.name));
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Hold);
+    let greedy = (Origin::Greedy, "The check refused the greedy schedule (not from greedy)".to_owned());
+    assert_eq!(b.refusals(), [by_the_solver.clone(), last_good, greedy]);
+    b.domain.judges.plain = |_, earlier| Err(if earlier.is_some() { "no repair" } else { "no greedy" }.into());
+    b.seconds(6);
+    assert_eq!(b.schedule().origin, Origin::Hold);
+    let no_repair = (Origin::LastGood, "No schedule could be made (no repair)".to_owned());
+    let no_greedy = (Origin::Greedy, "No schedule could be made (no greedy)".to_owned());
+    assert_eq!(b.refusals(), [by_the_solver, no_repair.clone(), no_greedy.clone()]);
+    b.solver = Solver::Late;
+    b.seconds(6);
+    assert_eq!(b.refusals(), [no_repair, no_greedy], "a solve that is late has nothing to refuse");
+    b.domain.judges = Judges::ours();
+    b.solver = Solver::Works;
+    b.seconds(6);
+    assert_eq!((b.schedule().origin, b.refusals()), (Origin::Optimal, vec![]));
+    assert_eq!(&State::fold(&b.recorded()), b.domain.state());
+}
+
+#[test]
+fn what_the_check_refuses_never_leaves() {
+    let refuse = Judges { check: |_, _| Err("no".into()), ..Judges::ours() };
+    let mut b = bench(refuse);
+    b.seconds(30);
+    assert_eq!(b.schedule().origin, Origin::Hold);
+    assert!(b.commands.is_empty());
+    let refused = b.refusals();
+    let rungs: Vec<Origin> = refused.iter().map(|(origin, _)| *origin).collect();
+    assert_eq!(rungs, [Origin::Optimal, Origin::Greedy], "without a good plan there is none to fit");
+    assert!(refused.iter().all(|(_, reason)| reason.contains("no")), "{refused:?}");
+}
