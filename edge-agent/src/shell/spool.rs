@@ -281,8 +281,8 @@ impl Spool {
     /// Counting reads the whole spool, so whoever wants to know the fill takes it from here.
     pub async fn enforce_limit(&self) -> Result<Enforced, Error> {
         let (mut lost, mut aside) = (0, 0);
+        let mut fill = self.fill().await?;
         loop {
-            let fill = self.fill().await?;
             let shelf = self.shelf().await?;
             if fill.bytes.saturating_add(shelf.bytes) <= self.limit_bytes || fill.entries + shelf.entries == 0 {
                 return Ok(Enforced { lost, aside, fill });
@@ -309,6 +309,7 @@ impl Spool {
             .await
             .map_err(step("drop the oldest"))?;
             lost += gone.into_iter().map(uint).sum::<u64>();
+            fill = self.fill().await?;
         }
     }
 }
