@@ -69,6 +69,14 @@ pub struct Case {
     pub expect: Option<serde_json::Value>,
 }
 
+impl Case {
+    /// How many classes are above this one; none for a class that is none of the case's.
+    #[must_use]
+    pub fn rank(&self, class: &str) -> Option<usize> {
+        self.classes.iter().position(|known| known == class)
+    }
+}
+
 /// The grid of the horizon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -422,8 +422,10 @@ impl Judge<'_> {
             for stage in &self.solution.stages {
                 let name = stage.name.as_str();
                 let expected = match name {
-                    "physical" => Some(self.given(|slack| !is_level(slack) && slack.kind != SlackKind::MustServe)),
-                    "final" => Some(self.given(is_level)),
+                    "physical" => {
+                        Some(self.given(|slack| !slack.kind.is_energy() && slack.kind != SlackKind::MustServe))
+                    }
+                    "final" => Some(self.given(|slack| slack.kind.is_energy())),
                     "cost" => Some(self.solution.cost),
                     "movement" => self.case.previous.as_ref().map(|previous| self.moved(places, previous)),
                     _ => name.strip_suffix(BEYOND_SETPOINTS).map(|class| self.beyond_setpoints(class)),
@@ -442,7 +444,7 @@ impl Judge<'_> {
     fn given(&self, counts: impl Fn(&Slack) -> bool) -> f64 {
         let slacks = self.solution.slacks.iter().filter(|slack| counts(slack));
         let amounts = slacks.flat_map(|slack| {
-            let hours = |t: usize| if is_level(slack) { 1.0 } else { self.case.time.hours(t) };
+            let hours = |t: usize| if slack.kind.is_energy() { 1.0 } else { self.case.time.hours(t) };
             slack.amount.iter().enumerate().map(move |(t, amount)| amount * hours(t))
         });
         amounts.sum()
@@ -493,9 +495,4 @@ impl Judge<'_> {
         }
         moved
     }
-}
-
-/// A final level, which is energy.
-fn is_level(slack: &Slack) -> bool {
-    matches!(slack.kind, SlackKind::FinalShort | SlackKind::FinalOver)
 }

@@ -13,12 +13,6 @@ use crate::solution::{
 /// MW or MWh that are rounding.
 const DUST: f64 = 1e-9;
 
-/// Whether a slack is in MWh rather than MW.
-#[must_use]
-pub fn is_energy(kind: SlackKind) -> bool {
-    matches!(kind, SlackKind::FinalShort | SlackKind::FinalOver)
-}
-
 /// The schedule of a point; stages, prices and evidence are the caller's to fill in.
 #[must_use]
 pub fn schedule(case: &Case, formulation: &Formulation, x: &[f64]) -> Solution {

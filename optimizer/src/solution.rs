@@ -102,6 +102,18 @@ pub const OTHER_STAGES: [&str; 4] = ["physical", "final", "cost", "movement"];
 /// What follows the name of a class in that of the stage of its heat that no shed setpoint reaches; no class may end so.
 pub const BEYOND_SETPOINTS: &str = " beyond setpoints";
 
+/// The stage of what a class lacks of the heat that no shed setpoint reaches.
+#[must_use]
+pub fn beyond_setpoints(class: &str) -> String {
+    format!("{class}{BEYOND_SETPOINTS}")
+}
+
+/// The class that a stage is of, within its setpoints or beyond; a stage of no class is called as it is.
+#[must_use]
+pub fn class_of(stage: &str) -> &str {
+    stage.strip_suffix(BEYOND_SETPOINTS).unwrap_or(stage)
+}
+
 /// One stage of the lexicographic solve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,6 +227,14 @@ pub enum SlackKind {
     BaseLoad,
     /// A demand loses heat that its shed setpoint does not reach.
     MustServe,
+}
+
+impl SlackKind {
+    /// Whether it is in MWh rather than MW: a final level.
+    #[must_use]
+    pub fn is_energy(self) -> bool {
+        matches!(self, Self::FinalShort | Self::FinalOver)
+    }
 }
 
 /// A limit that holds the result back.

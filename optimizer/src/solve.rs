@@ -19,7 +19,7 @@ use crate::explain;
 use crate::extract;
 use crate::formulate::{Formulation, Part};
 use crate::problem::{Answer, Evidence, Problem};
-use crate::solution::{BEYOND_SETPOINTS, Binding, Certificate, SlackKind, Solution, SolverInfo, Stage, Status};
+use crate::solution::{Binding, Certificate, SlackKind, Solution, SolverInfo, Stage, Status, beyond_setpoints};
 use crate::solver::{self, Method, Outcome, Solver};
 
 /// How to solve.
@@ -265,28 +265,24 @@ pub(crate) fn levels(case: &Case, formulation: &Formulation, options: &Options) 
     let classes = || case.classes.iter().enumerate();
     let mut physical = level("physical", PHYSICAL_WEIGHT);
     let mut beyond: Vec<Level> =
-        classes().map(|(k, name)| level(&format!("{name}{BEYOND_SETPOINTS}"), BEYOND_WEIGHTS[k.min(4)])).collect();
+        classes().map(|(k, name)| level(&beyond_setpoints(name), BEYOND_WEIGHTS[k.min(4)])).collect();
     let mut r#final = level("final", FINAL_WEIGHT);
     let mut shed: Vec<Level> = classes().map(|(k, name)| level(name, options.weights[k.min(4)])).collect();
-    let ranks: Vec<usize> = case.demands.iter().map(|demand| rank(case, demand)).collect();
+    let rank = |demand: &Demand| case.rank(&demand.class).expect("a case that is solved was validated");
+    let ranks: Vec<usize> = case.demands.iter().map(rank).collect();
     for (column, &(part, owner, t)) in formulation.names.iter().enumerate() {
         let hours = formulation.hours[t];
         match part {
             Part::Shed => shed[ranks[owner]].columns.push((column, hours)),
             Part::Slack(SlackKind::MustServe) => beyond[ranks[owner]].columns.push((column, hours)),
             // A final level is in MWh already.
-            Part::Slack(kind) if extract::is_energy(kind) => r#final.columns.push((column, 1.0)),
+            Part::Slack(kind) if kind.is_energy() => r#final.columns.push((column, 1.0)),
             Part::Slack(_) => physical.columns.push((column, hours)),
             _ => {}
         }
     }
     let others = std::iter::once(physical).chain(beyond).chain([r#final]).filter(|level| !level.columns.is_empty());
     others.chain(shed).collect()
-}
-
-/// Which of the case's classes a demand is in; `validate` sees to it that it is in one.
-fn rank(case: &Case, demand: &Demand) -> usize {
-    case.classes.iter().position(|class| *class == demand.class).unwrap_or(case.classes.len() - 1)
 }
 
 /// A setpoint's change into a step: the column that is at least its size, and the rows that see to it.

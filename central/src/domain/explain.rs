@@ -1,7 +1,7 @@
 //! Why the schedule is what it is, in sentences for an operator.
 
 use super::schedule::{NOTHING_MW, Origin, Schedule};
-use hypocaust_optimizer::solution::BEYOND_SETPOINTS;
+use hypocaust_optimizer::solution::class_of;
 use hypocaust_protocols::model::{ConsumerId, Fleet, Plant, SetpointId, TripId};
 
 /// How many limits and changes are named; more would not be read.
@@ -35,12 +35,7 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
             .map(|s| format!("{} {:.1} of {:.1}", name(fleet, &s.consumer), s.served_mw, s.asked_mw))
             .collect();
         say.push(format!("{missing:.1} MW short in {class}: {} MW.", who.join(", ")));
-        for limit in new
-            .binding
-            .iter()
-            .filter(|b| b.stage.strip_suffix(BEYOND_SETPOINTS).unwrap_or(&b.stage) == class.name())
-            .take(MOST)
-        {
+        for limit in new.binding.iter().filter(|b| class_of(&b.stage) == class.name()).take(MOST) {
             let holds = if limit.limit == "heat_max"
                 && new.trips.iter().any(|trip| taken(fleet, trip) == Some(limit.owner.as_str()))
             {

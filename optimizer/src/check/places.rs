@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::case::{Carrier, Case, Reserve, Unit};
 use crate::solution::{
-    BEYOND_SETPOINTS, ConnectionSeries, DemandSeries, LinkSeries, Solution, StorageSeries, UnitSeries,
+    ConnectionSeries, DemandSeries, LinkSeries, Solution, StorageSeries, UnitSeries, beyond_setpoints,
 };
 
 /// By header, connection or unit the others that belong to it; and the series, each by its number in the case's list.
@@ -86,7 +86,7 @@ impl<'a> Places<'a> {
                 .iter()
                 .map(|it| solution.vents.get(&it.id).map(Vec::as_slice))
                 .collect::<Option<_>>()?,
-            beyond: case.classes.iter().map(|class| format!("{class}{BEYOND_SETPOINTS}")).collect(),
+            beyond: case.classes.iter().map(|class| beyond_setpoints(class)).collect(),
         })
     }
 }

@@ -14,8 +14,7 @@ const MATTERS: f64 = 1e-4;
 impl Judge<'_> {
     pub(super) fn priority(&mut self, places: &Places<'_>) {
         let case = self.case;
-        let rank = |d: usize| case.classes.iter().position(|class| *class == case.demands[d].class);
-        let ranks: Vec<Option<usize>> = (0..case.demands.len()).map(rank).collect();
+        let ranks: Vec<Option<usize>> = case.demands.iter().map(|demand| case.rank(&demand.class)).collect();
         let mut wrong = Vec::new();
         for t in 0..case.time.steps {
             for (d, short) in case.demands.iter().enumerate() {

@@ -305,7 +305,8 @@ impl<'a> Program<'a> {
                 };
                 self.row(Rule::Content, &storage.id, t, level, level, &entries);
                 if let (true, Some(mwh)) = (ends, storage.final_mwh()) {
-                    let [short, over] = [(); 2].map(|()| self.column(0.0, storage.capacity_mwh));
+                    let (short, over) =
+                        (self.column(0.0, storage.capacity_mwh), self.column(0.0, storage.capacity_mwh));
                     self.levels.extend([(short, 1.0), (over, 1.0)]);
                     let entries = [(energy, 1.0), (short, 1.0), (over, -1.0)];
                     self.row(Rule::Final, &storage.id, t, mwh, mwh, &entries);
@@ -337,8 +338,7 @@ impl<'a> Program<'a> {
 
     fn headers(&mut self, stores: &[Vec<(usize, usize)>], links: &[Vec<(usize, usize)>]) {
         let case = self.case;
-        let rank = |class: &str| case.classes.iter().position(|known| known == class);
-        let ranks: Vec<Option<usize>> = case.demands.iter().map(|demand| rank(&demand.class)).collect();
+        let ranks: Vec<Option<usize>> = case.demands.iter().map(|demand| case.rank(&demand.class)).collect();
         for (at, header) in case.headers.iter().enumerate() {
             let places = self.places;
             for t in 0..case.time.steps {

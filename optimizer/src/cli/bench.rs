@@ -217,7 +217,7 @@ fn one_lp(case: &Case, options: &Options) -> Result<(), Error> {
     let mut formulation = Formulation::new(case);
     for (column, &(part, owner, t)) in formulation.names.iter().enumerate() {
         if part == Part::Shed {
-            let rank = case.classes.iter().position(|class| *class == case.demands[owner].class).unwrap_or(0);
+            let rank = case.rank(&case.demands[owner].class).unwrap_or(0);
             formulation.problem.cost[column] += options.weights[rank.min(4)] * formulation.hours[t];
         }
     }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::explain::{Price, Relief, Short, duals};
 use crate::formulate::{Formulation, Part};
 use crate::problem::{Answer, Problem};
-use crate::solution::{BEYOND_SETPOINTS, Binding, SlackKind, Solution};
+use crate::solution::{Binding, SlackKind, Solution, beyond_setpoints};
 use crate::solve::{Level, Options, levels};
 use crate::solver::{Outcome, Solver};
 
@@ -22,6 +22,8 @@ pub struct Around<'a> {
     case: &'a Case,
     solution: &'a Solution,
     formulation: Formulation,
+    /// The stages above cost.
+    levels: Vec<Level>,
     /// With the economic costs, and what is unserved bounded by the schedule's.
     problem: Problem,
     solver: Solver,
@@ -58,9 +60,10 @@ impl<'a> Around<'a> {
                 problem.row_lower[row] -= gives(solution, SlackKind::RampDown, &case.units[u].id, t);
             }
         }
+        let levels = levels(case, &formulation, &Options::default());
         let solver = Solver::new(&problem, iteration_limit)?;
         let mut around =
-            Self { case, solution, formulation, problem, solver, cost: 0.0, stage: "explanation".to_owned() };
+            Self { case, solution, formulation, levels, problem, solver, cost: 0.0, stage: "explanation".to_owned() };
         let problem = around.problem.clone();
         let Some(answer) = around.ask(&problem)? else {
             let outcome = "the schedule does not belong to the case: nothing serves everybody as it does";
@@ -114,13 +117,11 @@ impl<'a> Around<'a> {
     /// The lowest class that can give what a problem lacks, and how many MWh it would lose.
     fn taken(&mut self, mut problem: Problem) -> Result<Option<(String, f64)>, Error> {
         for class in self.case.classes.iter().rev() {
-            let shed = self.shed(|d| self.case.demands[d].class == *class);
-            let mut now = 0.0;
-            for &(column, hours) in &shed {
-                now += hours * (self.problem.upper[column] - ROUNDING).max(0.0);
-                problem.upper[column] = self.formulation.problem.upper[column];
-            }
-            problem.minimise_only(shed);
+            let Some(k) = self.stage(class) else { continue };
+            let has = |&(column, hours): &(usize, f64)| hours * (self.problem.upper[column] - ROUNDING).max(0.0);
+            let now: f64 = self.levels[k].columns.iter().map(has).sum();
+            self.free(&mut problem, &self.levels[k..=k]);
+            problem.minimise_only(self.levels[k].columns.iter().copied());
             if let Some(answer) = self.ask(&problem)? {
                 return Ok(Some((class.clone(), problem.objective(&answer.x) - now)));
             }
@@ -128,14 +129,9 @@ impl<'a> Around<'a> {
         Ok(None)
     }
 
-    /// Columns of what some demands are shed, with their hours.
-    fn shed(&self, of: impl Fn(usize) -> bool) -> Vec<(usize, f64)> {
-        let hours = &self.formulation.hours;
-        let names = self.formulation.names.iter().enumerate();
-        names
-            .filter(|(_, (part, owner, _))| *part == Part::Shed && of(*owner))
-            .map(|(column, &(.., t))| (column, hours[t]))
-            .collect()
+    /// Which of the stages above cost is called so.
+    fn stage(&self, name: &str) -> Option<usize> {
+        self.levels.iter().position(|level| level.name == name)
     }
 
     /// Columns of all that a demand may lack, with their hours.
@@ -150,7 +146,7 @@ impl<'a> Around<'a> {
     }
 
     /// Does a demand lack heat that no shed setpoint reaches?
-    fn beyond_setpoints(&self, d: usize) -> bool {
+    fn lacks_beyond(&self, d: usize) -> bool {
         let id = &self.case.demands[d].id;
         (0..self.case.time.steps).any(|t| gives(self.solution, SlackKind::MustServe, id, t) > super::MATTERS)
     }
@@ -159,10 +155,9 @@ impl<'a> Around<'a> {
     /// first step.
     pub fn worth(&mut self, binding: &Binding) -> Result<f64, Error> {
         let mut problem = self.problem.clone();
-        let levels = levels(self.case, &self.formulation, &Options::default());
-        let steps = if let Some(k) = levels.iter().position(|level| level.name == binding.stage) {
-            self.free(&mut problem, &levels[k..]);
-            problem.minimise_only(levels[k].columns.iter().copied());
+        let steps = if let Some(k) = self.stage(&binding.stage) {
+            self.free(&mut problem, &self.levels[k..]);
+            problem.minimise_only(self.levels[k].columns.iter().copied());
             self.case.time.steps
         } else {
             1
@@ -228,8 +223,7 @@ impl<'a> Around<'a> {
         let from = unserved.iter().position(|mw| *mw > least).unwrap_or(0);
         let to = unserved.iter().rposition(|mw| *mw > least).map_or(0, |t| t + 1);
         let mut problem = self.problem.clone();
-        let own = self.unserved(d);
-        problem.minimise_only(own.iter().copied());
+        problem.minimise_only(self.unserved(d));
         let mut short = Short {
             demand: demand.id.clone(),
             class: demand.class.clone(),
@@ -245,11 +239,9 @@ impl<'a> Around<'a> {
         };
         let avoidable = mwh - problem.objective(&answer.x);
         short.avoidable_mwh = if avoidable > super::MATTERS { avoidable } else { 0.0 };
-        let levels = levels(self.case, &self.formulation, &Options::default());
-        let beyond = self.beyond_setpoints(d).then(|| format!("{}{BEYOND_SETPOINTS}", demand.class));
-        let stage = beyond.as_ref().unwrap_or(&demand.class);
-        let below = levels.iter().position(|level| level.name == *stage).map_or(levels.len(), |k| k + 1);
-        self.free(&mut problem, &levels[below..]);
+        let stage = if self.lacks_beyond(d) { beyond_setpoints(&demand.class) } else { demand.class.clone() };
+        let below = self.stage(&stage).map_or(self.levels.len(), |k| k + 1);
+        self.free(&mut problem, &self.levels[below..]);
         let Some(answer) = self.ask(&problem)? else {
             return Ok(short);
         };

@@ -174,7 +174,7 @@ pub fn explain(
         let unserved = solution.demands.get(&demand.id).map_or(&[][..], |series| &series.unserved);
         let mwh: f64 = unserved.iter().enumerate().map(|(t, mw)| mw * case.time.hours(t)).sum();
         if mwh > MATTERS {
-            let rank = case.classes.iter().position(|class| *class == demand.class).unwrap_or(usize::MAX);
+            let rank = case.rank(&demand.class).unwrap_or(usize::MAX);
             short.push((rank, mwh, d));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::explain::{Change, Explanation, Price, Relief, Short};
-use crate::solution::{BEYOND_SETPOINTS, SlackKind, Solution};
+use crate::solution::{SlackKind, Solution, class_of};
 
 /// So many changes of each kind are said.
 const SAID: usize = 6;
@@ -64,7 +64,7 @@ fn of_stage(stage: &str) -> &str {
     match stage {
         "physical" => "what physics takes",
         "final" => "what stores were to have at the end",
-        class => class.strip_suffix(BEYOND_SETPOINTS).unwrap_or(class),
+        other => class_of(other),
     }
 }
 

@@ -74,7 +74,7 @@ impl Map {
             }
         }
         let mut ranked: Vec<usize> = (0..case.demands.len()).collect();
-        ranked.sort_by_key(|&d| case.classes.iter().position(|class| *class == case.demands[d].class));
+        ranked.sort_by_key(|&d| case.rank(&case.demands[d].class));
         Self {
             units: at(&layout.units, case.units.len()),
             storages: at(&layout.storages, case.storages.len()),

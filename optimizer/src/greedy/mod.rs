@@ -21,7 +21,7 @@ use step::Step;
 
 use crate::case::{Case, Time};
 use crate::error::Error;
-use crate::extract::{self, is_energy};
+use crate::extract;
 use crate::solution::{
     ConnectionSeries, DemandSeries, LinkSeries, Slack, SlackKind, Solution, SolverInfo, Stage, Status, StorageSeries,
     UnitSeries,
@@ -141,9 +141,9 @@ fn merits(case: &Case, solution: &Solution) -> Vec<f64> {
         solution.slacks.iter().filter(|slack| counts(slack)).flat_map(|slack| &slack.amount).sum()
     };
     let of_class = |id: &str, class: &str| case.demands.iter().any(|demand| demand.id == id && demand.class == class);
-    let physical = gave(&|slack| !is_energy(slack.kind) && slack.kind != SlackKind::MustServe);
+    let physical = gave(&|slack| !slack.kind.is_energy() && slack.kind != SlackKind::MustServe);
     let beyond = |class: &String| gave(&|slack| slack.kind == SlackKind::MustServe && of_class(&slack.owner, class));
-    let levels = gave(&|slack| is_energy(slack.kind));
+    let levels = gave(&|slack| slack.kind.is_energy());
     let classes = case.classes.iter().map(|class| solution.unserved_mwh[class]);
     let above = std::iter::once(physical).chain(case.classes.iter().map(beyond)).chain([levels]);
     above.chain(classes).chain([solution.cost]).collect()
