@@ -245,7 +245,7 @@ pub struct Unit {
     pub id: String,
     /// Which conversion it has.
     pub kind: UnitKind,
-    /// Of a CHP unit only.
+    /// Of a CHP unit only. Where such a unit makes power, its plant has a connection for the carrier with a selling price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ChpMode>,
     /// Its site.
@@ -253,15 +253,15 @@ pub struct Unit {
     /// What it takes; `null` for waste heat.
     #[serde(default)]
     pub carrier: Option<String>,
-    /// Where its heat goes.
+    /// Where its heat goes: a header of its plant.
     pub header: String,
     /// MW of heat at full load.
     pub heat_max: Series,
-    /// Minimum stable load, MW. A linear program cannot say "off or at least this": there it binds only through
+    /// Minimum stable load, MW; at most `heat_max` of the step. A linear program cannot say "off or at least this": there it binds only through
     /// `must_run`; `commit` decides.
     #[serde(default = "zero")]
     pub heat_min: Series,
-    /// Heat per fuel or power.
+    /// Heat per fuel (of its net calorific value, so up to 1.25 where flue gas condenses) or power (up to 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub efficiency: Option<Series>,
     /// The carrier's draw over heat as a chain of straight pieces, from no heat upwards; instead of `efficiency` or
@@ -324,7 +324,7 @@ pub struct Unit {
     /// What it does now: the first ramp starts from here. Without it ramps bind from the second step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<Initial>,
-    /// MW that it must make while it is available, such as the minimum stable load of a unit that is not to stop. A
+    /// MW that it must make while it is available, at most `heat_max` of the step, such as the minimum stable load of a unit that is not to stop. A
     /// CHP unit with a region that must run, be it at 0, is at a point of its region and not between it and standstill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub must_run: Option<Series>,
@@ -441,7 +441,8 @@ impl Unit {
 pub struct Initial {
     /// Measured heat.
     pub heat_mw: f64,
-    /// Whether it runs; without it, it does where it makes heat.
+    /// Whether it runs; without it, it does where it makes heat. One that is off and could be on in the first step is
+    /// for `commit`, which knows minimum times and costs of a start: what its start takes is `availability` 0 elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<bool>,
     /// Hours for which it has been so; without it, long enough for any minimum time.

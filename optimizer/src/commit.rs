@@ -61,7 +61,7 @@ pub fn schedule_states(
     states: &BTreeMap<String, Vec<bool>>,
     options: &Options,
 ) -> Result<Solution, Error> {
-    case.validate_linear()?;
+    case.validate_with_states()?;
     let mut formulation = Formulation::with_states(case, &BTreeSet::new());
     let mut x = vec![0.0; formulation.names.len()];
     for column in formulation.integral() {
@@ -107,7 +107,8 @@ pub fn hand_over(case: &Case, solution: &Solution, steps: usize) -> BTreeMap<Str
             _ => Some(hours),
         };
         let heat_mw = if on { series.heat.get(last).copied().unwrap_or(0.0) } else { 0.0 };
-        states.insert(unit.id.clone(), Initial { heat_mw, on: Some(on), hours });
+        // Of a unit without states its heat says all.
+        states.insert(unit.id.clone(), Initial { heat_mw, on: unit.commits().then_some(on), hours });
     }
     states
 }

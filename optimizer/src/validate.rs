@@ -4,7 +4,7 @@
 
 mod conversion;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
 
 use hypocaust_protocols::model::Millis;
@@ -14,6 +14,8 @@ use crate::error::Error;
 use crate::series::Series;
 use crate::solution::{BEYOND_SETPOINTS, OTHER_STAGES};
 use crate::written;
+
+pub(crate) use conversion::{MOST_COP, MOST_OF_FUEL};
 
 /// A hundred plants over a week of quarters of an hour have 1.6 million columns.
 const MOST_COLUMNS: usize = 50_000_000;
@@ -56,23 +58,29 @@ impl Case {
     /// # Errors
     /// `Error::Invalid` with every mistake, in the order of the file.
     pub fn validate(&self) -> Result<(), Error> {
-        self.looked_through(false)
+        self.looked_through(Program::Committed)
     }
 
-    /// The same, and what only `commit` can decide: a curve that is not convex.
+    /// The same, and what only `commit` can decide: a curve that is not convex, a unit that is off and could be on.
     ///
     /// # Errors
     /// `Error::Invalid` with every mistake, in the order of the file.
     pub fn validate_linear(&self) -> Result<(), Error> {
-        self.looked_through(true)
+        self.looked_through(Program::Linear)
     }
 
-    fn looked_through(&self, linear: bool) -> Result<(), Error> {
+    /// The same where the states are given and nothing else is to be decided.
+    pub(crate) fn validate_with_states(&self) -> Result<(), Error> {
+        self.looked_through(Program::WithStates)
+    }
+
+    fn looked_through(&self, program: Program) -> Result<(), Error> {
         let mut found = Findings {
-            linear,
+            program,
             steps: self.time.steps,
             plants: self.plants.iter().map(|plant| plant.id.as_str()).collect(),
-            headers: self.headers.iter().map(|header| header.id.as_str()).collect(),
+            headers: self.headers.iter().map(|header| (header.id.as_str(), header.plant.as_str())).collect(),
+            powered: self.powered(),
             mistakes: Vec::new(),
         };
         if self.beyond_measure() {
@@ -88,6 +96,13 @@ impl Case {
         self.stores_and_links(&mut found);
         self.consumers(&mut found);
         if found.mistakes.is_empty() { Ok(()) } else { Err(Error::Invalid(found.mistakes)) }
+    }
+
+    /// The plants with a connection that takes the power of their CHP units.
+    fn powered(&self) -> HashSet<&str> {
+        let power = |id: &str| self.carriers.iter().any(|carrier| carrier.id == id && carrier.is_power());
+        let of_power = self.connections.iter().filter(|connection| power(&connection.carrier));
+        of_power.map(|connection| connection.plant.as_str()).collect()
     }
 
     /// Whether its program would have more columns than the solver counts to with a matrix behind it.
@@ -190,6 +205,17 @@ impl Case {
         let path = format!("units[{i}]");
         found.known_plant(format_args!("{path}.plant"), &unit.plant);
         found.known_header(format_args!("{path}.header"), &unit.header);
+        if let Some(&plant) = found.headers.get(unit.header.as_str())
+            && plant != unit.plant
+            && [plant, &unit.plant].iter().all(|id| found.plants.contains(id))
+        {
+            let what = format!(
+                "{:?} is a header of plant {plant:?}, but the unit is one of {:?}; write a header of its own plant, and a link \
+                 from there where heat goes further",
+                unit.header, unit.plant
+            );
+            found.say(format_args!("{path}.header"), what);
+        }
         match (&unit.carrier, unit.kind) {
             (Some(carrier), UnitKind::WasteHeat) => found.say(
                 format_args!("{path}.carrier"),
@@ -201,6 +227,7 @@ impl Case {
         }
         found.series(format_args!("{path}.heat_max"), &unit.heat_max, 0.0, f64::INFINITY);
         found.series(format_args!("{path}.heat_min"), &unit.heat_min, 0.0, f64::INFINITY);
+        found.not_above_full_load(format_args!("{path}.heat_min"), &unit.heat_min, unit);
         found.series(format_args!("{path}.availability"), &unit.availability, 0.0, 1.0);
         found.series(format_args!("{path}.var_om"), &unit.var_om, f64::NEG_INFINITY, f64::INFINITY);
         found.number(format_args!("{path}.start_cost"), unit.start_cost, 0.0, f64::INFINITY);
@@ -223,12 +250,21 @@ impl Case {
                 let what = format!("the unit is off, but makes {} MW; write true, or a heat of 0", initial.heat_mw);
                 found.say(format_args!("{path}.initial.on"), what);
             }
+            // Nobody has said how long its start takes, and a linear program would have its heat at once.
+            let decided = found.program != Program::Linear && unit.commits();
+            if initial.on == Some(false) && initial.heat_mw <= 0.0 && !decided && unit.capacity(0) > 0.0 {
+                let what = "the unit is off, and nothing says how long its start takes; write an \"availability\" of 0 for \
+                            so many steps, or have its states decided (`solve --commit`), for which it needs a minimum \
+                            load, a minimum time or a cost of its start";
+                found.say(format_args!("{path}.initial.on"), what);
+            }
             if let Some(hours) = initial.hours {
                 found.number(format_args!("{path}.initial.hours"), hours, 0.0, f64::INFINITY);
             }
         }
         if let Some(must_run) = &unit.must_run {
             found.series(format_args!("{path}.must_run"), must_run, 0.0, f64::INFINITY);
+            found.not_above_full_load(format_args!("{path}.must_run"), must_run, unit);
         }
         for (o, outage) in unit.outages.iter().enumerate() {
             let path = format!("{path}.outages[{o}]");
@@ -354,13 +390,26 @@ impl Case {
     }
 }
 
+/// What is to be made of the case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Program {
+    /// Anything, since `commit` decides what a linear program cannot.
+    Committed,
+    /// A linear program in which every unit with states has those that are given.
+    WithStates,
+    /// A linear program without states.
+    Linear,
+}
+
 /// What was found so far, and what there is to be named. Paths are written out only where something is wrong.
 struct Findings<'a> {
-    /// Whether a linear program is to be made of the case.
-    linear: bool,
+    program: Program,
     steps: usize,
     plants: HashSet<&'a str>,
-    headers: HashSet<&'a str>,
+    /// Each with its plant.
+    headers: HashMap<&'a str, &'a str>,
+    /// Plants that can take power.
+    powered: HashSet<&'a str>,
     mistakes: Vec<Mistake>,
 }
 
@@ -372,7 +421,7 @@ impl Findings<'_> {
     }
 
     fn known_header(&mut self, path: impl Display, id: &str) {
-        if !self.headers.contains(id) {
+        if !self.headers.contains_key(id) {
             self.say(path, format!("{id:?} is no header of this case; write the id of one, or add it to \"headers\""));
         }
     }
@@ -405,6 +454,21 @@ impl Findings<'_> {
             } else {
                 self.number(&path, *value, least, most);
             }
+        }
+    }
+
+    /// What a unit makes at least is no more than what it makes at full load. Of what `availability` and outages leave it
+    /// makes as much as there is, so only the rating counts.
+    fn not_above_full_load(&mut self, path: impl Display, least: &Series, unit: &Unit) {
+        let steps = least.written().len().max(unit.heat_max.written().len());
+        if let Some(t) = (0..steps).find(|&t| least.at(t) > unit.heat_max.at(t)) {
+            let what = format!(
+                "{} is above heat_max, which is {} in step {t}; write at most that, and where the unit is not there say so \
+                 by an \"availability\" of 0",
+                digits(least.at(t)),
+                digits(unit.heat_max.at(t))
+            );
+            self.say(path, what);
         }
     }
 

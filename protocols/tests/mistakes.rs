@@ -69,6 +69,7 @@ golden! {
     trip_over_two_units: "plants/north.toml", "\"b1.flame-lost-b\", \"b1.flame-lost-c\"]" => "\"b1.flame-lost-b\", \"steam.pressure\"]";
     heat_pump_on_gas: "plants/north.toml", "carrier = \"power\"\nheat_max_mw = 3.0" => "carrier = \"gas\"\nheat_max_mw = 3.0";
     boiler_on_power: "plants/north.toml", "carrier = \"gas\"\nheat_max_mw = 8.0" => "carrier = \"power\"\nheat_max_mw = 8.0";
+    engine_that_makes_more_than_it_burns: "plants/north.toml", "power_eff = 0.42" => "power_eff = 0.67";
     two_carriers_of_power: "fleet.toml", "price = 38.0" => "buy = 38.0\nsell = 30.0";
     missing_certificate_file: "plants/north.toml", "tries = 3\n" => "tries = 3\ncertificate = \"certs/plc1.pem\"\n";
     many_at_once: "plants/south.toml", "schema = \"plant/1\"\nid = \"south\"" => "schema = \"plant/2\"\nid = \"south\"\ncolour = \"grey\"\nnane = 3";
@@ -111,6 +112,21 @@ golden! {
 
 /// What follows only from the file that is no TOML is not told: the main that begins in north. What south and the main
 /// itself have wrong is, though there is no fleet to judge.
+/// Dispatch has no plan for such a fleet.
+#[test]
+fn power_that_nobody_takes_and_heat_from_nothing() {
+    insta::assert_snapshot!(check_all(&[
+        ("plants/north.toml", "id = \"power-grid\"\ncarrier = \"power\"", "id = \"power-grid\"\ncarrier = \"oil\""),
+        ("plants/north.toml", "kind = \"heat-pump\"", "kind = \"electric-boiler\""),
+        ("plants/north.toml", "cop = 3.2", "efficiency = 1.05"),
+        (
+            "fleet.toml",
+            "[[carrier]]\nid = \"power\"",
+            "[[carrier]]\nid = \"oil\"\nprice = 60.0\nco2_t_per_mwh = 0.27\n\n[[carrier]]\nid = \"power\"",
+        ),
+    ]));
+}
+
 #[test]
 fn a_file_that_is_no_toml_beside_mistakes_of_others() {
     insta::assert_snapshot!(check_all(&[

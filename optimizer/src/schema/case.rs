@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Field, above_zero, document, list, needed, number, optional, or_null, series, table, text};
 use crate::case::SCHEMA;
+use crate::validate::{MOST_COP, MOST_OF_FUEL};
 
 /// The schema of `heatcase/1`.
 #[must_use]
@@ -131,8 +132,8 @@ const SHAPES: [Shape; 7] = [
 
 fn units() -> Value {
     let (positive, any) = (series(Some(0.0), None), series(None, None));
-    let yields = || or_null(&series(Some(1e-3), Some(100.0)));
-    let ratio = || or_null(&series(Some(0.0), Some(100.0)));
+    let yields = |most: f64| or_null(&series(Some(1e-3), Some(most)));
+    let ratio = |most: f64| or_null(&series(Some(0.0), Some(most)));
     let limit = || or_null(&number(Some(0.0), None));
     let mut unit = table(vec![
         needed("id", "unique among units", text()),
@@ -147,14 +148,14 @@ fn units() -> Value {
         needed("header", "where its heat goes", text()),
         needed("heat_max", "MW of heat at full load", positive.clone()),
         optional("heat_min", "minimum stable load, MW", positive.clone()),
-        optional("efficiency", "heat per fuel or power", yields()),
+        optional("efficiency", "heat per fuel; of an electric boiler per power, at most 1", yields(MOST_OF_FUEL)),
         optional("segments", "draw over heat in pieces, from no heat upwards", or_null(&pieces(segment()))),
-        optional("cop", "heat per power of a heat pump", yields()),
-        optional("heat_eff", "heat per fuel of a back-pressure unit", yields()),
-        optional("power_eff", "power per fuel of a back-pressure unit", ratio()),
-        optional("condensing_eff", "power per fuel of an extraction unit without heat", yields()),
-        optional("power_loss", "MW of power lost per MW of heat of an extraction unit", ratio()),
-        optional("power_to_heat", "least MW of power per MW of heat of an extraction unit", ratio()),
+        optional("cop", "heat per power of a heat pump", yields(MOST_COP)),
+        optional("heat_eff", "heat per fuel of a back-pressure unit", yields(MOST_OF_FUEL)),
+        optional("power_eff", "power per fuel of a back-pressure unit", ratio(1.0)),
+        optional("condensing_eff", "power per fuel of an extraction unit without heat", yields(1.0)),
+        optional("power_loss", "MW of power lost per MW of heat of an extraction unit", ratio(1.0)),
+        optional("power_to_heat", "least MW of power per MW of heat of an extraction unit", ratio(100.0)),
         optional("power_max", "MW of power of an extraction unit without heat", or_null(&positive)),
         optional("region", "the vertices of a CHP unit's region", or_null(&pieces(vertex()))),
         optional("ramp_up_per_h", "MW per hour; null is no limit", limit()),

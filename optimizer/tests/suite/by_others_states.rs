@@ -130,12 +130,15 @@ fn rules(case: &Case, ours: &Solution) -> Vec<&'static str> {
     has("a shortage", ours.unserved_mwh.values().any(|mwh| *mwh > 1e-3));
     let convex = |unit: &Unit| {
         let (bends, mut unit) = (unit.bends(), unit.clone());
+        if let Some(now) = &mut unit.initial {
+            now.on = None;
+        }
         if let Some(pieces) = unit.segments.as_mut().filter(|_| bends) {
             pieces.reverse();
         }
         unit
     };
-    // What a linear program makes of it: a curve is turned round, as it would be climbed.
+    // What a linear program makes of it: a curve is turned round, as it would be climbed, and nothing is on or off.
     let linear = Case { units: case.units.iter().map(convex).collect(), ..case.clone() };
     let Ok(linear) = solve(&linear, &Options::default()) else {
         assert!(case.units.iter().any(|unit| unit.kind == UnitKind::ElectricBoiler && unit.segments.is_some()));

@@ -455,7 +455,7 @@ fn wrong_states_are_found_by_the_judge() {
 const STEPS: usize = 4;
 
 fn small_case() -> impl Strategy<Value = Case> {
-    let unit = (2.0..8.0_f64, 0.0..1.0_f64, 30.0..90.0_f64, 0.0..200.0_f64, 0..4_usize, 0..4_usize);
+    let unit = (2.0..8.0_f64, 0.0..1.0_f64, 36.0..90.0_f64, 0.0..200.0_f64, 0..4_usize, 0..4_usize);
     let more = (prop::option::of(1.0..6.0_f64), prop::option::of(1.0..6.0_f64), 0..4_usize, prop::bool::weighted(0.2));
     let units = prop::collection::vec((unit, more), 2);
     (units, prop::collection::vec(0.0..10.0_f64, STEPS), 4.0..12.0_f64).prop_map(|(units, heat, import)| {

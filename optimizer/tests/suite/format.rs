@@ -1,6 +1,9 @@
 //! What is refused, and what it says.
 
-use hypocaust_optimizer::{Base, Case, Options, Session, commit, greedy, losses, solve};
+use hypocaust_optimizer::case::{ChpMode, Initial, Segment, Unit, UnitKind, Vertex};
+use hypocaust_optimizer::{Base, Case, Options, Session, commit, greedy, hand_over, losses, solve};
+
+use crate::small::{boiler, demand, electric, empty, grid};
 
 fn refusal(from: &str, to: &str) -> String {
     let text = include_str!("../cases/priority-trap.json");
@@ -66,7 +69,136 @@ fn a_cogeneration_unit_needs_the_figures_of_its_mode() {
     insta::assert_snapshot!(chp(""), @r#"the case has 3 mistakes: units[1].mode: missing; write "backpressure", "extraction" or "region"; units[1].heat_eff: missing; a unit of this kind needs "heat_eff"; units[1].power_eff: missing; a unit of this kind needs "power_eff""#);
     insta::assert_snapshot!(chp(",\"mode\":\"extraction\",\"condensing_eff\":0.4,\"power_to_heat\":0.5"), @r#"the case has 2 mistakes: units[1].power_loss: missing; a unit of this kind needs "power_loss"; units[1].power_max: missing; a unit of this kind needs "power_max""#);
     insta::assert_snapshot!(chp(",\"mode\":\"region\""), @"the case has 1 mistake: units[1].region: missing; write its vertices of heat, power and fuel");
-    insta::assert_snapshot!(chp(",\"mode\":\"region\",\"region\":[{\"heat\":0,\"power\":1,\"fuel\":2},{\"heat\":-1,\"power\":1,\"fuel\":2}]"), @"the case has 2 mistakes: units[1].region[1].heat: -1 is out of range; write a number of at least 0; units[1].region: no vertex makes as much as 0.001 MW of heat; write the corners of the region");
+    insta::assert_snapshot!(chp(",\"mode\":\"region\",\"region\":[{\"heat\":0,\"power\":0,\"fuel\":2},{\"heat\":-1,\"power\":0,\"fuel\":2}]"), @"the case has 2 mistakes: units[1].region[1].heat: -1 is out of range; write a number of at least 0; units[1].region: no vertex makes as much as 0.001 MW of heat; write the corners of the region");
+}
+
+/// What is wrong with a case of two hours in which this is the one unit.
+fn of_one(unit: Unit) -> String {
+    let mut case = empty(2);
+    case.connections.push(grid(10.0, 10.0, 0.0));
+    case.units.push(unit);
+    case.demands.push(demand("a", 1.0));
+    case.validate()
+        .map_or_else(|error| error.to_string().replace("the case has 1 mistake: ", ""), |()| "none".to_owned())
+}
+
+fn with(mut unit: Unit, change: impl FnOnce(&mut Unit)) -> String {
+    change(&mut unit);
+    of_one(unit)
+}
+
+#[test]
+fn nothing_makes_more_of_its_carrier_than_there_is_in_it() {
+    let gas = |efficiency: f64| with(boiler("u", 4.0, 50.0), |unit| unit.efficiency = Some(efficiency.into()));
+    insta::assert_snapshot!(gas(92.0), @"units[0].efficiency: 92 is out of range; write a number from 0.001 to 1.25");
+    // What condenses gives more than the net calorific value.
+    assert_eq!(gas(1.08), "none");
+    let electric = |change: fn(&mut Unit)| with(electric("u", 4.0), change);
+    insta::assert_snapshot!(electric(|unit| unit.efficiency = Some(vec![1.0, 1.05].into())), @"units[0].efficiency[1]: 1.05 is out of range; write a number from 0.001 to 1");
+    let pump = |change: fn(&mut Unit)| {
+        let mut unit = Unit::new("u", UnitKind::HeatPump, "p", "a", 4.0);
+        (unit.carrier, unit.cop) = (Some("power".into()), Some(20.0.into()));
+        with(unit, change)
+    };
+    assert_eq!(pump(|_| {}), "none");
+    insta::assert_snapshot!(pump(|unit| unit.cop = Some(400.0.into())), @"units[0].cop: 400 is out of range; write a number from 0.001 to 50");
+    // Of a curve it counts what is burnt up to each end: the second piece alone would be none.
+    let curve = |first: f64, second: f64| {
+        let piece = |per_heat: f64| Segment { heat: 2.0, input_per_heat: per_heat.into() };
+        with(boiler("u", 4.0, 50.0), |unit| {
+            (unit.efficiency, unit.segments) = (None, Some(vec![piece(first), piece(second)]));
+        })
+    };
+    assert_eq!(curve(1.5, 0.7), "none");
+    insta::assert_snapshot!(curve(0.9, 0.6), @"units[0].segments[1].input_per_heat: up to its end the unit makes 4 MW of 3 MW of its carrier in step 0; write so much that it makes at most 1.25 MWh of a MWh");
+}
+
+/// A back-pressure unit of 4 MW with a connection for its power.
+fn engine(heat_eff: f64, power_eff: f64) -> Unit {
+    let mut unit = Unit::new("u", UnitKind::Chp, "p", "a", 4.0);
+    (unit.carrier, unit.heat_eff, unit.power_eff) = (Some("gas".into()), Some(heat_eff.into()), Some(power_eff.into()));
+    unit
+}
+
+#[test]
+fn heat_and_power_together_are_no_more_than_the_fuel() {
+    assert_eq!(of_one(engine(0.6, 0.45)), "none");
+    insta::assert_snapshot!(of_one(engine(0.9, 0.4)), @r#"units[0].heat_eff: with "power_eff" the unit makes 1.300 MWh of a MWh of fuel in step 0; write two whose sum is at most 1.25"#);
+    insta::assert_snapshot!(of_one(engine(0.5, 1.4)), @"units[0].power_eff: 1.4 is out of range; write a number from 0 to 1");
+    let turbine = |loss: f64| {
+        let mut unit = engine(0.0, 0.0);
+        (unit.heat_eff, unit.power_eff, unit.mode) = (None, None, Some(ChpMode::Extraction));
+        (unit.condensing_eff, unit.power_loss) = (Some(0.45.into()), Some(loss.into()));
+        (unit.power_to_heat, unit.power_max) = (Some(0.3.into()), Some(4.0.into()));
+        of_one(unit)
+    };
+    assert_eq!(turbine(0.2), "none");
+    insta::assert_snapshot!(turbine(0.1), @r#"units[0].power_loss: at its least power the unit makes more than 1.25 MWh of heat and power of a MWh of fuel in step 0; write a larger "power_loss" or "power_to_heat", or a smaller "condensing_eff""#);
+    let mut unit = engine(0.0, 0.0);
+    (unit.heat_eff, unit.power_eff, unit.mode) = (None, None, Some(ChpMode::Region));
+    unit.region = Some(vec![Vertex { heat: 0.0, power: 1.0, fuel: 2.0 }, Vertex { heat: 4.0, power: 1.0, fuel: 2.0 }]);
+    insta::assert_snapshot!(of_one(unit), @"units[0].region[1].fuel: 2 MW is too little for 5 MW of heat and power; write at least 4");
+}
+
+#[test]
+fn somebody_takes_the_power_of_an_engine() {
+    let mut case = empty(1);
+    case.units.push(engine(0.5, 0.4));
+    case.demands.push(demand("a", 4.0));
+    insta::assert_snapshot!(case.validate().unwrap_err(), @r#"the case has 1 mistake: units[0].plant: "p" has no connection that takes the power of this unit; write one for the carrier with "buy" and "sell", with a "max_export" of 0 where nothing is fed out, or a boiler where power is of no account"#);
+    case.connections.push(grid(10.0, 0.0, 0.0));
+    case.validate().unwrap();
+    // One that makes none asks for none.
+    case.connections.clear();
+    case.units[0].power_eff = Some(0.0.into());
+    case.validate().unwrap();
+}
+
+#[test]
+fn a_unit_stands_at_its_own_plant_and_makes_no_more_at_least_than_at_most() {
+    let mut case = empty(1);
+    case.plants.push(hypocaust_optimizer::case::Plant { id: "q".into() });
+    case.units.push(Unit { plant: "q".into(), ..boiler("u", 4.0, 50.0) });
+    insta::assert_snapshot!(case.validate().unwrap_err(), @r#"the case has 1 mistake: units[0].header: "a" is a header of plant "p", but the unit is one of "q"; write a header of its own plant, and a link from there where heat goes further"#);
+    insta::assert_snapshot!(with(boiler("u", 4.0, 50.0), |unit| {
+        (unit.heat_min, unit.heat_max) = (3.0.into(), vec![4.0, 2.0].into());
+    }), @r#"units[0].heat_min: 3 is above heat_max, which is 2 in step 1; write at most that, and where the unit is not there say so by an "availability" of 0"#);
+    insta::assert_snapshot!(with(boiler("u", 4.0, 50.0), |unit| unit.must_run = Some(5.0.into())), @r#"units[0].must_run: 5 is above heat_max, which is 4 in step 0; write at most that, and where the unit is not there say so by an "availability" of 0"#);
+    // Of what is not there nothing is asked.
+    assert_eq!(
+        with(boiler("u", 4.0, 50.0), |unit| {
+            (unit.must_run, unit.availability) = (Some(4.0.into()), vec![1.0, 0.0].into());
+        }),
+        "none"
+    );
+}
+
+/// A linear program starts everything at once: what is off is for `commit`, or its start's length is written as availability.
+#[test]
+fn a_unit_that_is_off_is_for_commit_or_says_how_long_its_start_takes() {
+    let mut case = empty(2);
+    case.units.push(boiler("u", 4.0, 50.0));
+    case.units[0].heat_min = 1.0.into();
+    case.units[0].min_down_h = 2.0;
+    case.units[0].initial = Some(Initial { heat_mw: 0.0, on: Some(false), hours: Some(1.0) });
+    case.demands.push(demand("a", 3.0));
+    let options = Options::default();
+    insta::assert_snapshot!(solve(&case, &options).unwrap_err(), @r#"the case has 1 mistake: units[0].initial.on: the unit is off, and nothing says how long its start takes; write an "availability" of 0 for so many steps, or have its states decided (`solve --commit`), for which it needs a minimum load, a minimum time or a cost of its start"#);
+    assert!(greedy(&case).is_err() && Session::new(options.clone()).solve(&case, 0.0).is_err());
+    assert!(Base::new(case.clone(), options.clone()).is_err());
+    // It has been off for one hour of two.
+    let committed = commit(&case, &options).unwrap();
+    assert_eq!(committed.units["u"].on, [false, true]);
+    case.units[0].availability = vec![0.0, 1.0].into();
+    assert!(crate::solved(&case).units["u"].heat[0] < 1e-9);
+    greedy(&case).unwrap();
+    // Without states nothing decides over it either; such a unit is handed over by its heat alone.
+    case.units[0] = Unit { initial: case.units[0].initial, ..boiler("u", 4.0, 50.0) };
+    assert!(commit(&case, &options).is_err());
+    case.units[0].initial = None;
+    case.demands[0].heat = 0.0.into();
+    let idle = hand_over(&case, &commit(&case, &options).unwrap(), 2)["u"];
+    assert_eq!((idle.heat_mw, idle.on), (0.0, None));
 }
 
 #[test]

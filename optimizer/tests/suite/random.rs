@@ -77,7 +77,7 @@ fn unit(i: usize) -> impl Strategy<Value = Unit> {
             unit.ramp_up_per_h = up;
             unit.ramp_down_per_h = down;
             unit.initial = initial.map(Initial::making);
-            unit.must_run = must_run.map(Into::into);
+            unit.must_run = must_run.map(|mw| mw.min(heat_max).into());
             unit
         },
     )

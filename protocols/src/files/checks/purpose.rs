@@ -1,8 +1,11 @@
 //! Whether what is named can do what it is named for: a condition that its tag can fulfil, a trip that is measured and
-//! whose votes are independent, a source that is fed with what it runs on.
+//! whose votes are independent, a source that is fed with what it runs on and makes no more of it than there is.
 
 use super::{Checker, Kind, Place};
 use crate::model::*;
+
+/// MWh that are made of a MWh of fuel at most, by its net calorific value: what condenses gives a tenth more.
+const MOST_OF_FUEL: f64 = 1.1;
 
 /// What a condition makes of a tag's whole range.
 enum Fate {
@@ -58,7 +61,10 @@ impl Checker<'_> {
                     self.condition(&place, [&whose, "never opens", "is always open"], plant, &interlock.tag, wanted);
                 }
             }
-            plant.sources.iter().for_each(|source| self.feed(source));
+            for source in &plant.sources {
+                self.feed(source);
+                self.yields(plant, source);
+            }
         }
         self.powers();
     }
@@ -133,6 +139,39 @@ impl Checker<'_> {
         let kind = if electric { "runs on power" } else { "is fired" };
         let what = if electric { "a fuel" } else { "power" };
         self.say(&place, format!("`{}` {kind}, and its carrier `{}` is {what}", source.id, carrier.id), help.into());
+    }
+
+    /// Nothing makes more heat and power than there is in what it takes, and somebody takes the power of an engine: dispatch has
+    /// no plan for a fleet in which it is otherwise.
+    fn yields(&self, plant: &Plant, source: &Source) {
+        let Some(place) = self.scope.place(Kind::Source, source.id.as_str()) else { return };
+        let id = &source.id;
+        match &source.conversion {
+            Conversion::Efficiency(points) if source.kind == SourceKind::ElectricBoiler => {
+                if let Some((_, more)) = points.iter().find(|(_, efficiency)| *efficiency > 1.0) {
+                    let said = format!("`{id}` makes {more} MWh of heat from a MWh of power");
+                    self.say(&place, said, "an efficiency of 1 at most, or `kind = \"heat-pump\"`".into());
+                }
+            }
+            Conversion::Cogeneration { heat_eff, power_eff } => {
+                let made = heat_eff + power_eff;
+                if made > MOST_OF_FUEL + 1e-9 {
+                    let said = format!("`{id}` makes {made:.2} MWh of heat and power from a MWh of fuel");
+                    let help = format!("`heat_eff` and `power_eff` whose sum is at most {MOST_OF_FUEL}");
+                    self.say(&place, said, help);
+                }
+                let carrier = |c: &Connection| self.fleet.carrier(c.carrier.as_str());
+                if !plant.connections.iter().filter_map(carrier).any(is_power) {
+                    self.say(
+                        &place,
+                        format!("`{id}` makes power, and `{}` has no connection that takes it", plant.id),
+                        "a `[[connection]]` of the carrier with `buy` and `sell`; `max_export_mw = 0` where none is fed out"
+                            .into(),
+                    );
+                }
+            }
+            _ => {}
+        }
     }
 
     /// One carrier is power: what engines sell is sold there.
