@@ -246,11 +246,12 @@ pub struct Binding {
     pub stage: String,
     /// Id of the owner.
     pub owner: String,
-    /// `heat_max`, `ramp_up`, `max_import`, `cap`, …
+    /// As the case names it: `heat_max`, `ramp_up_per_h`, `start_max`, `max_import`, `cap`, `final`, …
     pub limit: String,
     /// First step in which it binds.
     pub step: usize,
-    /// What one MW more in every step where it binds would save: MWh of the class, or money.
+    /// What one MW more in every step where it binds would save: MWh of the class, or money. Of the `final` level of a
+    /// store, one MWh less.
     pub worth: f64,
 }
 

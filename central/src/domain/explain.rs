@@ -1,6 +1,7 @@
 //! Why the schedule is what it is, in sentences for an operator.
 
 use super::schedule::{NOTHING_MW, Origin, Schedule};
+use hypocaust_optimizer::explain::one_more;
 use hypocaust_optimizer::solution::class_of;
 use hypocaust_protocols::model::{ConsumerId, Fleet, Plant, SetpointId, TripId};
 
@@ -41,9 +42,10 @@ pub fn why(fleet: &Fleet, before: Option<&Schedule>, new: &Schedule, reason: Opt
             {
                 format!("The trip of {} holds {class} back; 1 MW from it", limit.owner)
             } else {
-                format!("{} of {} holds {class} back; 1 MW more", in_words(&limit.limit), limit.owner)
+                let (what, one) = (in_words(&limit.limit), one_more(&limit.limit));
+                format!("{what} of {} holds {class} back; 1 {one}", limit.owner)
             };
-            // The worth is a rate at the limit: a whole MW saves no more than that, and no more than the class lacks.
+            // The worth is a rate at the limit: a whole MW or MWh saves no more than that, and no more than the class lacks.
             let most = limit.worth.min(new.unserved_mwh[class]);
             say.push(format!("{holds} would save at most {most:.2} MWh."));
         }
@@ -110,9 +112,12 @@ fn in_words(limit: &str) -> &str {
         "cap" | "cap_reverse" => "The capacity",
         "ramp_up_per_h" => "The ramp up",
         "ramp_down_per_h" => "The ramp down",
+        "start_max" => "The load after a start",
+        "stop_max" => "The load before a stop",
         "charge_max" => "The charging rate",
         "discharge_max" => "The discharging rate",
         "capacity_mwh" => "The content",
+        "final" => "The level at the end",
         "max_import" => "The import limit",
         "max_export" => "The export limit",
         other => other,

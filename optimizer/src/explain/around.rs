@@ -14,7 +14,7 @@ use crate::solver::{Outcome, Solver};
 /// MW (or MWh) that a bound taken from a schedule is widened by: the schedule's own rounding.
 const ROUNDING: f64 = 1e-8;
 
-/// How much of a thing is one more.
+/// How much of a thing is one more; of a content, MWh.
 const ONE_MW: f64 = 1.0;
 
 /// See the module. States of a commitment are the schedule's own in all answers.
@@ -194,13 +194,16 @@ impl<'a> Around<'a> {
                 found = true;
             }
         }
-        for (row, (u, t)) in self.formulation.ramps() {
-            if t < steps && self.case.units[u].id == owner {
+        for (row, &name) in self.formulation.rules.iter().enumerate().filter(|(_, name)| name.2 < steps) {
+            for upper in [true, false] {
+                if duals::limit_of_row(self.case, &self.formulation, name, upper) != Some((owner, limit)) {
+                    continue;
+                }
                 let activity: f64 = problem.entries(row).map(|(column, value)| value * answer.x[column]).sum();
-                if limit == duals::RAMP_UP && activity > problem.row_upper[row] - 1e-7 {
+                if upper && activity > problem.row_upper[row] - 1e-7 {
                     wider.row_upper[row] += ONE_MW;
                     found = true;
-                } else if limit == duals::RAMP_DOWN && activity < problem.row_lower[row] + 1e-7 {
+                } else if !upper && activity < problem.row_lower[row] + 1e-7 {
                     wider.row_lower[row] -= ONE_MW;
                     found = true;
                 }

@@ -17,9 +17,9 @@ const NOTICED: f64 = 1e-3;
 pub struct Change {
     /// Whether it is a cause (data of the case) or an effect (of the schedule).
     pub cause: bool,
-    /// Id of what changed; a class for what goes unserved, the case for its cost.
+    /// Id of what changed; a class for what goes unserved, the case for its cost, `CO2` for its price.
     pub owner: String,
-    /// `capacity`, `asked`, `buy`, `sell`, `max_import`, `cap`, `content`; `heat`, `served`, `charge`, `unserved_mwh`, `cost`.
+    /// `capacity`, `asked`, `buy`, `sell`, `co2_price`, `max_import`, `cap`, `content`; `heat`, `served`, `charge`, `unserved_mwh`, `cost`.
     pub what: String,
     /// MW, MWh or money before; absent where the owner is new.
     pub before: Option<f64>,
@@ -74,6 +74,7 @@ fn data(case: &Case) -> Figures {
     let mut put = |owner: &str, what: &'static str, value: f64| {
         figures.insert((owner.to_owned(), what), value);
     };
+    put("CO2", "co2_price", case.co2_price.at(0));
     for carrier in &case.carriers {
         put(&carrier.id, "buy", carrier.buying(0));
         if carrier.is_power() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::case::{Case, Link};
-use crate::formulate::{Formulation, Name, Part};
+use crate::formulate::{Formulation, Name, Part, RowName, Rule};
 use crate::problem::{Answer, Problem};
 use crate::solution::Binding;
 
@@ -16,6 +16,43 @@ const NEGLIGIBLE: f64 = 1e-6;
 /// Limits that are rows.
 pub const RAMP_UP: &str = "ramp_up_per_h";
 pub const RAMP_DOWN: &str = "ramp_down_per_h";
+pub const START_MAX: &str = "start_max";
+pub const STOP_MAX: &str = "stop_max";
+/// The level that a store must have at the end. It holds back those who would have the heat, so less of it helps.
+pub const FINAL: &str = "final";
+
+/// Which one more of a limit it is whose worth is told.
+#[must_use]
+pub fn one_more(limit: &str) -> &'static str {
+    match limit {
+        "capacity_mwh" => "MWh more",
+        FINAL => "MWh less",
+        _ => "MW more",
+    }
+}
+
+/// Whose limit a row is on its upper or lower side, and its name in the case. What a unit may change by from step to step has
+/// another name where it starts or stops there; one that is off is held by nothing.
+#[must_use]
+pub fn limit_of_row<'c>(
+    case: &'c Case,
+    formulation: &Formulation,
+    (rule, owner, t): RowName,
+    upper: bool,
+) -> Option<(&'c str, &'static str)> {
+    let is = |part: Part| formulation.find(part, owner, t).is_some_and(|state| formulation.problem.lower[state] > 0.5);
+    let limit = match rule {
+        Rule::Ramp if upper => RAMP_UP,
+        Rule::Ramp => RAMP_DOWN,
+        Rule::Rise if upper && is(Part::Start) => START_MAX,
+        Rule::Rise if upper && is(Part::On) => RAMP_UP,
+        Rule::Fall if upper && is(Part::Stop) => STOP_MAX,
+        Rule::Fall if upper && is(Part::On) => RAMP_DOWN,
+        Rule::Final if !upper => return Some((&case.storages[owner].id, FINAL)),
+        _ => return None,
+    };
+    Some((&case.units[owner].id, limit))
+}
 
 /// Whose limit the upper bound of a column is, and its name in the case.
 #[must_use]
@@ -100,11 +137,13 @@ fn limits(
         };
         note(id, limit, t, -reduced[column]);
     }
-    for (row, (u, t)) in formulation.ramps() {
-        if t < steps {
-            let dual = answer.y[row];
-            let limit = if dual < 0.0 { RAMP_UP } else { RAMP_DOWN };
-            note(&case.units[u].id, limit, t, dual.abs());
+    for (row, &name) in formulation.rules.iter().enumerate() {
+        let (dual, t) = (answer.y[row], name.2);
+        if t < steps
+            && dual.abs() > NEGLIGIBLE
+            && let Some((id, limit)) = limit_of_row(case, formulation, name, dual < 0.0)
+        {
+            note(id, limit, t, dual.abs());
         }
     }
     let mut binding: Vec<Binding> = found

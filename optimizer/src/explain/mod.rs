@@ -6,7 +6,8 @@
 //!
 //! * A price of heat has two sides: what one MW more costs and what one MW less saves ([`Price`]).
 //! * A consumer is short because of limits; each is named with the MWh that one MW more of it gives back ([`Short`]).
-//! * A limit that binds is worth what one MW more of it saves, MWh of a class or money ([`Worth`]).
+//! * A limit that binds is worth what one MW more of it saves, MWh of a class or money ([`Worth`]); of a store's level at the
+//!   end it is one MWh less ([`one_more`]).
 //! * What changed since an earlier schedule, in the data and in what is set ([`Change`]).
 //!
 //! All of it holds for the schedule that is given, with the states of its units where it has chosen any: nobody that it
@@ -19,7 +20,7 @@ mod duals;
 mod words;
 
 pub use changes::{Change, changes};
-pub use duals::{class, cost, prices};
+pub use duals::{class, cost, one_more, prices};
 
 use serde::{Deserialize, Serialize};
 
@@ -117,11 +118,11 @@ pub struct Relief {
     pub limit: String,
     /// First step in which it binds.
     pub step: usize,
-    /// MWh that one MW more of it, in every step in which it binds, would give back.
+    /// MWh that one MW more of it ([`one_more`]), in every step in which it binds, would give back.
     pub gives_mwh: f64,
 }
 
-/// What one MW more of a limit is worth.
+/// What one MW more of a limit ([`one_more`]) is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

@@ -44,8 +44,7 @@ pub fn sentences(case: &Case, solution: &Solution, all: &Explanation) -> Vec<Str
         } else {
             format!("would give back {:.2} MWh of {}", worth.saves, of_stage(&worth.stage))
         };
-        let unit = if worth.limit == "capacity_mwh" { "MWh" } else { "MW" };
-        said.push(format!("One {unit} more of {limit} {what}."));
+        said.push(format!("One {} of {limit} {what}.", super::one_more(&worth.limit)));
     }
     said.extend(all.prices.iter().map(|sides| price(case, sides)));
     for cause in [true, false] {
@@ -88,13 +87,12 @@ fn shortage(case: &Case, short: &Short) -> String {
 
 fn relief(case: &Case, relief: &Relief) -> String {
     let Relief { owner, limit, step, gives_mwh } = relief;
-    let unit = if limit == "capacity_mwh" { "MWh" } else { "MW" };
     let held = if idle(case, owner, limit, *step) {
         format!("{owner}, which can make no heat {}", if *step == 0 { "now" } else { "then" })
     } else {
         format!("{} {owner}", limit_in_words(limit))
     };
-    format!("{held} (one {unit} more would give {gives_mwh:.2} MWh)")
+    format!("{held} (one {} would give {gives_mwh:.2} MWh)", super::one_more(limit))
 }
 
 /// Is the limit the capacity of a unit that has none in this step? Nobody would call that a capacity that holds back.
@@ -115,6 +113,9 @@ fn limit_in_words(limit: &str) -> String {
         "capacity_mwh" => "the volume of".to_owned(),
         super::duals::RAMP_UP => "the ramp upwards of".to_owned(),
         super::duals::RAMP_DOWN => "the ramp downwards of".to_owned(),
+        super::duals::START_MAX => "the load after a start of".to_owned(),
+        super::duals::STOP_MAX => "the load before a stop of".to_owned(),
+        super::duals::FINAL => "the level at the end of".to_owned(),
         other => format!("{other} of"),
     }
 }
@@ -183,6 +184,7 @@ fn stored(before: f64) -> String {
 fn noun(what: &str) -> &str {
     match what {
         "buy" => "the buying price",
+        "co2_price" => "the price",
         "sell" => "the selling price",
         "max_import" => "the contract in MW",
         "capacity" => "the capacity in MW",

@@ -1,12 +1,12 @@
 //! What the explanation says is so: each figure is a solve that can be done by hand or anew.
 
-use hypocaust_optimizer::case::{Demand, Link, Segment, Unit, UnitKind};
+use hypocaust_optimizer::case::{Demand, Final, Initial, Link, Segment, Unit, UnitKind};
 use hypocaust_optimizer::explain::{Extent, changes};
 use hypocaust_optimizer::generate::{Recipe, generate};
 use hypocaust_optimizer::{Case, Error, Explanation, Loss, Options, Solution, commit, explain, greedy, lose};
 use proptest::prelude::*;
 
-use crate::small::{boiler, demand, electric, empty, grid, main};
+use crate::small::{boiler, demand, electric, empty, grid, main, store};
 use crate::{bench, near, random, solved, trap};
 
 fn explained(case: &Case, solution: &Solution) -> Explanation {
@@ -154,6 +154,102 @@ fn a_committed_schedule_is_explained_with_its_own_states() {
         let solution = commit(&case, &Options::default()).unwrap();
         near(price(&explained(&case, &solution), "a").up.unwrap(), per_mwh, 1e-6);
     }
+}
+
+/// The limits that a committed schedule of one boiler has for its one consumer, who is short: name and MWh.
+fn held_back(case: &Case) -> (Vec<(String, f64)>, String) {
+    let solution = commit(case, &Options::default()).unwrap();
+    let all = explained(case, &solution);
+    // What binds is named by the schedule itself as well.
+    for relief in &all.short[0].limits {
+        let known = solution.binding.iter().any(|it| it.owner == "u" && it.limit == relief.limit);
+        assert!(known && relief.owner == "u", "{relief:?}: {:?}", solution.binding);
+    }
+    let limits = all.short[0].limits.iter().map(|relief| (relief.limit.clone(), relief.gives_mwh)).collect();
+    (limits, all.sentences.join("\n"))
+}
+
+#[test]
+fn ramps_starts_and_stops_of_a_committed_unit_are_named() {
+    let mut case = empty(2);
+    case.units = vec![boiler("u", 10.0, 50.0)];
+    let running = Initial { heat_mw: 3.0, on: Some(true), hours: None };
+    (case.units[0].heat_min, case.units[0].initial) = (1.0.into(), Some(running));
+    case.units[0].ramp_up_per_h = Some(2.0);
+    case.demands.push(demand("a", 10.0));
+    // It makes 5 and 7 MW; a MW more in each hour is 1 in the first and 2 in the second.
+    let (limits, said) = held_back(&case);
+    assert_eq!(limits.len(), 1, "{limits:?}");
+    assert_eq!(limits[0].0, "ramp_up_per_h");
+    near(limits[0].1, 3.0, 1e-6);
+    assert!(said.contains("Held back by the ramp upwards of u (one MW more would give 3.00 MWh)."), "{said}");
+    // From standstill 4 and 6: a start that reaches a MW more gives it in both hours, the ramp in the second.
+    case.units[0].initial = Some(Initial { heat_mw: 0.0, on: Some(false), hours: None });
+    case.units[0].start_max = Some(4.0);
+    let (limits, said) = held_back(&case);
+    let names: Vec<&str> = limits.iter().map(|(limit, _)| limit.as_str()).collect();
+    assert_eq!(names, ["start_max", "ramp_up_per_h"]);
+    near(limits[0].1, 2.0, 1e-6);
+    near(limits[1].1, 1.0, 1e-6);
+    assert!(said.contains("Held back by the load after a start of u (one MW more would give 2.00 MWh)"), "{said}");
+    // It has to stop into the second hour, and may do so from 3 MW.
+    let unit = &mut case.units[0];
+    (unit.initial, unit.start_max, unit.ramp_up_per_h) = (Some(running), None, None);
+    (unit.availability, unit.stop_max) = (vec![1.0, 0.0].into(), Some(3.0));
+    let (limits, said) = held_back(&case);
+    near(limits.iter().find(|(limit, _)| limit == "stop_max").unwrap().1, 1.0, 1e-6);
+    assert!(said.contains("the load before a stop of u (one MW more would give 1.00 MWh)"), "{said}");
+    // On its way down from 10 MW heat is vented that costs 50.
+    let unit = &mut case.units[0];
+    (unit.initial, unit.availability) = (Some(Initial { heat_mw: 10.0, ..running }), 1.0.into());
+    unit.ramp_down_per_h = Some(4.0);
+    (case.demands[0].heat, case.time.steps) = (0.0.into(), 1);
+    let all = explained(&case, &commit(&case, &Options::default()).unwrap());
+    let [worth] = &all.worth[..] else { panic!("{:?}", all.worth) };
+    assert_eq!((worth.stage.as_str(), worth.limit.as_str()), ("cost", "ramp_down_per_h"));
+    near(worth.saves, 50.0, 1e-6);
+}
+
+#[test]
+fn what_a_store_is_to_keep_holds_a_consumer_back() {
+    let mut case = empty(2);
+    case.storages.push(store(10.0, 6.0));
+    case.storages[0].r#final = Final::Mwh(4.0);
+    case.storages[0].discharge_eff = 0.9;
+    case.demands.push(demand("a", 3.0));
+    // 2 MWh may be drawn of 6, of which 1.8 arrive.
+    let solution = solved(&case);
+    let all = explained(&case, &solution);
+    near(all.short[0].mwh, 4.2, 1e-6);
+    let [relief] = &all.short[0].limits[..] else { panic!("{:?}", all.short) };
+    assert_eq!((relief.owner.as_str(), relief.limit.as_str(), relief.step), ("tank", "final", 1));
+    near(relief.gives_mwh, 0.9, 1e-6);
+    let [worth] = &all.worth[..] else { panic!("{:?}", all.worth) };
+    assert_eq!((worth.stage.as_str(), worth.limit.as_str()), ("production", "final"));
+    let said = all.sentences.join("\n");
+    assert!(said.contains("Held back by the level at the end of tank (one MWh less would give 0.90 MWh)."), "{said}");
+    assert!(
+        said.contains("One MWh less of the level at the end of tank would give back 0.90 MWh of production."),
+        "{said}"
+    );
+    // A level that is free holds nobody back.
+    case.storages[0].r#final = store(10.0, 6.0).r#final;
+    let free = explained(&case, &solved(&case));
+    assert!(free.short[0].limits.is_empty(), "{:?}", free.short);
+}
+
+#[test]
+fn a_new_price_of_co2_is_a_cause() {
+    let before = generate(Recipe::new(2, 4, 1)).unwrap();
+    let mut after = before.clone();
+    after.co2_price = (before.co2_price.at(0) + 40.0).into();
+    let all = explain(&after, &solved(&after), Some((&before, &solved(&before))), Extent::default()).unwrap();
+    let causes: Vec<_> = all.changes.iter().filter(|change| change.cause).collect();
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert_eq!((causes[0].owner.as_str(), causes[0].what.as_str()), ("CO2", "co2_price"));
+    near(causes[0].by(), 40.0, 1e-9);
+    let said = all.sentences.join("\n");
+    assert!(said.contains("The price of CO2 goes up from 78.00 to 118.00."), "{said}");
 }
 
 #[test]

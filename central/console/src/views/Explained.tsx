@@ -36,8 +36,14 @@ const LIMITS: Record<string, string> = {
   charge_max: "charging power",
   discharge_max: "discharging power",
   capacity_mwh: "volume",
+  start_max: "load after a start",
+  stop_max: "load before a stop",
+  final: "level at the end",
+  co2_price: "price",
 };
 const limit = (id: string): string => LIMITS[id] ?? id.replaceAll("_", " ");
+/** Of a content it is a MWh, and of what a store is to keep one less. */
+const ONE: Record<string, string> = { capacity_mwh: "one MWh more", final: "one MWh less" };
 /** What rounds to nothing is not said, in the sentences neither. */
 const SAID_FROM = 0.005;
 /** A price that there may not be. */
@@ -67,7 +73,7 @@ function ShortBy({ e, h }: { e: Explanation; h: Horizon }) {
     s.limits.map((l, i) => (
       <span key={`${l.limit} ${l.owner}`}>
         {i > 0 && "; "}
-        {limit(l.limit)} of <Owner id={l.owner} />: one more gives {digits(l.gives_mwh)} MWh
+        {limit(l.limit)} of <Owner id={l.owner} />: {ONE[l.limit] ?? "one MW more"} gives {digits(l.gives_mwh)} MWh
       </span>
     ));
   return (
@@ -171,7 +177,7 @@ function Worth({ e }: { e: Explanation }) {
             <tr key={i}>
               <td>
                 {limit(w.limit)}
-                {w.limit === "capacity_mwh" && " (one MWh more)"}
+                {ONE[w.limit] !== undefined && ` (${ONE[w.limit]})`}
               </td>
               <th scope="row">
                 <Owner id={w.owner} />
