@@ -6,8 +6,9 @@
 //! direction of its setpoint. Sheds come first, lowest class first.
 //!
 //! Results wait unjournaled in [`Ahead`]; the table that leaves is an event. Losses that have no result yet (after a start,
-//! when a source has come on) are solved at once, the others in turn. A row that cannot be solved is left out: there the
-//! edge acts by its own rules.
+//! when a source has come on) are solved at once, the others in turn. A row that cannot be solved, or that the check refuses,
+//! keeps its last moves or is left out: there the edge acts by its own rules. The journal says so, and it is tried again in
+//! its turn.
 
 use super::case::Built;
 use super::event::Event;
@@ -17,7 +18,7 @@ use super::state::State;
 use hypocaust_optimizer::Solution;
 use hypocaust_protocols::model::{Direction, Fleet, Millis, Plant, PlantId, SourceState, StartedBy};
 use hypocaust_protocols::wire::{Contingency, Loss, Move};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One round over all losses takes about so many dispatch cycles.
 const CYCLES_PER_ROUND: usize = 6;
@@ -29,6 +30,10 @@ const MOST_PER_CYCLE: usize = 20;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ahead {
     pub moves: BTreeMap<Loss, Vec<Move>>,
+    /// Losses whose latest solve was of no use...
+    refused: BTreeSet<Loss>,
+    /// ...and what of that is not in the journal yet.
+    untold: Vec<Event>,
     next: usize,
 }
 
@@ -54,8 +59,9 @@ impl Ahead {
             .flat_map(|p| of_plant(fleet, image, p))
             .collect();
         self.moves.retain(|loss, _| all.contains(loss));
-        let unsolved: Vec<Loss> =
-            all.iter().filter(|l| !self.moves.contains_key(l)).take(MOST_PER_CYCLE).cloned().collect();
+        self.refused.retain(|loss| all.contains(loss));
+        let new = |loss: &&Loss| !self.moves.contains_key(*loss) && !self.refused.contains(*loss);
+        let unsolved: Vec<Loss> = all.iter().filter(new).take(MOST_PER_CYCLE).cloned().collect();
         if all.is_empty() || !unsolved.is_empty() {
             return unsolved;
         }
@@ -75,9 +81,23 @@ impl Ahead {
         solution: &Solution,
         now: Millis,
     ) {
+        self.refused.remove(loss);
         let Some(plant) = seen_by(fleet, loss) else { return };
         let moves = moves(fleet, image, plant, loss, built, solution, now);
         self.moves.insert(loss.clone(), moves);
+    }
+
+    /// Takes notice that one loss has no answer of use. It is told once until it has one: the reason has figures in it that
+    /// are others each time.
+    pub fn refused(&mut self, loss: Loss, reason: String) {
+        if self.refused.insert(loss.clone()) {
+            self.untold.push(Event::LossRefused { lost: loss, reason });
+        }
+    }
+
+    /// What of that the journal does not know.
+    pub fn refusals(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.untold)
     }
 
     /// Tables that are to be issued: those that know of more losses, changed or grow old. To be asked while no solve of a

@@ -15,16 +15,22 @@ use hypocaust_protocols::wire::subagent::Kind;
 impl Domain {
     pub(super) fn solved(&mut self, id: u64, answer: Answer, now: Millis) {
         if let Some((loss, built, _)) = self.losses.remove(&id) {
-            // A loss that could not be solved keeps its last moves; the table says by its age how old they are.
-            if let Answer::Solution(solution) = answer
-                && (self.judges.check)(&built.case, &solution).is_ok()
-            {
-                let fleet = Arc::clone(&self.fleet);
-                if !built.proven && dispatch::upper_classes_short(&fleet, &solution) {
-                    return self.losses_due.push((loss, true));
-                }
-                self.ahead.solved(&fleet, &self.image, &loss, &built, &solution, now);
+            let solution = match answer {
+                Answer::Solution(solution) => match (self.judges.check)(&built.case, &solution) {
+                    Ok(()) => solution,
+                    Err(why) => {
+                        return self.ahead.refused(loss, format!("The check refused the solver's moves ({why})"));
+                    }
+                },
+                Answer::Failed(why) => return self.ahead.refused(loss, format!("The solve failed ({why})")),
+                // It is asked for again; on a busy machine that is nothing to tell.
+                Answer::Late => return,
+            };
+            let fleet = Arc::clone(&self.fleet);
+            if !built.proven && dispatch::upper_classes_short(&fleet, &solution) {
+                return self.losses_due.push((loss, true));
             }
+            self.ahead.solved(&fleet, &self.image, &loss, &built, &solution, now);
         } else if self.cycle.as_ref().is_some_and(|c| c.id == id)
             && let Some(cycle) = self.cycle.take()
         {

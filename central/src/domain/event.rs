@@ -8,7 +8,7 @@ use super::schedule::{Origin, Schedule};
 use crate::journal::{Draft, Entry, Head};
 use hypocaust_protocols::model::{Class, ConsumerId, Millis, PlantId, RunbookId, SourceId, SourceState};
 use hypocaust_protocols::wire::subagent::AgentId;
-use hypocaust_protocols::wire::{Action, Contingency, Outcome, Verdict, Writer};
+use hypocaust_protocols::wire::{Action, Contingency, Loss, Outcome, Verdict, Writer};
 use serde::{Deserialize, Serialize};
 
 /// One request to one edge, before it is signed. Its tick and time to live are added on each sending.
@@ -135,6 +135,12 @@ pub enum Event {
         plant: PlantId,
         contingencies: Vec<Contingency>,
     },
+    /// A row of the contingency tables that the check refused or that could not be made, and why: told once until it can be
+    /// again. The table keeps the row that it had, where it had one.
+    LossRefused {
+        lost: Loss,
+        reason: String,
+    },
     RestorationOpened {
         source: SourceId,
         cause: Cause,
@@ -231,7 +237,7 @@ impl Error {
 /// The schema number of every kind of this version.
 const SCHEMA: u32 = 1;
 
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 26] = [
     "started",
     "forked",
     "edge-linked",
@@ -245,6 +251,7 @@ const KINDS: [&str; 25] = [
     "unanswered",
     "stranger",
     "table-issued",
+    "loss-refused",
     "restoration-opened",
     "restoration-moved",
     "restoration-closed",

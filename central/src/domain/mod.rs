@@ -405,6 +405,9 @@ impl Domain {
                 events.extend(restoration::decide(&fleet, &self.image, &self.state, now));
                 events.extend(restoration::escalate(&fleet, &self.state, now));
             }
+            if events.is_empty() {
+                events.extend(self.ahead.refusals());
+            }
             if events.is_empty() && self.losses.is_empty() && self.losses_due.is_empty() {
                 events.extend(self.ahead.tables(&fleet, &self.image, &self.state, now));
             }

@@ -144,7 +144,10 @@ impl State {
                 // The edges of a former leader's session are heard of anew.
                 self.edges.clear();
             }
-            Event::Forked { .. } | Event::ScheduleRefused { .. } | Event::Stranger { .. } => {}
+            Event::Forked { .. }
+            | Event::ScheduleRefused { .. }
+            | Event::LossRefused { .. }
+            | Event::Stranger { .. } => {}
             Event::EdgeLinked { plant, boot, mode } => {
                 self.edges.insert(plant.clone(), (*boot, *mode));
             }

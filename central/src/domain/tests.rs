@@ -599,6 +599,7 @@ fn every_kind_of_event_comes_back_from_the_journal() {
         Event::EdgeLost { plant: plant.clone() },
         Event::EdgeMode { plant, mode: Mode::Fallback },
         Event::ScheduleRefused { solve: 3, origin: Origin::LastGood, reason: "r".into() },
+        Event::LossRefused { lost: Loss::Source(source.clone()), reason: "r".into() },
         Event::Unanswered { id: "7-1-0".into(), sent: true },
         Event::RestorationMoved {
             source: source.clone(),

@@ -11,7 +11,7 @@ import type { Entry } from "../types";
 import { Mark } from "./parts";
 
 const KINDS = [
-  "started", "forked", "edge-linked", "edge-lost", "edge-mode", "source-changed", "scheduled", "schedule-refused", "ordered", "answered",
+  "started", "forked", "edge-linked", "edge-lost", "edge-mode", "source-changed", "scheduled", "schedule-refused", "loss-refused", "ordered", "answered",
   "unanswered", "stranger", "table-issued", "restoration-opened", "restoration-moved", "restoration-closed", "escalated", "alarm-raised",
   "alarm-cleared", "alarm-acknowledged",
 ];

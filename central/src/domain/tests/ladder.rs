@@ -74,6 +74,55 @@ fn the_ladder_goes_down_rung_by_rung_and_up_again() {
     assert_eq!(&State::fold(&b.recorded()), b.domain.state());
 }
 
+impl Bench {
+    /// The losses that the journal says have no row, in its order.
+    fn lost_rows(&self) -> Vec<(Loss, String)> {
+        let of = |r: Recorded| match r.event {
+            Event::LossRefused { lost, reason } => Some((lost, reason)),
+            _ => None,
+        };
+        self.recorded().into_iter().filter_map(of).collect()
+    }
+}
+
+#[test]
+fn a_loss_that_the_check_refuses_is_journaled_once_and_holds_up_no_other() {
+    // It refuses whatever is to be done without b1, which takes the loss of its header as well.
+    let refuse = |case: &hypocaust_optimizer::Case, solution: &hypocaust_optimizer::Solution| {
+        let b1 = case.units.iter().find(|unit| unit.id == "north.b1").expect("it is in every case");
+        if b1.capacity(0) > 0.0 { (Judges::ours().check)(case, solution) } else { Err("not without b1".to_owned()) }
+    };
+    let mut b = bench(Judges { check: refuse, ..Judges::ours() });
+    b.seconds(90);
+    assert_eq!(b.schedule().origin, Origin::Optimal);
+    let told = b.lost_rows();
+    let by_check = "The check refused the solver's moves (not without b1)";
+    assert!(told.iter().all(|(_, reason)| reason == by_check), "{told:?}");
+    let lost: Vec<&Loss> = told.iter().map(|(lost, _)| lost).collect();
+    let b1 = Loss::Source("north.b1".parse().unwrap());
+    let header = Loss::Header(b.fleet.source("north.b1").unwrap().1.header.clone());
+    assert_eq!(lost.len(), 2, "each is told once: {lost:?}");
+    assert!(lost.contains(&&b1) && lost.contains(&&header), "{lost:?}");
+    assert!(!b.domain.ahead.moves.contains_key(&b1) && b.domain.ahead.moves.len() > 5);
+    // The others are solved in turn as before, and these two with them.
+    let mut ahead = b.domain.ahead.clone();
+    let mut asked = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        asked.extend(ahead.due(&b.fleet, b.domain.image(), b.now));
+    }
+    assert!(b.domain.ahead.moves.keys().all(|loss| asked.contains(loss)) && asked.contains(&b1), "{asked:?}");
+    // What can be solved again has its row, and is told anew should it be refused after that.
+    b.domain.judges = Judges::ours();
+    b.seconds(60);
+    assert!(b.domain.ahead.moves.contains_key(&b1));
+    assert_eq!(b.lost_rows().len(), 2);
+    b.domain.judges.check = refuse;
+    b.seconds(60);
+    assert_eq!(b.lost_rows().len(), 4);
+    assert!(b.domain.ahead.moves.contains_key(&b1), "the row that it had stays");
+    assert_eq!(&State::fold(&b.recorded()), b.domain.state());
+}
+
 #[test]
 fn what_the_check_refuses_never_leaves() {
     let refuse = Judges { check: |_, _| Err("no".into()), ..Judges::ours() };
