@@ -5,6 +5,11 @@
 //! sum and with every stage. What is compared is processor time, and as ratios within one round in which all run after
 //! each other; the figure is the median of the rounds. A machine that is busy makes all of them slower alike. All must agree on
 //! the optimum, else there is nothing to compare. It judges nothing else: a figure depends on the machine.
+//!
+//! Each size is asked twice, without a conflict of priorities and with one (`--calm`: without alone). In a conflict weights
+//! shed the wrong class, so only those are asked there that can walk the stages: ours and highspy, whose weighted solve is
+//! the one linear program that all stages are held against. A tool that is not done within the limit has no figure, and is
+//! not asked for larger cases.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures elapsed time")]
 
@@ -27,9 +32,6 @@ mod python;
 
 const OURS: &str = env!("CARGO_BIN_EXE_hypocaust-optimizer");
 
-/// Above so many columns oemof.solph takes minutes.
-const SOLPH_TO: usize = 15_000;
-
 #[derive(Parser)]
 struct Arguments {
     /// Sizes in plants, with commas.
@@ -44,6 +46,12 @@ struct Arguments {
     /// Repetitions, of which the median is taken.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Leave the cases with a conflict of priorities out.
+    #[arg(long)]
+    calm: bool,
+    /// Seconds by the clock after which a tool is ended.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
     /// Where to draw how the processes grow.
     #[arg(long, value_name = "SVG")]
     picture: Option<PathBuf>,
@@ -71,10 +79,17 @@ const TOOLS: [(Tool, &str); 5] = [
 ];
 
 impl Tool {
-    fn command(self, case: &Path) -> Command {
+    /// Whether it can tell which class goes short in a conflict, or is what those that can are held against.
+    fn knows_conflicts(self) -> bool {
+        !matches!(self, Tool::Pypsa | Tool::Solph)
+    }
+
+    /// Ended by `timeout` after the limit.
+    fn command(self, case: &Path, limit_s: u32) -> Command {
+        let mut command = Command::new("timeout");
+        command.arg(limit_s.to_string());
         if self == Tool::Ours {
-            let mut command = Command::new(OURS);
-            command.arg("solve").arg(case).arg("--json");
+            command.arg(OURS).arg("solve").arg(case).arg("--json");
             return command;
         }
         let script = match self {
@@ -83,7 +98,7 @@ impl Tool {
             _ => "highspy",
         };
         let weights = Options::default().weights.map(|weight| weight.to_string()).join(",");
-        let mut command = Command::new(python::python());
+        command.arg(python::python());
         command.arg(format!("{}/../tests/judges/optimizer_{script}.py", env!("CARGO_MANIFEST_DIR")));
         command.args(["--weights", &weights]);
         if self == Tool::HighspyWeighted {
@@ -110,15 +125,22 @@ fn children_s() -> f64 {
     micros * 1e-6
 }
 
-fn run(tool: Tool, case: &Path) -> Run {
+/// What `timeout` ends with where it had to end the tool.
+const TOO_LATE: i32 = 124;
+
+/// Nothing where the tool is not done within the limit.
+fn run(tool: Tool, case: &Path, limit_s: u32) -> Option<Run> {
     let (before, begun) = (children_s(), Instant::now());
-    let output = tool.command(case).output().expect("the tool can be started");
+    let output = tool.command(case, limit_s).output().expect("the tool can be started");
     let (cpu_s, wall_s) = (children_s() - before, begun.elapsed().as_secs_f64());
+    if output.status.code() == Some(TOO_LATE) {
+        return None;
+    }
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let printed = String::from_utf8(output.stdout).expect("text");
     let line = printed.lines().find(|line| line.starts_with('{')).expect("a result");
     let result: Value = serde_json::from_str(line).expect("JSON");
-    Run { cpu_s, wall_s, objective: result["objective_weighted"].as_f64().expect("an optimum") }
+    Some(Run { cpu_s, wall_s, objective: result["objective_weighted"].as_f64().expect("an optimum") })
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -135,6 +157,7 @@ fn say(line: &str) {
 struct Size {
     plants: usize,
     steps: usize,
+    conflict: bool,
     columns: usize,
     runs: Vec<(Tool, Vec<Run>)>,
 }
@@ -153,27 +176,38 @@ impl Size {
     }
 }
 
-fn measured(arguments: &Arguments, folder: &Path, plants: usize, steps: usize) -> Size {
-    let case = generate(Recipe::new(plants, steps, arguments.seed)).expect("a size that can be generated");
+/// `late`: tools that were not done within the limit, and with how many columns.
+fn measured(arguments: &Arguments, folder: &Path, recipe: Recipe, late: &mut Vec<(Tool, usize)>) -> Size {
+    let Recipe { plants, steps, conflict, .. } = recipe;
+    let case = generate(recipe).expect("a size that can be generated");
     let path = folder.join(format!("{}.json", case.name));
     std::fs::write(&path, serde_json::to_string(&case).expect("JSON")).expect("a file");
     let columns = Formulation::new(&case).problem.columns();
     let mut runs: Vec<(Tool, Vec<Run>)> = TOOLS
         .iter()
-        .filter(|(tool, _)| *tool != Tool::Solph || columns <= SOLPH_TO)
+        .filter(|(tool, _)| !conflict || tool.knows_conflicts())
+        .filter(|(tool, _)| !late.iter().any(|(other, most)| other == tool && columns >= *most))
         .map(|(tool, _)| (*tool, Vec::new()))
         .collect();
     for _ in 0..arguments.rounds {
-        for (tool, taken) in &mut runs {
-            taken.push(run(*tool, &path));
-        }
+        runs.retain_mut(|(tool, taken)| match run(*tool, &path, arguments.limit) {
+            Some(run) => {
+                taken.push(run);
+                true
+            }
+            None => {
+                assert!(*tool != Tool::Ours, "{}: not done within {} s", case.name, arguments.limit);
+                late.push((*tool, columns));
+                false
+            }
+        });
     }
     let ours = runs[0].1[0].objective;
     for run in runs.iter().flat_map(|(_, runs)| runs) {
         let far = (run.objective - ours).abs() / (1.0 + ours.abs());
         assert!(far <= 1e-6, "{}: {} is not our {ours}", case.name, run.objective);
     }
-    Size { plants, steps, columns, runs }
+    Size { plants, steps, conflict, columns, runs }
 }
 
 fn figure(value: Option<f64>, digits: usize, unit: &str) -> String {
@@ -188,10 +222,12 @@ fn main() {
         "| plants x steps | columns | ours, all stages | PyPSA | oemof.solph | highspy, weighted | highspy, all stages | wall: ours, PyPSA |",
     );
     say("|---|---|---|---|---|---|---|---|");
-    let mut sizes = Vec::new();
+    let (mut sizes, mut late) = (Vec::new(), Vec::new());
     for &plants in &arguments.plants {
-        for &steps in &arguments.steps {
-            let size = measured(&arguments, folder.path(), plants, steps);
+        let of_size = arguments.steps.iter().flat_map(|&steps| [(steps, false), (steps, true)]);
+        for (steps, conflict) in of_size.filter(|(_, conflict)| !(arguments.calm && *conflict)) {
+            let recipe = Recipe { conflict, ..Recipe::new(plants, steps, arguments.seed) };
+            let size = measured(&arguments, folder.path(), recipe, &mut late);
             let cpu = |tool| size.of(tool, |run| run.cpu_s);
             let other = |tool| match (cpu(tool), size.ratio(tool)) {
                 (Some(s), Some(ratio)) => format!("{s:.2} ({ratio:.0}x)"),
@@ -200,9 +236,10 @@ fn main() {
             // Against numpy in front of the same solver the difference is small and wants its digits.
             let near = |tool| format!("{} ({})", figure(cpu(tool), 2, ""), figure(size.ratio(tool), 1, "x"));
             say(&format!(
-                "| {} x {} | {} | {} | {} | {} | {} | {} | {}, {} |",
+                "| {} x {}{} | {} | {} | {} | {} | {} | {} | {}, {} |",
                 size.plants,
                 size.steps,
+                if size.conflict { ", conflict" } else { "" },
                 size.columns,
                 figure(cpu(Tool::Ours), 3, ""),
                 other(Tool::Pypsa),
@@ -222,6 +259,7 @@ fn main() {
                 #[expect(clippy::cast_precision_loss, reason = "columns of a case")]
                 let mut points: Vec<(f64, f64)> = sizes
                     .iter()
+                    .filter(|size| !size.conflict)
                     .filter_map(|size| Some((size.columns as f64, size.of(*tool, |run| run.cpu_s)?)))
                     .collect();
                 points.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use hypocaust_optimizer::case::Segment;
 use hypocaust_optimizer::generate::{Recipe, generate};
 use hypocaust_optimizer::{Case, Solution};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::small::{demand, electric, empty, grid};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hypocaust-optimizer"))
@@ -113,6 +116,37 @@ fn n1_has_a_row_for_every_loss() {
     assert_eq!(ended(&["n1", text(&case)], 0).lines().count(), losses.len() + 1);
 }
 
+/// Without its plain electric boiler this plant would burn power on the dear piece of the other first, for which it is paid: no
+/// schedule of a plant, which its row says. The others are there.
+#[test]
+fn a_loss_that_cannot_be_solved_says_so_and_leaves_the_others() {
+    let mut case = empty(1);
+    let mut curve = electric("curve", 7.0);
+    let piece = |heat: f64, per_heat: f64| Segment { heat, input_per_heat: per_heat.into() };
+    (curve.efficiency, curve.segments) = (None, Some(vec![piece(4.0, 1.1), piece(3.0, 1.25), piece(2.0, 1.5)]));
+    case.units = vec![electric("plain", 10.0), curve];
+    case.connections.push(grid(10.0, 0.0, 0.0));
+    case.carriers[1].buy = Some((-5.0).into());
+    case.carriers[1].sell = Some((-6.0).into());
+    case.demands.push(demand("a", 10.0));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.json");
+    std::fs::write(&path, serde_json::to_string(&case).unwrap()).unwrap();
+    let rows: Value = serde_json::from_str(&ended(&["n1", text(&path), "--json"], 3)).unwrap();
+    let row = |loss: &str| rows.as_array().unwrap().iter().find(|row| row["loss"] == loss).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), hypocaust_optimizer::losses(&case).len());
+    assert!(row("unit plain")["error"].as_str().unwrap().contains("pieces of its curve out of order"), "{rows}");
+    assert!(row("unit plain")["cost"].is_null());
+    assert_eq!(row("unit curve")["unserved_mwh"]["production"], 0.0);
+    assert!(row("unit curve")["error"].is_null());
+    let table = ended(&["n1", text(&path)], 3);
+    let line = |loss: &str| table.lines().find(|line| line.starts_with(loss)).unwrap();
+    assert!(line("unit plain").contains("could not be solved: unit curve would take"), "{table}");
+    assert!(line("unit curve").contains("-50.00"), "{table}");
+    let said = String::from_utf8(run(&["n1", text(&path)]).stderr).unwrap();
+    assert!(said.contains("1 of 4 losses could not be solved: unit plain"), "{said}");
+}
+
 #[test]
 fn n1_solves_the_losses_that_are_named_two_at_once_among_them() {
     let (_folder, path) = folder(Recipe::new(2, 2, 1));
@@ -143,6 +177,8 @@ fn bench_has_a_row_for_every_size() {
         {
             assert!(row[figure].as_f64().unwrap() > 0.0, "{figure}: {row}");
         }
+        let each = row["losses_ms"].as_f64().unwrap() / row["losses"].as_f64().unwrap();
+        assert!((row["of_97_ms"].as_f64().unwrap() - 97.0 * each).abs() < 1e-6, "{row}");
     }
     assert_eq!(ended(&["bench", "--plants", "1", "--steps", "1", "--rounds", "1"], 0).lines().count(), 2);
     ended(&["bench", "--plants", "0"], 2);
