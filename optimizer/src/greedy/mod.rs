@@ -2,9 +2,9 @@
 //!
 //! It is the fallback when no optimum is to be had, so it depends on nothing that could fail. It keeps every physical
 //! limit (or names the slack), and priorities: a class is given everything that can reach it before a lower one is
-//! looked at. It looks ahead only to ramp a unit down before a foreseen
-//! outage: stores are a reserve, drawn on only where a consumer would go short and filled
-//! again from what is left over.
+//! looked at. It looks ahead only to ramp a unit down before a foreseen outage: stores are a reserve, drawn on only where a
+//! consumer would go short and filled again from what is left over. Where a store ends below its final level so, all is
+//! made again, and what setpoints can shed is given no heat that the store could not get back in time.
 
 mod map;
 mod offers;
@@ -155,7 +155,60 @@ fn worse(these: &[f64], than: &[f64]) -> bool {
     different.is_some_and(|(a, b)| a > b)
 }
 
+/// How often all is made again at most to keep final levels: what one store keeps may be what filled another.
+const AGAIN: usize = 3;
+
 fn made(case: &Case, by: &str, plan: impl Fn(usize) -> Option<Plan>) -> Solution {
+    let mut best = passed(case, &plan, None);
+    for _ in 0..AGAIN {
+        let Some(needed) = needed(case, &best) else { break };
+        let other = passed(case, &plan, Some(&needed));
+        if !worse(&merits(case, &best), &merits(case, &other)) {
+            break;
+        }
+        best = other;
+    }
+    best.status = Status::Greedy;
+    best.stages = case
+        .classes
+        .iter()
+        .map(|class| (class.clone(), best.unserved_mwh[class]))
+        .chain([("cost".to_owned(), best.cost)])
+        .map(|(name, value)| Stage { name, value, solved: false })
+        .collect();
+    best.solver =
+        SolverInfo { name: by.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), ..SolverInfo::default() };
+    let verdict = crate::check::check(case, &best);
+    best.certificate.primal = verdict.residual;
+    best.certificate.passed = verdict.passed;
+    best
+}
+
+/// By step and store the least MWh at its end from which the final level is reached with what the schedule charges after it;
+/// nothing where no store ends too low.
+fn needed(case: &Case, schedule: &Solution) -> Option<Vec<Vec<f64>>> {
+    if !schedule.slacks.iter().any(|slack| slack.kind == SlackKind::FinalShort) {
+        return None;
+    }
+    let mut needed = vec![vec![0.0; case.storages.len()]; case.time.steps];
+    for (s, storage) in case.storages.iter().enumerate() {
+        let (Some(mut level), Some(series)) = (storage.final_mwh(), schedule.storages.get(&storage.id)) else {
+            continue;
+        };
+        for t in (0..case.time.steps).rev() {
+            needed[t][s] = level;
+            let hours = case.time.hours(t);
+            let kept = (1.0 - storage.loss_per_h).powf(hours);
+            let before = level - hours * storage.charge_eff * series.charge[t];
+            // What keeps nothing needs nothing.
+            level = if kept > 0.0 { (before / kept).clamp(0.0, storage.capacity_mwh) } else { 0.0 };
+        }
+    }
+    Some(needed)
+}
+
+/// One pass over all steps, with stores kept at what is needed where that is said.
+fn passed(case: &Case, plan: &impl Fn(usize) -> Option<Plan>, needed: Option<&Vec<Vec<f64>>>) -> Solution {
     let map = Map::new(case);
     let mut search = Search::new(case.headers.len());
     let mut made = Made::new(case);
@@ -164,6 +217,9 @@ fn made(case: &Case, by: &str, plan: impl Fn(usize) -> Option<Plan>) -> Solution
         case.units.iter().map(|unit| unit.initial.map(|initial| initial.heat_mw)).collect();
     for t in 0..case.time.steps {
         let mut step = Step::new(case, &map, t, &last, &content);
+        if let Some(needed) = needed {
+            step.keep(&needed[t]);
+        }
         if let Some(plan) = plan(t) {
             let floor = step.follow(&plan);
             step.force();
@@ -187,20 +243,7 @@ fn made(case: &Case, by: &str, plan: impl Fn(usize) -> Option<Plan>) -> Solution
     let mut solution = made.solution(case);
     extract::keep_margins(case, &mut solution);
     extract::settle(case, &mut solution);
-    solution.status = Status::Greedy;
     solution.cost = solution.schedule_cost;
-    solution.stages = case
-        .classes
-        .iter()
-        .map(|class| (class.clone(), solution.unserved_mwh[class]))
-        .chain([("cost".to_owned(), solution.cost)])
-        .map(|(name, value)| Stage { name, value, solved: false })
-        .collect();
-    solution.solver =
-        SolverInfo { name: by.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), ..SolverInfo::default() };
-    let verdict = crate::check::check(case, &solution);
-    solution.certificate.primal = verdict.residual;
-    solution.certificate.passed = verdict.passed;
     solution
 }
 

@@ -27,6 +27,10 @@ pub struct Step<'a> {
     pub(super) discharge: Vec<f64>,
     /// MW that each store is meant to give, offered before any source is raised.
     pub(super) meant: Vec<f64>,
+    /// MWh that each store has to hold at the end of the step...
+    needed: Vec<f64>,
+    /// ...which counts for what setpoints can shed alone.
+    keeping: bool,
     served: Vec<f64>,
     uncovered_loss: Vec<f64>,
     known: Vec<Option<f64>>,
@@ -66,6 +70,8 @@ impl<'a> Step<'a> {
             charge: vec![0.0; case.storages.len()],
             discharge: vec![0.0; case.storages.len()],
             meant: vec![0.0; case.storages.len()],
+            needed: vec![0.0; case.storages.len()],
+            keeping: false,
             served: vec![0.0; case.demands.len()],
             uncovered_loss: vec![0.0; case.headers.len()],
             known: last.to_vec(),
@@ -116,7 +122,8 @@ impl<'a> Step<'a> {
     /// MW that a store can still give.
     pub(super) fn left_in(&self, s: usize) -> f64 {
         let storage = &self.case.storages[s];
-        let held = self.now.kept[s] * storage.discharge_eff / self.hours;
+        let needed = if self.keeping { self.needed[s] } else { 0.0 };
+        let held = (self.now.kept[s] - needed).max(0.0) * storage.discharge_eff / self.hours;
         held.min(storage.discharge_max.at(self.t)) - self.discharge[s]
     }
 
@@ -188,6 +195,11 @@ impl<'a> Step<'a> {
         std::mem::replace(&mut self.floor, raised)
     }
 
+    /// Has stores hold so many MWh at the end of the step, before what setpoints can shed is served.
+    pub fn keep(&mut self, needed: &[f64]) {
+        self.needed.copy_from_slice(needed);
+    }
+
     /// Charges stores up to what a plan has them hold at the end of the step.
     pub fn charge(&mut self, search: &mut Search, plan: &Plan) {
         for (s, storage) in self.case.storages.iter().enumerate() {
@@ -216,7 +228,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Fixed losses, then by class what no setpoint sheds, then the classes.
+    /// Fixed losses, then by class what no setpoint sheds, then what stores have to hold, then the classes.
     pub fn serve(&mut self, search: &mut Search) {
         for h in 0..self.case.headers.len() {
             let ends = self.map.ends[h].iter();
@@ -225,6 +237,10 @@ impl<'a> Step<'a> {
         }
         let t = self.t;
         self.serve_up_to(search, |demand| demand.heat.at(t) - demand.sheddable_mw(t));
+        self.keeping = true;
+        for (s, storage) in self.case.storages.iter().enumerate() {
+            self.charge_to(search, s, storage, self.needed[s]);
+        }
         self.serve_up_to(search, |demand| demand.heat.at(t));
     }
 
@@ -258,8 +274,8 @@ impl<'a> Step<'a> {
             return;
         }
         let lacking = (goal - self.now.kept[s]) / (self.hours * storage.charge_eff);
-        let wanted = lacking.min(storage.charge_max.at(self.t));
-        self.charge[s] = self.bring_all(search, self.map.storages[s], wanted, false);
+        let wanted = lacking.min(storage.charge_max.at(self.t)) - self.charge[s];
+        self.charge[s] += self.bring_all(search, self.map.storages[s], wanted, false);
     }
 
     /// Brings what can come.
