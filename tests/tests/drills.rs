@@ -111,7 +111,7 @@ impl EdgeNode for Toothless {
         effects.retain(|e| !matches!(e, Effect::Write { setpoint, .. } if setpoint.as_str().ends_with(".cap-sp")));
         effects
     }
-    fn birth(&self, now: Now) -> Birth {
+    fn birth(&mut self, now: Now) -> Birth {
         self.0.birth(now)
     }
 }

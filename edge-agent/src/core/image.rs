@@ -22,17 +22,20 @@ struct Point {
     value: Value,
     quality: Quality,
     time: Millis,
+    /// The time of the last sample that left this edge; before the first one, when the edge began.
+    told: Millis,
     seen: Tick,
     last_good: Option<f64>,
 }
 
 impl Point {
-    /// The time of a sample. Of a change, what the device's own clock says, if that can be: after everything that is
-    /// known of the tag, and not in the future. A clock that is wrong would put the value before the loss of its device
-    /// or after its next change, and whoever keeps the latest would keep the wrong one. That something still is as it
-    /// was, is so at the time of the scan.
+    /// The time of a sample. Of a change, what the device's own clock says, if that can be: after everything that was
+    /// told of the tag, and not in the future. A clock that is wrong would put the value before the loss of its device
+    /// or after its next change, and whoever keeps the latest would keep the wrong one. A scan that has confirmed the old
+    /// value and told nobody is no hindrance: the news of a change are some time on their way. That something still is as
+    /// it was, is so at the time of the scan; a change that is older than what was told has the time of its arrival.
     fn when(&self, wall: Millis, source: Option<Millis>) -> Millis {
-        source.filter(|source| self.time < *source && *source <= wall).unwrap_or(wall)
+        source.filter(|source| self.told < *source && *source <= wall).unwrap_or(wall)
     }
 }
 
@@ -67,6 +70,7 @@ impl Image {
                 value: None,
                 quality: Quality::Bad(BadReason::NotRead),
                 time: wall,
+                told: wall,
                 seen: Tick(0),
                 last_good: None,
             });
@@ -135,7 +139,7 @@ impl Image {
         self.point(tag).map_or(Quality::Bad(BadReason::NotRead), |p| p.quality.clone())
     }
 
-    /// How many tags there are; [`Image::sample`] takes indices below it.
+    /// How many tags there are; [`Image::tell`] takes indices below it.
     pub fn len(&self) -> usize {
         self.points.len()
     }
@@ -157,9 +161,10 @@ impl Image {
         (self.points[at].value, &self.points[at].quality)
     }
 
-    /// What the tag of this index is now.
-    pub fn sample(&self, at: usize) -> Sample {
-        let point = &self.points[at];
+    /// What the tag of this index is now, for somebody else: no later sample of it is older than this one.
+    pub fn tell(&mut self, at: usize) -> Sample {
+        let point = &mut self.points[at];
+        point.told = point.time;
         Sample { tag: point.tag.clone(), time: point.time, value: point.value, quality: point.quality.clone() }
     }
 }
@@ -174,23 +179,26 @@ mod tests {
         let (fleet, plant) = north();
         let heat = tag("north.chp1.heat");
         let mut image = Image::new(&plant, &fleet.limits.scan, wall(0));
-        let mut read = |at: i64, value: f64, source: Option<i64>| {
-            let source = source.map(|ms| wall(ms as u64));
-            let reading = Reading { value: Some(value), quality: Quality::Good, source };
-            image.read(wall(at as u64), Tick(at as u64), &heat, reading);
-            image.sample(image.index[&heat]).time
-        };
-        let table: [(i64, f64, Option<i64>, i64); 7] = [
-            (1_000, 1.0, Some(900), 900),      // the device's own time
-            (2_000, 1.0, Some(900), 2_000),    // still so: at the time of the scan
-            (3_000, 2.0, Some(2_900), 2_900),  // a change
-            (4_000, 3.0, Some(1_000), 4_000),  // before what is known: its clock is behind
-            (5_000, 4.0, Some(60_000), 5_000), // in the future: its clock is ahead
-            (6_000, 5.0, None, 6_000),         // no time
-            (7_000, 6.0, Some(6_000), 7_000),  // not after the last
+        let at_heat = image.index[&heat];
+        const TOLD: bool = true;
+        let table: [(u64, f64, Option<u64>, u64, bool); 9] = [
+            (1_000, 1.0, Some(900), 900, TOLD),      // the device's own time
+            (2_000, 1.0, Some(900), 2_000, !TOLD),   // still so: at the time of the scan
+            (2_100, 2.0, Some(1_950), 1_950, TOLD),  // a change that the device had before that scan
+            (3_000, 2.0, Some(1_950), 3_000, TOLD),  // still so, and somebody was told
+            (3_100, 1.0, Some(2_950), 3_100, TOLD),  // a change from before what was told
+            (4_000, 3.0, Some(1_000), 4_000, TOLD),  // its clock is behind
+            (5_000, 4.0, Some(60_000), 5_000, TOLD), // in the future: its clock is ahead
+            (6_000, 5.0, None, 6_000, TOLD),         // no time
+            (7_000, 6.0, Some(6_000), 7_000, TOLD),  // not after the last
         ];
-        for (at, value, source, expected) in table {
-            assert_eq!(read(at, value, source), wall(expected as u64), "at {at}");
+        for (at, value, source, expected, told) in table {
+            let reading = Reading { value: Some(value), quality: Quality::Good, source: source.map(wall) };
+            image.read(wall(at), Tick(at), &heat, reading);
+            assert_eq!(image.points[at_heat].time, wall(expected), "at {at}");
+            if told {
+                assert_eq!(image.tell(at_heat).time, wall(expected), "at {at}");
+            }
         }
     }
 

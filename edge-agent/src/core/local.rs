@@ -150,8 +150,8 @@ impl Core {
         }
     }
 
-    /// Everything as it is now, for a birth.
-    pub fn birth(&self, now: Now) -> Birth {
+    /// Everything as it is now, for a birth, which tells it.
+    pub fn birth(&mut self, now: Now) -> Birth {
         let node = vec![
             (metric::BOOT, NodeValue::Number(self.boot)),
             (metric::TICK, NodeValue::Number(now.tick.0)),
@@ -163,14 +163,12 @@ impl Core {
             // Born so that it has an alias; an outcome is an event and has no present value.
             (metric::OUTCOME, NodeValue::Text(String::new())),
         ];
-        let devices = self
-            .devices
-            .iter()
-            .map(|(id, reason)| {
-                let samples = self.image.of_device(id).iter().map(|at| self.image.sample(*at)).collect();
-                (id.clone(), reason.clone(), samples)
-            })
-            .collect();
+        let mut devices = Vec::with_capacity(self.devices.len());
+        for (id, reason) in &self.devices {
+            let tags = self.image.of_device(id).to_vec();
+            let samples = tags.into_iter().map(|at| self.image.tell(at)).collect();
+            devices.push((id.clone(), reason.clone(), samples));
+        }
         Birth { node, devices }
     }
 

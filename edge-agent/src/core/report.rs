@@ -38,25 +38,26 @@ impl Reporter {
     }
 
     /// After a scan of this device: whatever is due.
-    pub fn scanned(&mut self, image: &Image, device: &DeviceId, tick: Tick) -> Vec<Entry> {
+    pub fn scanned(&mut self, image: &mut Image, device: &DeviceId, tick: Tick) -> Vec<Entry> {
         self.entries(image, device, tick, true)
     }
 
     /// Between scans: only changes of quality, which nobody shall wait for.
-    pub fn quality(&mut self, image: &Image, device: &DeviceId, tick: Tick) -> Vec<Entry> {
+    pub fn quality(&mut self, image: &mut Image, device: &DeviceId, tick: Tick) -> Vec<Entry> {
         self.entries(image, device, tick, false)
     }
 
-    fn entries(&mut self, image: &Image, device: &DeviceId, tick: Tick, values: bool) -> Vec<Entry> {
-        let mut samples = Vec::new();
+    fn entries(&mut self, image: &mut Image, device: &DeviceId, tick: Tick, values: bool) -> Vec<Entry> {
+        let mut due = Vec::new();
         for &at in image.of_device(device) {
             let (value, quality) = image.value_at(at);
             let rule = &mut self.rules[at];
             if rule.is_due(value, quality, tick, values) {
                 rule.last = Some((value, quality.clone(), tick));
-                samples.push(image.sample(at));
+                due.push(at);
             }
         }
+        let mut samples: Vec<_> = due.into_iter().map(|at| image.tell(at)).collect();
         let mut entries = Vec::new();
         while !samples.is_empty() {
             let rest = samples.split_off(samples.len().min(MOST_SAMPLES));
@@ -120,7 +121,7 @@ mod tests {
         ];
         for (tick, read, expected) in table {
             image.read(wall(tick), Tick(tick), &pressure, read);
-            let entry = reporter.scanned(&image, &plc1, Tick(tick)).pop();
+            let entry = reporter.scanned(&mut image, &plc1, Tick(tick)).pop();
             // Other tags of the device were never read; they are in the first entry and in the one after 5 s.
             assert_eq!(entry.as_ref().map(|e| e.seq), expected, "at {tick}");
             if let Some(entry) = entry {
@@ -141,8 +142,8 @@ mod tests {
             tag.id = super::super::tests::tag(&format!("north.steam.pressure-{n}"));
             tag
         }));
-        let image = Image::new(&plant, &fleet.limits.scan, wall(0));
-        let entries = Reporter::new(&plant, 7).scanned(&image, &like.device, Tick(0));
+        let mut image = Image::new(&plant, &fleet.limits.scan, wall(0));
+        let entries = Reporter::new(&plant, 7).scanned(&mut image, &like.device, Tick(0));
         assert_eq!(entries.iter().map(|e| e.seq).collect::<Vec<_>>(), [1, 2, 3]);
         let told: std::collections::BTreeSet<_> = entries.iter().flat_map(|e| &e.samples).map(|s| &s.tag).collect();
         assert_eq!(told.len(), before + 5_000, "each once");

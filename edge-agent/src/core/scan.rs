@@ -14,7 +14,7 @@ impl Core {
         {
             self.event(Event::DeviceBack { device: device.clone() });
         }
-        self.out.extend(self.reporter.scanned(&self.image, device, now.tick).into_iter().map(Effect::Spool));
+        self.out.extend(self.reporter.scanned(&mut self.image, device, now.tick).into_iter().map(Effect::Spool));
     }
 
     pub(super) fn device_lost(&mut self, now: Now, device: &DeviceId, reason: &BadReason, detail: String) {
@@ -26,13 +26,13 @@ impl Core {
                 self.event(Event::DeviceLost { device: device.clone(), reason: detail });
             }
         }
-        self.out.extend(self.reporter.quality(&self.image, device, now.tick).into_iter().map(Effect::Spool));
+        self.out.extend(self.reporter.quality(&mut self.image, device, now.tick).into_iter().map(Effect::Spool));
     }
 
     pub(super) fn tick(&mut self, now: Now) {
         self.image.age(now.wall, now.tick);
         for device in self.devices.keys() {
-            self.out.extend(self.reporter.quality(&self.image, device, now.tick).into_iter().map(Effect::Spool));
+            self.out.extend(self.reporter.quality(&mut self.image, device, now.tick).into_iter().map(Effect::Spool));
         }
         let sees = self.plant.headers.iter().all(|h| self.image.good(&h.process_value).is_some());
         let change = self.modes.tick(now.tick, sees);

@@ -1,7 +1,7 @@
 //! Whole cycles of the core with the small fleet, and what the tests of its parts share.
 
 use super::*;
-use hypocaust_protocols::model::{DeviceId, Plant};
+use hypocaust_protocols::model::{DeviceId, Plant, Quality};
 use hypocaust_protocols::wire::SigningKey;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -545,6 +545,44 @@ fn a_lost_device_is_told_and_a_failed_write_is_answered() {
     let effects = bench.give(lost);
     assert!(effects.iter().any(|e| matches!(e, Effect::Publish { name: metric::DEVICES, .. })));
     assert!(effects.iter().any(|e| matches!(e, Effect::Spool(entry) if entry.samples.len() > 20)));
+}
+
+/// One read a row, as the driver of a device that tells times brings them: (tick, value, the device's time) and the time of
+/// the sample that is told, if one is. Where a row says so, a birth comes after it.
+#[test]
+fn a_change_keeps_its_own_time_whatever_scan_has_confirmed_the_old_value() {
+    const BIRTH: bool = true;
+    let (plc2, heat) = (device("north.plc2"), tag("north.chp1.heat"));
+    let mut bench = Bench::new();
+    let table: [(u64, f64, u64, Option<u64>, bool); 9] = [
+        (1_000, 1.0, 950, Some(950), !BIRTH),
+        (1_500, 1.0, 950, None, !BIRTH), // still so, and nobody was told
+        (1_600, 2.0, 1_450, Some(1_450), !BIRTH),
+        (2_000, 2.0, 1_450, None, !BIRTH),
+        (2_100, 2.01, 1_950, None, !BIRTH),        // within the deadband
+        (6_600, 2.01, 1_950, Some(6_600), !BIRTH), // silent for 5 s: still so
+        (6_700, 3.0, 6_550, Some(6_700), !BIRTH),  // from before what was told: order goes first
+        (7_000, 3.0, 6_550, None, BIRTH),          // the birth tells it, as of this scan
+        (7_100, 4.0, 6_950, Some(7_100), !BIRTH),
+    ];
+    let mut last = wall(0);
+    for (at, value, source, expected, birth) in table {
+        bench.tick = at;
+        let reading = Reading { value: Some(value), quality: Quality::Good, source: Some(wall(source)) };
+        let effects = bench.give(Input::Reads { device: plc2.clone(), values: vec![(heat.clone(), reading)] });
+        let entries = effects.iter().filter_map(|e| match e {
+            Effect::Spool(entry) => Some(entry),
+            _ => None,
+        });
+        let told = entries.flat_map(|e| &e.samples).find(|s| s.tag == heat).map(|s| s.time);
+        assert_eq!(told, expected.map(wall), "at {at}");
+        let born = birth.then(|| bench.core.birth(Now { wall: wall(at), tick: Tick(at) }));
+        let born = born.iter().flat_map(|b| &b.devices).flat_map(|d| &d.2).find(|s| s.tag == heat).map(|s| s.time);
+        for time in told.into_iter().chain(born) {
+            assert!(time > last, "at {at}: {time:?} was told after {last:?}");
+            last = time;
+        }
+    }
 }
 
 #[test]

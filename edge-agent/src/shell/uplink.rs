@@ -410,7 +410,7 @@ mod tests {
         let spool = Spool::open(folder, u64::MAX).await.unwrap();
         let newest = spool.last().await.unwrap().unwrap();
         let now = Now { wall: wall(0), tick: Tick(0) };
-        let core = Core::new(fleet.clone(), &plant.id, key().verifying_key(), 2, Memory::default(), now).unwrap();
+        let mut core = Core::new(fleet.clone(), &plant.id, key().verifying_key(), 2, Memory::default(), now).unwrap();
         let mut node = node(&fleet, &plant).unwrap();
         node.connected(0);
         let online = HostState { online: true, timestamp: 1 }.bytes();

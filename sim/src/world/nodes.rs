@@ -8,14 +8,14 @@ use hypocaust_protocols::model::Millis;
 /// What decides at a plant.
 pub trait EdgeNode {
     fn handle(&mut self, now: Now, input: EdgeInput) -> Vec<EdgeEffect>;
-    fn birth(&self, now: Now) -> Birth;
+    fn birth(&mut self, now: Now) -> Birth;
 }
 
 impl EdgeNode for Core {
     fn handle(&mut self, now: Now, input: EdgeInput) -> Vec<EdgeEffect> {
         Core::handle(self, now, input)
     }
-    fn birth(&self, now: Now) -> Birth {
+    fn birth(&mut self, now: Now) -> Birth {
         Core::birth(self, now)
     }
 }

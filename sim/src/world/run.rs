@@ -168,7 +168,7 @@ impl World {
 
     fn birth(&mut self, i: usize) {
         let now = self.edge_now(i);
-        let Some(node) = &self.sites[i].node else { return };
+        let Some(node) = &mut self.sites[i].node else { return };
         let birth = node.birth(now);
         let (plant, boot) = (self.sites[i].plant.clone(), self.sites[i].boot);
         let mut status =

@@ -206,12 +206,12 @@ pub fn judged(shown: &[(i64, f64)], stored: &[(i64, f64)], blind: &[Blind]) -> R
     Ok(judged)
 }
 
-/// The history's rows of the sensor since then, in their order.
-pub fn rows(demo: &Demo, from: i64) -> Vec<(i64, f64)> {
+/// The history's good rows of a tag since then, in their order.
+pub fn rows(demo: &Demo, tag: &str, from: i64) -> Vec<(i64, f64)> {
     let mut history = history(demo);
     let query = "select time, value from sample join tag on tag.id = sample.tag where tag.name = ?1 and time >= ?2 and quality = 'good' order by time";
     let rows =
-        block_on(sqlx::query(query).bind(SENSOR).bind(from).fetch_all(&mut history)).expect("the history has samples");
+        block_on(sqlx::query(query).bind(tag).bind(from).fetch_all(&mut history)).expect("the history has samples");
     rows.iter().map(|r| (r.get(0), r.get(1))).collect()
 }
 
@@ -219,7 +219,7 @@ pub fn rows(demo: &Demo, from: i64) -> Vec<(i64, f64)> {
 /// happens to broker, bus, centre or the other edge may lose nothing. With less than so many to judge it proves too little.
 pub fn every_shown_value_is_stored(demo: &Demo, from: i64, blind: &[Blind], least: usize) {
     let shown = shown(demo, from);
-    let judged = judged(&shown, &rows(demo, from), blind).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let judged = judged(&shown, &rows(demo, SENSOR, from), blind).unwrap_or_else(|wrong| panic!("{wrong}"));
     let Judged { whole, pieces } = judged;
     assert!(whole >= least, "only {whole} of {} values were read from beginning to end", shown.len());
     say(&format!(

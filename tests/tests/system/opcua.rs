@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "measures the running programs")]
 
+use super::counts::rows;
 use super::shared::{Shared, at_rest, changed_fleet, demo, say, tell_at_once, turn};
 use hypocaust_edge::core::Input;
 use hypocaust_edge::core::image::Image;
@@ -122,33 +123,63 @@ fn node_opcua_reads_what_the_api_shows() {
     reads_what_the_api_shows(Judge::NodeOpcua);
 }
 
-/// What a judge read at the device and what the API shows, of the same change of a value that stands still since: never is the
-/// API's time before the device's, and of some changes it is the same to the millisecond. It is later where the edge
-/// confirmed the old value after the device had the new one, or has confirmed the new one since.
-fn same_times(pairs: &[(Millis, Millis)]) -> Result<(), String> {
-    let told: Vec<String> = pairs.iter().map(|(device, api)| format!("{device:?} and {api:?}")).collect();
-    match pairs.iter().find(|(device, api)| api < device) {
-        Some((device, api)) => Err(format!("{device:?} at the device, and the API had it before, at {api:?}")),
-        None if pairs.iter().any(|(device, api)| api == device) => Ok(()),
-        None => Err(format!("never the same at the device and in the API: {told:?}")),
+/// A change of a value that stands still since: what it became, when by the device's own word, and when by the API.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    level: f64,
+    device: Millis,
+    api: Millis,
+}
+
+/// Has every change its own time, to the millisecond, in the API and first in the history (`rows`: milliseconds since 1970
+/// and the value)? A later one is right only where the edge had told of the old value after the device had the new one: then
+/// order within the tag goes first. That happens every five seconds, so that most changes have their own. Each level is
+/// shown once. How many changes have their own time.
+fn same_times(changes: &[Change], rows: &[(i64, f64)]) -> Result<usize, String> {
+    let mut exact = 0;
+    for change in changes {
+        let Change { level, device, api } = *change;
+        let mine = |row: &&(i64, f64)| (row.1 - level).abs() < 1e-6;
+        let told =
+            rows.iter().find(mine).map(|row| row.0).ok_or_else(|| format!("{change:?} is not in the history"))?;
+        if !rows.iter().filter(mine).any(|row| row.0 == api.0) {
+            return Err(format!("{change:?}: the API shows another time than the history, first {told}"));
+        }
+        let old_after = rows.iter().any(|row| !mine(&row) && (device.0..=told).contains(&row.0));
+        match told {
+            told if told == device.0 => exact += 1,
+            told if told > device.0 && old_after => {}
+            told => return Err(format!("{change:?}: the history has it first at {told}")),
+        }
     }
+    if 2 * exact > changes.len() { Ok(exact) } else { Err(format!("{exact} of {changes:?} have their own time")) }
 }
 
 #[test]
 fn a_shifted_source_time_is_noticed() {
-    let pairs =
-        |shift: i64| [(1_000, 1_000), (7_000, 7_480)].map(|(device, api)| (Millis(device + shift), Millis(api)));
-    assert_eq!(same_times(&pairs(0)), Ok(()));
+    let change = |level, device: i64, api| Change { level, device: Millis(device), api: Millis(api) };
+    // The second one was told late, after the old value had been told anew; it stands for longer than its silence.
+    let rows = [(900, 1.0), (1_000, 2.0), (6_900, 2.0), (7_000, 2.5), (12_000, 2.5), (12_500, 3.0)];
+    let changes = |shift: i64| {
+        [change(2.0, 1_000 + shift, 1_000), change(2.5, 6_850, 7_000), change(3.0, 12_500 + shift, 12_500)]
+    };
+    assert_eq!(same_times(&changes(0), &rows), Ok(2));
     for shift in [-3_600_000, -1, 1, 3_600_000] {
-        assert!(same_times(&pairs(shift)).is_err(), "{shift} ms");
+        assert!(same_times(&changes(shift), &rows).is_err(), "{shift} ms");
     }
-    assert!(same_times(&[]).is_err(), "nothing was compared");
+    let late = [change(2.5, 6_950, 7_000)];
+    same_times(&late, &rows).expect_err("the old value was told before the device had the new one");
+    same_times(&[change(2.0, 1_000, 1_001)], &rows).expect_err("the API shows what nobody told");
+    same_times(&[change(9.0, 1_000, 1_000)], &rows).expect_err("it is nowhere");
 }
 
-/// A value that changes and then stands still has one source time: the one that the judge reads at the device is the one that
-/// the API shows. A sensor that sticks is such a value. It sticks at another number before, because a subscription may
-/// give a value that changes anew within its sampling interval the end of that interval for a time.
+/// Every value that changes and then stands still has one source time: the one that the judge reads at the device is the one
+/// that the API and the history have. A sensor that sticks is such a value. It sticks at another number before, because a
+/// subscription may give a value that changes anew within its sampling interval the end of that interval for a time.
 fn tells_the_same_time(demo: &Shared, judge: Judge, who: &Identity, plant_id: &str, local: &str) {
+    /// Levels around the first, which is not judged: they differ by more than the deadband and come once each.
+    const LEVELS: [i8; 8] = [-1, 1, -2, 2, -3, 3, -4, 4];
+    const LEVEL_MW: f64 = 0.02;
     let (_, plant) = plant(plant_id);
     let tag = plant.tag(&format!("{plant_id}.{local}")).unwrap();
     let device = plant.device(tag.device.as_str()).unwrap();
@@ -163,41 +194,42 @@ fn tells_the_same_time(demo: &Shared, judge: Judge, who: &Identity, plant_id: &s
     };
     let began = demo.tag(tag.id.as_str())["value"].as_f64().unwrap();
     let near = (began * 100.0).round() / 100.0;
-    let stick = |round: u32| {
-        let level = near - 0.1 * f64::from(round % 2);
+    let time = |text: &Value| text.as_str().and_then(Millis::from_rfc3339).unwrap_or_else(|| panic!("no time: {text}"));
+    let stick = |level: f64| {
         demo.inject(plant_id, &["stick", local, &format!("{level:.2}")]);
         let shown = wait_until("the API shows where the sensor sticks", Duration::from_secs(30), || {
             let shown = demo.tag(tag.id.as_str());
             let there = shown["value"].as_f64().is_some_and(|v| (v - level).abs() < 1e-6);
             if there && shown["quality"] == "good" { Ok(shown) } else { Err(shown.to_string()) }
         });
-        shown.0
+        time(&shown.0["source_time"])
     };
-    stick(0);
-    let time = |text: &Value| text.as_str().and_then(Millis::from_rfc3339).unwrap_or_else(|| panic!("no time: {text}"));
-    let mut pairs: Vec<(Millis, Millis)> = Vec::new();
-    // Some three rounds, as a rule: a scan confirms the old value after the device has the new one more often than not.
-    for round in 1..=30 {
+    let from = stick(near);
+    let mut changes = Vec::new();
+    for level in LEVELS {
         // It stands still for some samplings, so that the next change is one of its own.
         std::thread::sleep(Duration::from_millis(500));
-        let shown = stick(round);
+        let level = near + LEVEL_MW * f64::from(level);
+        let api = stick(level);
         let answer = client(judge, who, &asked).unwrap_or_else(|why| panic!("{judge:?}: {why}"));
-        pairs.push((time(&answer["times"][node]), time(&shown["source_time"])));
-        if pairs.last().is_some_and(|(device, api)| device == api) {
-            break;
-        }
+        changes.push(Change { level, device: time(&answer["times"][node]), api });
     }
     demo.inject(plant_id, &["restore", local]);
-    same_times(&pairs).unwrap_or_else(|why| panic!("{}, {judge:?}: {why}", tag.id));
+    let (rows, _) = wait_until("the history has the last change", Duration::from_secs(60), || {
+        let rows = rows(demo, tag.id.as_str(), from.0);
+        let last = changes.last().map_or(0.0, |c| c.level);
+        if rows.iter().any(|row| (row.1 - last).abs() < 1e-6) { Ok(rows) } else { Err("not yet") }
+    });
+    let exact = same_times(&changes, &rows).unwrap_or_else(|why| panic!("{}, {judge:?}: {why}\n{rows:?}", tag.id));
     // The control, on what was really read: a device whose clock is a millisecond off.
     for shift in [-1, 1] {
-        let shifted: Vec<_> = pairs.iter().map(|(device, api)| (Millis(device.0 + shift), *api)).collect();
-        same_times(&shifted).expect_err("the clock is off");
+        let shifted: Vec<_> = changes.iter().map(|c| Change { device: Millis(c.device.0 + shift), ..*c }).collect();
+        same_times(&shifted, &rows).expect_err("the clock is off");
     }
-    let exact = pairs.iter().filter(|(device, api)| device == api).count();
     say(&format!(
-        "{judge:?} and the API have the same source time of {exact} of {} changes of {}",
-        pairs.len(),
+        "{judge:?}, API and history have the same source time of {exact} of {} changes of {}; the others came after the \
+         old value had been told anew",
+        changes.len(),
         tag.id
     ));
 }

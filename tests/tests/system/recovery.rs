@@ -4,8 +4,8 @@
 
 use super::bus::the_topic_has_all;
 use super::counts::{
-    Blind, OnDrop, Reader, every_shown_value_is_stored, history, judged, milliseconds, move_sensor, nothing_doubled,
-    nothing_lost, now, rows, shown, spooled,
+    Blind, OnDrop, Reader, SENSOR, every_shown_value_is_stored, history, judged, milliseconds, move_sensor,
+    nothing_doubled, nothing_lost, now, rows, shown, spooled,
 };
 use super::shared::{Shared, at_rest, demo, say};
 use hypocaust_tests::harness::{Demo, Process, block_on, program, run, runs, signal, text, wait_until};
@@ -117,7 +117,7 @@ fn kill_in_a_row(demo: &Shared, victims: &[Process], round: usize) -> Vec<Blind>
 /// Had the end of a life of the edge been lost, the count above would say so: with the rows of those seconds taken out, it
 /// fails, but where the sensor was shown to nobody just then.
 fn a_lost_tail_would_be_noticed(demo: &Shared, from: i64, blind: &[Blind]) {
-    let (shown, rows) = (shown(demo, from), rows(demo, from));
+    let (shown, rows) = (shown(demo, from), rows(demo, SENSOR, from));
     let deaths: Vec<&Blind> = blind.iter().filter(|b| b.whose == Reader::Edge).collect();
     let noticed = |death: &&&Blind| {
         let tail = |at: i64| (death.from - TAIL_MS..=death.from).contains(&at);

@@ -172,7 +172,7 @@ impl<const WRONG: usize> EdgeNode for Open<WRONG> {
         effects.iter_mut().for_each(named_as_sent);
         effects
     }
-    fn birth(&self, now: Now) -> Birth {
+    fn birth(&mut self, now: Now) -> Birth {
         self.core.birth(now)
     }
 }

@@ -59,7 +59,7 @@ impl EdgeNode for Blunt {
         }
         effects
     }
-    fn birth(&self, now: Now) -> Birth {
+    fn birth(&mut self, now: Now) -> Birth {
         self.core.birth(now)
     }
 }
@@ -197,7 +197,7 @@ impl<const MS: u64> EdgeNode for Stiff<MS> {
         }
         effects
     }
-    fn birth(&self, now: Now) -> Birth {
+    fn birth(&mut self, now: Now) -> Birth {
         self.core.birth(now)
     }
 }
@@ -278,7 +278,7 @@ impl EdgeNode for Unmoved {
         }
         self.0.handle(now, input)
     }
-    fn birth(&self, now: Now) -> Birth {
+    fn birth(&mut self, now: Now) -> Birth {
         self.0.birth(now)
     }
 }
@@ -290,7 +290,7 @@ impl EdgeNode for Forgot {
     fn handle(&mut self, now: Now, input: core::Input) -> Vec<core::Effect> {
         if matches!(input, core::Input::Table(_)) { Vec::new() } else { self.0.handle(now, input) }
     }
-    fn birth(&self, now: Now) -> Birth {
+    fn birth(&mut self, now: Now) -> Birth {
         self.0.birth(now)
     }
 }

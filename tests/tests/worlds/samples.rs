@@ -53,7 +53,7 @@ impl EdgeNode for Forgetful {
         effects.push(Effect::Forget(sent));
         effects
     }
-    fn birth(&self, now: Now) -> Birth {
+    fn birth(&mut self, now: Now) -> Birth {
         self.0.birth(now)
     }
 }
