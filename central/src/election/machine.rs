@@ -89,8 +89,9 @@ pub struct Election {
     role: Role,
     sight: Option<Sight>,
     asked: Asked,
-    /// When the database was last asked for anything.
+    /// When the database was last asked for anything, and when it last answered.
     last: Option<u64>,
+    answered: Option<u64>,
     /// When the look that has no answer yet was to be made.
     due: u64,
     pace: Pace,
@@ -116,6 +117,7 @@ impl Election {
             sight: None,
             asked: Asked::Nothing,
             last: None,
+            answered: None,
             due: now,
             pace: Pace::new(now),
             doubtful: false,
@@ -166,6 +168,9 @@ impl Election {
     /// One input, and what follows from it.
     pub fn handle(&mut self, now: u64, input: Input) -> Vec<Effect> {
         let mut out = Vec::new();
+        if matches!(input, Input::Seen(_) | Input::Swapped(_) | Input::NoAnswer(_) | Input::TooLow { .. }) {
+            self.answered = Some(now);
+        }
         match input {
             Input::Tick => self.tick(now, &mut out),
             Input::Seen(lease) => {
@@ -215,7 +220,7 @@ impl Election {
             self.pace.took(now, now.saturating_sub(begun), self.timing);
         }
         // Who has it is to be seen at once.
-        self.last = None;
+        (self.last, self.answered) = (None, None);
         self.stop(reason, out);
     }
 
@@ -238,8 +243,10 @@ impl Election {
         }
     }
 
+    /// Whoever waits for a slow database in place is left time for something else between two requests.
     fn is_due(&self, now: u64) -> bool {
-        self.last.is_none_or(|last| now.saturating_sub(last) >= self.every_ms())
+        let since = |then: Option<u64>, ms: u64| then.is_none_or(|then| now.saturating_sub(then) >= ms);
+        since(self.last, self.every_ms()) && since(self.answered, self.timing.look_ms)
     }
 
     fn tick(&mut self, now: u64, out: &mut Vec<Effect>) {

@@ -274,6 +274,27 @@ fn one_that_has_run_out_may_not_act_and_goes_on_in_its_epoch_if_nobody_has_it() 
 }
 
 #[test]
+fn who_waits_for_a_slow_database_is_left_time_for_something_else() {
+    let mut a = standing("a", 0);
+    a.handle(0, Input::Tick);
+    // Whoever asks for the lease does so at once.
+    assert!(matches!(&a.handle(800, Input::Seen(None))[..], [Effect::Swap { .. }]));
+    assert_eq!(a.handle(900, Input::Swapped(true)), [Effect::Lead { epoch: 1 }]);
+    assert!(!a.renews(1_700) && a.renews(1_800), "a second after it was asked for");
+    assert!(matches!(&a.handle(1_800, Input::Tick)[..], [Effect::Swap { .. }]));
+    a.handle(3_300, Input::Swapped(true));
+    assert!(
+        !a.renews(3_300) && !a.renews(3_700) && a.renews(3_800),
+        "an answer that took longer is not renewed at once"
+    );
+    let mut b = standing("b", 0);
+    assert_eq!(b.handle(0, Input::Tick), [Effect::Look]);
+    let lease = Lease { epoch: 1, holder: replica("a"), renewals: 0, given_up: false, length_ms: 3_000 };
+    b.handle(1_500, Input::Seen(Some(lease)));
+    assert_eq!((b.handle(1_900, Input::Tick), b.handle(2_000, Input::Tick)), (vec![], vec![Effect::Look]));
+}
+
+#[test]
 fn a_shorter_lease_that_may_stand_there_already_binds_its_holder_before_the_answer() {
     let mut a = standing("a", 0);
     a.handle(0, Input::Tick);
