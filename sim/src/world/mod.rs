@@ -6,29 +6,28 @@
 //! the history. A crash takes everything of a program but what it had put on its disk.
 
 mod agents;
-mod appends;
 mod bus;
 mod database;
 mod history;
 mod network;
 mod nodes;
 mod replica;
+mod requests;
 mod run;
 mod site;
 
-pub use appends::Took;
 pub use bus::{Bus, BusWeather};
 pub use database::Database;
 pub use history::{History, Ledgered};
 pub use network::{Message, Network, Weather};
 pub use nodes::{Centre, EdgeNode, Flying};
 pub use replica::{Actor, Ended, Leaderships, Overdue, Trouble, Whom};
+pub use requests::Took;
 
 use crate::fault::{Fault, inject};
 use crate::physics::Enterprise;
 use crate::plc::Plants;
 use agents::Agents;
-use appends::Appends;
 use hypocaust_central::bus::{Flight, SAMPLES};
 use hypocaust_central::domain::subagents::Kept;
 use hypocaust_central::domain::{Domain, Event, Judges, Mode, State};
@@ -37,6 +36,7 @@ use hypocaust_central::journal::{Head, Memory as Journal};
 use hypocaust_edge::core::{Core, Memory, Now};
 use hypocaust_protocols::model::{Fleet, FleetId, Limits, Millis, PlantId, TagId, Tick};
 use hypocaust_protocols::wire::{Command, Entry, Outcome, Signed, SigningKey, VerifyingKey};
+use requests::Requests;
 use site::Site;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub enum Happening {
     Bus(BusWeather),
     /// The cluster is lost with everything in it; another one is in its place.
     BusLost,
-    /// From now on an append takes so long.
+    /// From now on an append takes so long, and so does a look at the lease or a swap of it.
     AppendsTake(Took),
     /// From now on a solve takes so long; one beyond the limit ends at the limit, without an answer.
     SolvesTake {
@@ -175,7 +175,7 @@ pub struct World {
     flight: fn() -> Box<dyn Flying>,
     may_act: MayAct,
     timing: Timing,
-    appends: Appends,
+    requests: Requests,
     solve_ms: i64,
     sites: Vec<Site>,
     replicas: Vec<replica::Node>,
@@ -215,7 +215,7 @@ impl World {
             flight: makers.flight,
             may_act: makers.may_act,
             timing,
-            appends: Appends::new(seed),
+            requests: Requests::new(seed),
             sites: fleet.plants.iter().map(|p| Site::new(p.id.clone())).collect(),
             replicas: (0..makers.centres.max(1))
                 .map(|index| replica::Node::new(index, &fleet, timing, (makers.flight)()))
@@ -297,9 +297,9 @@ impl World {
         self.solve_ms
     }
 
-    /// How long an append takes at this time at most, ms.
+    /// How long an append takes at this time at most, ms; the same for what is asked about the lease.
     pub fn append_ms(&self) -> i64 {
-        self.appends.take.1
+        self.requests.take.1
     }
 
     /// Is the edge of this plant at work?
@@ -350,7 +350,7 @@ impl World {
             Happening::Centre(whom, trouble) => self.trouble(*whom, trouble),
             Happening::Bus(weather) => self.bus.weather = *weather,
             Happening::BusLost => self.bus.replace(),
-            Happening::AppendsTake(took) => self.appends.take = *took,
+            Happening::AppendsTake(took) => self.requests.take = *took,
         }
     }
 

@@ -8,9 +8,9 @@ mod standing;
 pub(super) use reader::keep;
 pub use record::{Actor, Ended, Leaderships, Overdue};
 
-use super::appends::Answered;
 use super::history::means;
 use super::nodes::Centre;
+use super::requests::{Answer as Answered, Request};
 use super::*;
 use hypocaust_central::domain::{Answer, Effect, Input, forecast};
 use hypocaust_central::election::{Effect as Said, Input as Heard, Replica};
@@ -28,7 +28,7 @@ const SILENCE_MS: i64 = 5_000;
 const STALL_MS: i64 = 6_000;
 /// Inputs that a stopped process finds when it wakes; the broker drops what is beyond.
 const WAITING: usize = 500;
-/// Inputs that wait for a leader which waits for its database; whoever brings more waits too.
+/// Inputs that wait for a replica which waits for its database; whoever brings more waits too.
 const QUEUE: usize = 4096;
 
 /// What goes wrong with one replica.
@@ -92,7 +92,9 @@ pub(super) struct Node {
     /// Handed to the network and not out when the process was stopped.
     outbox: Vec<Message>,
     inbox: VecDeque<Input>,
-    /// What stands behind an append that has no answer yet.
+    /// The request to the database that it waits for.
+    awaits: Option<Awaits>,
+    /// What stands behind that.
     behind: Option<Behind>,
     /// What the last append has stored, until the domain has taken it.
     written: Vec<Record>,
@@ -105,13 +107,24 @@ pub(super) struct Node {
     no_plant: BTreeMap<PlantId, i64>,
 }
 
-/// Effects of the input that led to an append, and inputs after it.
+/// What a replica waits for in place.
+struct Awaits {
+    request: u64,
+    /// By then it takes it that there is no answer; an append has no such time.
+    patience: Option<i64>,
+    /// Of its election, behind an answer about the lease.
+    rest: standing::Rest,
+}
+
+/// Effects of the input that led to a wait, and inputs after it.
 #[derive(Default)]
 struct Behind {
     /// The leadership that has decided these effects.
     epoch: Option<u64>,
     effects: VecDeque<Effect>,
     inputs: VecDeque<Input>,
+    /// The lease was asked for before the first of them.
+    asked: bool,
 }
 
 /// What a replica was asked to solve.
@@ -175,6 +188,7 @@ impl Node {
             stalls: None,
             outbox: Vec::new(),
             inbox: VecDeque::new(),
+            awaits: None,
             behind: None,
             written: Vec::new(),
             no_database: None,
@@ -209,9 +223,9 @@ impl Node {
             && self.no_broker.is_none()
     }
 
-    /// Has it an append under way?
+    /// Has it asked the database for something?
     pub fn waits(&self) -> bool {
-        self.behind.is_some()
+        self.awaits.is_some()
     }
 
     /// Does what this replica sends reach the plant, and the other way round?
@@ -251,7 +265,8 @@ impl World {
                 (node.rolling, node.bases) = Default::default();
                 node.inbox.clear();
                 node.outbox.clear();
-                (node.paused_until, node.stalls, node.behind) = (None, None, None);
+                (node.paused_until, node.stalls) = (None, None);
+                (node.awaits, node.behind) = (None, None);
                 node.written.clear();
                 node.reader = reader::Reader::new((self.flight)());
                 self.bus.forget((r, node.life));
@@ -322,7 +337,7 @@ impl World {
 
     fn replica_step(&mut self, r: usize) {
         self.mend(r);
-        self.hear_of_append(r);
+        self.hear_of_database(r);
         if self.replicas[r].starts_at.is_some_and(|at| at <= self.now) && self.replicas[r].no_database.is_none() {
             self.start(r);
         }
@@ -340,8 +355,9 @@ impl World {
             return;
         }
         let silent = node.no_broker.is_some_and(|(since, _)| self.now - since >= SILENCE_MS);
-        self.stand(r, Heard::Reach(!silent));
-        self.stand(r, Heard::Tick);
+        if self.stand(r, Heard::Reach(!silent)) || self.stand(r, Heard::Tick) {
+            return;
+        }
         self.follow(r);
         let (done, waiting) = std::mem::take(&mut self.replicas[r].solves).into_iter().partition(|s| s.0 <= self.now);
         self.replicas[r].solves = waiting;
@@ -409,30 +425,37 @@ impl World {
         (self.may_act)(&self.replicas[r].election, self.clock_of(r)).filter(|e| *e == epoch)
     }
 
-    /// Effects and inputs in their order, until an append has to be waited for.
-    fn work(&mut self, r: usize, Behind { mut effects, mut inputs, mut epoch }: Behind) {
+    /// Effects and inputs in their order, until the database has to be waited for.
+    fn work(&mut self, r: usize, mut behind: Behind) {
         let wall = self.wall();
         loop {
-            while let Some(effect) = effects.pop_front() {
+            while let Some(effect) = behind.effects.pop_front() {
                 if effect.needs_the_lease() && self.may_act(r).is_none() {
-                    self.stand(r, Heard::Tick);
-                    if self.may_act(r).is_none_or(|now_leads| Some(now_leads) != epoch) {
+                    if !behind.asked && self.stand(r, Heard::Tick) {
+                        behind.effects.push_front(effect);
+                        return self.put_behind(r, Behind { asked: true, ..behind });
+                    }
+                    behind.asked = false;
+                    if self.may_act(r).is_none_or(|now_leads| Some(now_leads) != behind.epoch) {
                         continue;
                     }
                 }
-                if self.carry_out(r, effect, &mut inputs) {
-                    self.replicas[r].behind = Some(Behind { effects, inputs, epoch });
-                    return;
+                behind.asked = false;
+                if self.carry_out(r, effect, &mut behind.inputs) {
+                    return self.put_behind(r, behind);
                 }
             }
-            let Some(input) = inputs.pop_front() else { return };
+            let Some(input) = behind.inputs.pop_front() else { return };
             let renews = self.replicas[r].election.renews(self.clock_of(r));
-            if self.replicas[r].leading().is_some() && (self.may_act(r).is_none() || renews) {
-                self.stand(r, Heard::Tick);
+            let asks = self.replicas[r].leading().is_some() && (self.may_act(r).is_none() || renews);
+            if asks && !behind.asked && self.stand(r, Heard::Tick) {
+                behind.inputs.push_front(input);
+                return self.put_behind(r, Behind { asked: true, ..behind });
             }
-            epoch = self.replicas[r].leading().map(|(epoch, _)| epoch);
+            behind.asked = false;
+            behind.epoch = self.replicas[r].leading().map(|(epoch, _)| epoch);
             let answer = matches!(&input, Input::Subagent { message: Coordination::Report(_) });
-            effects = match &mut self.replicas[r].mind {
+            behind.effects = match &mut self.replicas[r].mind {
                 Mind::Down => return,
                 Mind::Following(domain) => domain.handle(wall, input),
                 Mind::Leading { centre, .. } => {
@@ -450,26 +473,50 @@ impl World {
         }
     }
 
-    /// An append was answered: what stood behind it goes on, and then what came meanwhile.
-    fn hear_of_append(&mut self, r: usize) {
-        let node = &self.replicas[r];
-        if !node.waits() || node.paused_until.is_some() {
+    fn put_behind(&mut self, r: usize, behind: Behind) {
+        self.replicas[r].behind = Some(behind);
+    }
+
+    /// The database has answered, or was waited for long enough: what stood behind that goes on, and then what came
+    /// meanwhile.
+    fn hear_of_database(&mut self, r: usize) {
+        let now = self.now;
+        let node = &mut self.replicas[r];
+        if node.paused_until.is_some() {
             return;
         }
+        let Some(Awaits { request, patience, mut rest }) = node.awaits.take() else { return };
         let cut = node.no_database.is_some();
-        let Some(answered) = self.appends.answer(self.now, (r, node.life)) else { return };
-        let input = self.appended(r, answered, cut);
-        self.record.outlived += usize::from(Election::leads(&self.replicas[r].election, self.clock_of(r)).is_none());
-        let Some(mut behind) = self.replicas[r].behind.take() else { return };
-        behind.inputs.push_back(input);
-        self.work(r, behind);
+        match self.requests.answer(now, request) {
+            Some(Answered::Append { entries, result }) => {
+                let input = self.appended(r, entries, result, cut);
+                let leads = Election::leads(&self.replicas[r].election, self.clock_of(r));
+                self.record.outlived += usize::from(leads.is_none());
+                self.replicas[r].behind.get_or_insert_default().inputs.push_back(input);
+            }
+            Some(Answered::Lease(_)) if cut => rest.heard.push_back(Heard::NoAnswer("the answer was lost".into())),
+            Some(Answered::Lease(heard)) => rest.heard.push_back(heard),
+            None if patience.is_some_and(|until| now >= until) => {
+                rest.heard.push_back(Heard::NoAnswer("the lease's store did not answer in time".into()));
+            }
+            None => {
+                node.awaits = Some(Awaits { request, patience, rest });
+                return;
+            }
+        }
+        if self.go_on_standing(r, rest) {
+            return;
+        }
+        if let Some(behind) = self.replicas[r].behind.take() {
+            self.work(r, behind);
+        }
         for input in std::mem::take(&mut self.replicas[r].inbox) {
             self.tell(r, input);
         }
     }
 
     /// What the replica hears of an append that the database has seen.
-    fn appended(&mut self, r: usize, Answered { entries, result, .. }: Answered, cut: bool) -> Input {
+    fn appended(&mut self, r: usize, entries: Vec<Record>, result: Result<Head, String>, cut: bool) -> Input {
         match result {
             Ok(_) if cut => Input::AppendFailed { reason: "the answer was lost".into() },
             Ok(head) => {
@@ -489,7 +536,7 @@ impl World {
         }
     }
 
-    /// Does what an effect asks; true: it is an append whose answer is to be waited for.
+    /// Does what an effect asks; true: an answer of the database is to be waited for.
     fn carry_out(&mut self, r: usize, effect: Effect, inputs: &mut VecDeque<Input>) -> bool {
         let actor = (r, self.replicas[r].life);
         match effect {
@@ -501,13 +548,17 @@ impl World {
                     inputs.push_back(Input::AppendFailed { reason: "the database does not answer".into() });
                     return false;
                 }
-                if !self.appends.at_once() {
-                    self.appends.send(self.now, actor, expected, epoch, drafts);
-                    return true;
+                match self.ask_database(actor, Request::Append { expected, epoch, drafts }) {
+                    Ok(Answered::Append { entries, result }) => {
+                        inputs.push_back(self.appended(r, entries, result, cut))
+                    }
+                    Ok(Answered::Lease(_)) => unreachable!("an append is answered as one"),
+                    Err(request) => {
+                        let rest = standing::Rest::default();
+                        self.replicas[r].awaits = Some(Awaits { request, patience: None, rest });
+                        return true;
+                    }
                 }
-                let (result, entries) = self.store(actor, &expected, epoch, drafts);
-                let input = self.appended(r, Answered { by: actor, entries, result }, cut);
-                inputs.push_back(input);
             }
             Effect::Solve { id, at, case } => self.solve(r, Solve::Cycle(id, at, case)),
             Effect::SolveLosses { at, base, losses } => self.solve(r, Solve::Losses(at, base, losses)),
@@ -541,7 +592,7 @@ impl World {
             Effect::Reply { .. } => {}
             Effect::StepDown { reason } => {
                 self.stepped_down.push(reason.clone());
-                self.stand(r, Heard::Deposed { reason });
+                return self.stand(r, Heard::Deposed { reason });
             }
         }
         false

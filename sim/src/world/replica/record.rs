@@ -41,7 +41,7 @@ pub struct Leaderships {
     /// Appends during which the lease of their leader ran out.
     pub outlived: usize,
     /// When the lease of an epoch runs out unless it is renewed, as the database knows it.
-    pub(super) leases: BTreeMap<u64, i64>,
+    pub(in crate::world) leases: BTreeMap<u64, i64>,
     /// The longest time for which nobody led although somebody could have, ms.
     pub longest_idle: i64,
     pub(super) idle: i64,

@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// What is left to do of one input of an election: effects of what was heard, and what is heard after them.
+#[derive(Default)]
+pub(super) struct Rest {
+    said: VecDeque<Said>,
+    pub heard: VecDeque<Heard>,
+}
+
 impl World {
     pub(super) fn start(&mut self, r: usize) {
         let entries = self.journal.entries();
@@ -50,38 +57,54 @@ impl World {
     /// As the real one, it ends rather than go on with another journal than it has read.
     pub(super) fn end(&mut self, r: usize, why: String) {
         let node = &mut self.replicas[r];
-        (node.mind, node.behind) = (Mind::Down, None);
+        node.mind = Mind::Down;
+        (node.awaits, node.behind) = (None, None);
         node.solves.clear();
         self.record.ended.push(Ended { at: self.now, replica: r, why });
     }
 
-    /// One input of the election and all that follows from it.
-    pub(super) fn stand(&mut self, r: usize, input: Heard) {
-        let clock = self.clock_of(r);
+    /// One input of the election and all that follows from it; true: an answer of the database is to be waited for.
+    pub(super) fn stand(&mut self, r: usize, input: Heard) -> bool {
         if let Mind::Following(domain) = &self.replicas[r].mind {
-            let epoch = domain.highest_epoch();
+            let (clock, epoch) = (self.clock_of(r), domain.highest_epoch());
             self.replicas[r].election.handle(clock, Heard::Heard { epoch });
         }
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            for said in self.replicas[r].election.handle(clock, input) {
-                let cut = self.replicas[r].no_database.is_some();
-                match said {
-                    Said::Look | Said::Swap { .. } if cut => inputs.push_back(Heard::NoAnswer("cut off".into())),
-                    Said::Look => inputs.push_back(Heard::Seen(self.journal.lease())),
-                    Said::Swap { seen, next } => inputs.push_back(match self.journal.swap(seen.as_ref(), &next) {
-                        Ok(done) => {
-                            if done {
-                                let until = self.now + next.length_ms as i64;
-                                self.record.leases.insert(next.epoch, until);
-                            }
-                            Heard::Swapped(done)
-                        }
-                        Err(hypocaust_central::election::Error::NotAbove { highest, .. }) => Heard::TooLow { highest },
-                        Err(error) => Heard::NoAnswer(error.to_string()),
-                    }),
-                    Said::Lead { epoch } => self.lead(r, epoch),
-                    Said::Stop { .. } => self.stand_back(r),
+        self.go_on_standing(r, Rest { heard: VecDeque::from([input]), ..Rest::default() })
+    }
+
+    /// The same for what is left of one.
+    pub(super) fn go_on_standing(&mut self, r: usize, mut rest: Rest) -> bool {
+        let clock = self.clock_of(r);
+        loop {
+            let Some(said) = rest.said.pop_front() else {
+                let Some(heard) = rest.heard.pop_front() else { return false };
+                rest.said.extend(self.replicas[r].election.handle(clock, heard));
+                continue;
+            };
+            let request = match said {
+                Said::Look => Request::Look,
+                Said::Swap { seen, next } => Request::Swap { seen, next },
+                Said::Lead { epoch } => {
+                    self.lead(r, epoch);
+                    continue;
+                }
+                Said::Stop { .. } => {
+                    self.stand_back(r);
+                    continue;
+                }
+            };
+            let node = &self.replicas[r];
+            if node.no_database.is_some() {
+                rest.heard.push_back(Heard::NoAnswer("cut off".into()));
+                continue;
+            }
+            let patience = Some(self.now + node.election.patience_ms(clock) as i64);
+            match self.ask_database((r, node.life), request) {
+                Ok(Answered::Lease(heard)) => rest.heard.push_back(heard),
+                Ok(Answered::Append { .. }) => unreachable!("what was asked about the lease is answered so"),
+                Err(request) => {
+                    self.replicas[r].awaits = Some(Awaits { request, patience, rest });
+                    return true;
                 }
             }
         }
