@@ -3,6 +3,7 @@
 //! * [`checks`]: what must hold of every simulated world.
 //! * [`clairvoyant`]: the most heat that anybody could have served.
 //! * [`faults`]: what happens in it, from a seed.
+//! * [`forecasts`]: what dispatch makes of a sub-agent that forecasts.
 //! * [`heat`]: who goes short in it, against what the faults force.
 //! * [`lateness`]: how long after a change it may still do so.
 //! * [`leaders`]: who leads in it, and what is left of what leaders did.
@@ -12,6 +13,7 @@
 pub mod checks;
 pub mod clairvoyant;
 pub mod faults;
+pub mod forecasts;
 pub mod harness;
 pub mod heat;
 pub mod lateness;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 mod worlds {
     pub mod bus;
     pub mod commands;
+    pub mod forecasts;
     pub mod four;
     pub mod heat;
     pub mod journal;

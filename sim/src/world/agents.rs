@@ -1,5 +1,5 @@
-//! The reference sub-agents in the world: the code that the programs run answers whoever leads, over a part of the bus that
-//! delays, loses and repeats, while the agents crash.
+//! Sub-agents in the world: the code that the reference programs run, and a forecaster where a test has one, answer whoever
+//! leads, over a part of the bus that delays, loses and repeats, while the agents crash.
 
 use crate::subagents;
 use hypocaust_protocols::model::Millis;
@@ -11,10 +11,21 @@ use std::collections::BTreeMap;
 /// How often each says that it is there.
 const BEAT_MS: i64 = 10_000;
 
+/// What an agent makes of a task, and when.
+pub type Answers = fn(&Task, Time) -> Report;
+
+/// A forecast, or that there is none, as it came to the centre.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    pub at: Millis,
+    pub task: Task,
+    pub report: Report,
+}
+
 enum Way {
     ToAgent(Box<Task>),
-    /// Until when it is an answer, where it is one.
-    ToCentre(Coordination, Option<Time>),
+    /// And what it answers, where it is an answer.
+    ToCentre(Coordination, Option<Box<Task>>),
 }
 
 /// One that was started at the time; its `boot` counts up.
@@ -27,6 +38,8 @@ struct Agent {
 
 pub struct Agents {
     rng: ChaCha8Rng,
+    /// Of each kind, how it answers.
+    answers: Vec<(Kind, Answers)>,
     agents: BTreeMap<Kind, Agent>,
     /// What is on its way, by when it comes.
     bus: BTreeMap<(i64, u64), Way>,
@@ -34,18 +47,29 @@ pub struct Agents {
     last_beat: i64,
     /// Answers that came to the centre after their deadline.
     pub late: usize,
+    /// Answers of the forecaster.
+    pub told: Vec<Told>,
+}
+
+fn reference(task: &Task, now: Time) -> Report {
+    subagents::report(task, subagents::answer(task), now)
 }
 
 impl Agents {
-    pub fn new(seed: u64) -> Self {
+    /// The reference agents, and one that forecasts.
+    pub fn new(seed: u64, forecaster: Option<Answers>) -> Self {
+        let mut answers = subagents::KINDS.map(|kind| (kind, reference as Answers)).to_vec();
+        answers.extend(forecaster.map(|answer| (Kind::DemandForecast, answer)));
         Self {
             // Apart from the streams of the physics, the network, the faults and the rest of the bus.
             rng: ChaCha8Rng::seed_from_u64(seed ^ 0x00ad_0715_e000),
-            agents: subagents::KINDS.map(|kind| (kind, Agent { down_until: 0, boot: 1, said: None })).into(),
+            agents: answers.iter().map(|(kind, _)| (*kind, Agent { down_until: 0, boot: 1, said: None })).collect(),
+            answers,
             bus: BTreeMap::new(),
             sent: 0,
             last_beat: 0,
             late: 0,
+            told: Vec::new(),
         }
     }
 
@@ -68,8 +92,8 @@ impl Agents {
         }
     }
 
-    fn tell(&mut self, now: Millis, message: Coordination, deadline: Option<Time>) {
-        self.send(now, || Way::ToCentre(message.clone(), deadline));
+    fn tell(&mut self, now: Millis, message: Coordination, answers: Option<Box<Task>>) {
+        self.send(now, || Way::ToCentre(message.clone(), answers.clone()));
     }
 
     /// A leader asks.
@@ -83,21 +107,29 @@ impl Agents {
         if beat {
             self.last_beat = now.0;
         }
-        for kind in subagents::KINDS {
+        for (kind, _) in self.answers.clone() {
             self.live(now, kind, beat);
         }
         let mut came = Vec::new();
         while let Some(first) = self.bus.first_entry().filter(|e| e.key().0 <= now.0) {
             match first.remove() {
-                Way::ToCentre(message, deadline) => {
-                    self.late += usize::from(deadline.is_some_and(|deadline| now > deadline.0));
+                Way::ToCentre(message, task) => {
+                    self.late += usize::from(task.as_ref().is_some_and(|task| now > task.deadline.0));
+                    if let (Coordination::Report(report), Some(task)) = (&message, task)
+                        && task.kind == Kind::DemandForecast
+                    {
+                        self.told.push(Told { at: now, task: *task, report: report.clone() });
+                    }
                     came.push(message);
                 }
-                Way::ToAgent(task) if self.agents[&task.kind].down_until <= now.0 => {
-                    let report: Report = subagents::report(&task, subagents::answer(&task), Time(now));
-                    self.tell(now, Coordination::Report(report), Some(task.deadline));
+                Way::ToAgent(task) => {
+                    let there = self.agents.get(&task.kind).is_some_and(|agent| agent.down_until <= now.0);
+                    let answer = self.answers.iter().find(|(kind, _)| *kind == task.kind && there).map(|found| found.1);
+                    if let Some(answer) = answer {
+                        let report = answer(&task, Time(now));
+                        self.tell(now, Coordination::Report(report), Some(task));
+                    }
                 }
-                Way::ToAgent(_) => {}
             }
         }
         came

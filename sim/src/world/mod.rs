@@ -16,6 +16,7 @@ mod requests;
 mod run;
 mod site;
 
+pub use agents::{Answers, Told};
 pub use bus::{Bus, BusWeather};
 pub use database::Database;
 pub use history::{History, Ledgered};
@@ -30,7 +31,7 @@ use crate::plc::Plants;
 use agents::Agents;
 use hypocaust_central::bus::{Flight, SAMPLES};
 use hypocaust_central::domain::subagents::Kept;
-use hypocaust_central::domain::{Domain, Event, Judges, Mode, State};
+use hypocaust_central::domain::{Domain, Event, Judges, Mode, Plan, State};
 use hypocaust_central::election::{Election, Timing};
 use hypocaust_central::journal::{Head, Memory as Journal};
 use hypocaust_edge::core::{Core, Memory, Now};
@@ -106,6 +107,8 @@ pub struct Makers {
     pub centres: usize,
     /// Do the reference sub-agents run?
     pub agents: bool,
+    /// A sub-agent that forecasts what consumers will ask for, beside the reference agents; no program of ours does.
+    pub forecaster: Option<Answers>,
 }
 
 impl Default for Makers {
@@ -125,6 +128,7 @@ impl Default for Makers {
             timing: Timing::of,
             centres: 1,
             agents: false,
+            forecaster: None,
         }
     }
 }
@@ -220,7 +224,7 @@ impl World {
             replicas: (0..makers.centres.max(1))
                 .map(|index| replica::Node::new(index, &fleet, timing, (makers.flight)()))
                 .collect(),
-            agents: makers.agents.then(|| Agents::new(seed)),
+            agents: (makers.agents || makers.forecaster.is_some()).then(|| Agents::new(seed, makers.forecaster)),
             advice: BTreeMap::new(),
             record: Leaderships::default(),
             stale: Vec::new(),
@@ -264,6 +268,17 @@ impl World {
     /// Answers of sub-agents that came to the centre after their deadline.
     pub fn late_answers(&self) -> usize {
         self.agents.as_ref().map_or(0, |a| a.late)
+    }
+
+    /// What the forecaster has told, as it came.
+    pub fn told(&self) -> &[Told] {
+        self.agents.as_ref().map_or(&[], |a| &a.told)
+    }
+
+    /// The plan behind the schedule of the leader that is at work.
+    pub fn plan(&self) -> Option<Arc<Plan>> {
+        let (_, centre) = self.replicas[self.leader()?].leading()?;
+        Some(centre.domain().plan()?.0)
     }
 
     /// State and head of every replica that is at work, whether it leads or follows.
