@@ -8,6 +8,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "system tests measure real programs by the real clock")]
 
+pub mod held;
 pub mod kafka;
 pub mod modbus;
 pub mod opcua;

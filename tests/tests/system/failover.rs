@@ -5,14 +5,16 @@
 
 use super::bus::the_topic_has_all;
 use super::counts::{
-    OnDrop, every_shown_value_is_stored, move_sensor, nothing_doubled, nothing_lost, now, shown, spooled,
+    OnDrop, every_shown_value_is_stored, milliseconds, move_sensor, nothing_doubled, nothing_lost, now, shown, spooled,
 };
 use super::recovery::the_journal_is_the_one_that_the_edges_know;
 use super::shared::{Shared, at_rest, demo, say, turn};
-use hypocaust_tests::harness::{Demo, Options, Process, runs, signal, wait_until};
+use hypocaust_tests::harness::held::HeldWire;
+use hypocaust_tests::harness::{Demo, Options, Process, RegisterWrite, free_port, programs, runs, signal, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::os::linux::fs::MetadataExt;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -47,7 +49,7 @@ fn leader(demo: &Demo, except: Option<&str>) -> Result<Leader, String> {
 }
 
 /// The same where some replicas may not answer.
-fn leader_of_any(demo: &Shared) -> Result<Leader, String> {
+fn leader_of_any(demo: &Demo) -> Result<Leader, String> {
     let consoles = demo.consoles();
     let found = consoles.iter().find_map(|dead| leader(demo, Some(dead)).ok());
     found.ok_or_else(|| "no replica that answers leads".into())
@@ -121,7 +123,7 @@ fn another_leads(demo: &Shared, old: &Leader, mut act: impl FnMut()) -> (Leader,
     })
 }
 
-fn edges_know(demo: &Shared, epoch: u64) -> Duration {
+fn edges_know(demo: &Demo, epoch: u64) -> Duration {
     let (_, took) = wait_until("every edge has heard of the new leader", Duration::from_secs(20), || {
         for plant in ["north", "south"] {
             let known = demo.edge_metric(plant, "gl_001_epoch", &[]);
@@ -289,7 +291,7 @@ fn stop(pid: u32) {
 
 /// Stops it between two of its transactions; how often it had to be woken for that. One that keeps the others from a database
 /// is ended by whoever started it.
-fn stop_between_writes(demo: &Shared, pid: u32) -> u32 {
+fn stop_between_writes(demo: &Demo, pid: u32) -> u32 {
     for woken in 0..100 {
         stop(pid);
         if !writes(demo, pid, &["journal.db", "history.db", "users.db"]) {
@@ -435,6 +437,141 @@ fn a_leader_that_is_stopped_and_woken_changes_nothing() {
     });
 }
 
+/// A replica of a demo's centre that the demo knows nothing of: between it and the broker lies a wire of the test.
+struct Apart {
+    child: Child,
+    console: String,
+}
+
+impl Apart {
+    fn start(demo: &Demo, wire: &HeldWire) -> Apart {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let log = std::fs::File::create(demo.data.join("log/central-apart.log")).expect("a file can be made");
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(programs().join("hypocaust-central"))
+            .args(["run", "--replica", "apart", "--listen", &listen, "--kafka", &demo.kafka()])
+            .args(["--mqtt", &format!("mqtt://127.0.0.1:{}", wire.port)])
+            .arg("--fleet")
+            .arg(&demo.options.fleet)
+            .arg("--data")
+            .arg(demo.data.join("central"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("setpriv is part of every Debian");
+        Apart { child, console: format!("http://{listen}") }
+    }
+
+    /// The epoch in which it leads.
+    fn leads(&self, demo: &Demo) -> Result<u64, String> {
+        let fleet = demo.try_get_at(&self.console, "/api/v1/fleet")?;
+        if fleet["leads"] == true { fleet["epoch"].as_u64().ok_or("no epoch".into()) } else { Err(fleet.to_string()) }
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks the others to end until this one leads; in which epoch.
+fn let_lead(demo: &Demo, apart: &Apart) -> u64 {
+    wait_until("it is ready", Duration::from_secs(60), || demo.try_get_at(&apart.console, "/health/ready"));
+    let mut epoch = 0;
+    for _ in 0..10 {
+        let (led, _) = wait_until("somebody leads anew", Duration::from_secs(60), || {
+            let led = match apart.leads(demo) {
+                Ok(epoch) => (epoch, None),
+                Err(_) => leader_of_any(demo).map(|led| (led.epoch, Some(led.process.pid)))?,
+            };
+            if led.0 > epoch { Ok(led) } else { Err("the one that was asked to end".to_owned()) }
+        });
+        let Some(pid) = led.1 else { return led.0 };
+        epoch = led.0;
+        signal(pid, Signal::SIGTERM);
+    }
+    panic!("the others are always first");
+}
+
+/// What a leader has sent is held up on its way, it is stopped, and another leads. Then it is woken, and what it had sent comes to
+/// the edge after the other's commands.
+#[test]
+fn what_comes_of_a_stopped_leader_after_anothers_command_is_refused_for_its_epoch() {
+    let _turn = turn();
+    let demo = Demo::start(Options::default());
+    settled(&demo);
+    let wire = HeldWire::to(demo.mqtt().1);
+    let apart = Apart::start(&demo, &wire);
+    let epoch = let_lead(&demo, &apart);
+    edges_know(&demo, epoch);
+    wait_until("all is well under it", Duration::from_secs(60), || at_rest(&demo));
+    let order = |console: &str, value: f64| {
+        let body = json!({"plant": "north", "setpoint": SETPOINT, "value": value, "reason": "before and after"});
+        let key = format!("held-{value}");
+        let headers = [("Idempotency-Key", key.as_str())];
+        let answer = demo.try_call_at(console, reqwest::Method::POST, "/api/v1/commands", Some(&body), &headers);
+        let (status, taken) = answer.expect("an answer");
+        assert_eq!(status, 202, "{taken}");
+        taken["id"].as_str().expect("a command has an id").to_owned()
+    };
+    let (first, second) = (1.0137, 1.0411);
+
+    wire.hold();
+    let id = order(&apart.console, first);
+    // It has handed it to its connection by then.
+    std::thread::sleep(Duration::from_millis(500));
+    let _wakes = Wakes(apart.child.id());
+    stop_between_writes(&demo, apart.child.id());
+    let (new, after) = wait_until("another leads", WITHIN, || {
+        leader_of_any(&demo).ok().filter(|new| new.epoch > epoch).ok_or("nobody leads")
+    });
+    edges_know(&demo, new.epoch);
+    let done = |id: &str| {
+        wait_until("the order is done", Duration::from_secs(20), || {
+            let answer = demo.try_get_at(&new.console, &format!("/api/v1/commands/{id}"))?;
+            if answer["state"] == "done" { Ok(()) } else { Err(answer.to_string()) }
+        });
+    };
+    // What the old one had decided stands in the journal: the new one sends it in its own epoch. Then a person thinks again.
+    done(&id);
+    // A setpoint is not moved twice at once.
+    std::thread::sleep(Duration::from_secs(1));
+    done(&order(&new.console, second));
+    let refused = || demo.edge_metric("north", "gl_001_write_refusals_total", &[("gate", "epoch")]).unwrap_or(0.0);
+    let (before, from) = (refused(), now());
+
+    signal(apart.child.id(), Signal::SIGCONT);
+    let packets = wire.release();
+    wait_until("the edge has refused what came late", Duration::from_secs(10), || {
+        let said = demo.log("edge-north");
+        let mine = |line: &&str| line.contains(&id) && line.contains("epoch") && line.contains(&epoch.to_string());
+        let told = said.lines().find(|line| line.contains("refused") && mine(line));
+        if refused() > before { told.map(str::to_owned).ok_or("its log does not say so") } else { Err("not counted") }
+    });
+    std::thread::sleep(Duration::from_secs(3));
+    let moved =
+        |w: &RegisterWrite| w.tag == SETPOINT && (w.value - first).abs() < 1e-6 && milliseconds(&w.time) >= from;
+    let moved: Vec<RegisterWrite> = demo.register_writes().into_iter().filter(moved).collect();
+    assert!(moved.is_empty(), "what came late moved a register: {moved:?}");
+    only_epoch(&demo, &new);
+    let (woken, _) = wait_until("the woken one follows", Duration::from_secs(20), || {
+        let fleet = demo.try_get_at(&apart.console, "/api/v1/fleet")?;
+        if fleet["epoch"] == json!(new.epoch) { Ok(fleet) } else { Err(fleet.to_string()) }
+    });
+    assert_eq!(woken["leads"], false, "{woken}");
+    say(&format!(
+        "epoch {epoch} was stopped with {packets} packets on their way, epoch {} led after {:.1} s; the edge of north refused \
+         {} messages of the old one, and no register moved",
+        new.epoch,
+        after.as_secs_f64(),
+        refused() - before
+    ));
+}
+
 struct Wakes(u32);
 
 impl Drop for Wakes {
@@ -444,7 +581,7 @@ impl Drop for Wakes {
 }
 
 /// From the beginning of this leadership on every entry of the journal is of it.
-fn only_epoch(demo: &Shared, leader: &Leader) {
+fn only_epoch(demo: &Demo, leader: &Leader) {
     let head = demo.get("/api/v1/journal/head")["seq"].as_u64().expect("a head has a seq");
     let answer = demo.get(&format!("/api/v1/journal?from={}&limit=400", head.saturating_sub(399).max(1)));
     let entries = answer.as_array().or_else(|| answer["entries"].as_array()).expect("entries is a list").clone();
