@@ -54,7 +54,8 @@ test: setup console ## set up and run every test, those against real servers inc
 	wait $$others || failed=1; cat "$$logs/others"; \
 	wait $$worlds || failed=1; cat "$$logs/worlds"; exit $$failed
 
-bench-loop: build ## figures of the running programs: cycle, values a second, memory and CPU of each; two minutes
+# What is written behind the target reaches the benchmark through the environment.
+bench-loop: build ## figures of the running programs: cycle, values a second, memory and CPU of each; PLANTS='4 20' or FLEET=folder, SECONDS=60; two minutes a fleet
 	cargo bench --profile dev -p hypocaust-tests --bench loop
 
 bench-ingest: build ## values a second from MQTT through Apache Kafka into the history; three minutes

@@ -175,11 +175,20 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Start anew in it.
     pub clean: bool,
+    /// How long it may take to be ready.
+    pub ready_within: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fleet: small_fleet(), speed: 1.0, environment: Vec::new(), data: None, clean: false }
+        Self {
+            fleet: small_fleet(),
+            speed: 1.0,
+            environment: Vec::new(),
+            data: None,
+            clean: false,
+            ready_within: READY_WITHIN,
+        }
     }
 }
 
@@ -268,7 +277,8 @@ impl Demo {
         let began = Instant::now();
         while !demo.data.join("endpoints.json").is_file() {
             assert!(runs(pid), "the demo ended before it was ready:\n{}", demo.said());
-            assert!(began.elapsed() < READY_WITHIN, "the demo is not ready after {READY_WITHIN:?}:\n{}", demo.said());
+            let within = demo.options.ready_within;
+            assert!(began.elapsed() < within, "the demo is not ready after {within:?}:\n{}", demo.said());
             std::thread::sleep(Duration::from_millis(50));
         }
         demo.ready_after = began.elapsed();
