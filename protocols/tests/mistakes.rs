@@ -50,7 +50,7 @@ golden! {
     misspelt_class: "plants/north.toml", "class = \"comfort\"" => "class = \"comfrot\"";
     bounds_reversed: "plants/north.toml", "min = 0, max = 20, deadband = 0.02" => "min = 20, max = 0, deadband = 0.02";
     cyclic_mains: "fleet.toml", "[limits]\n" => "[[main]]\nid = \"s-n\"\nfrom = \"south.steam\"\nto = \"north.steam\"\ncap_mw = 1\ncap_reverse_mw = 0\nloss_fraction = 0\nfixed_loss_mw = 0\nflow = \"north.n-s.flow\"\nsetpoint = \"north.n-s.flow-sp\"\nopen = \"north.n-s.open\"\n\n[limits]\n";
-    interlock_naming_no_tag: "plants/north.toml", "fail_safe = 0 }," => "fail_safe = 0, interlock = { tag = \"b1.permissive\", equals = 1 } },";
+    interlock_naming_no_tag: "plants/north.toml", "safe_direction = \"up\" }," => "safe_direction = \"up\", interlock = { tag = \"b1.permissive\", equals = 1 } },";
     sheddable_without_shed_setpoint: "plants/north.toml", "shed_setpoint = \"mill.cap-sp\"\n" => "";
     watchdog_shorter_than_transaction: "plants/north.toml", "timeout_ms = 5000" => "timeout_ms = 3000";
     shed_setpoint_that_is_safe_upwards: "plants/north.toml", "fail_safe_velocity_per_s = 3.0, safe_direction = \"down\"" => "fail_safe_velocity_per_s = 3.0, safe_direction = \"up\"";
@@ -63,7 +63,7 @@ golden! {
     turndown_above_the_demand: "plants/north.toml", "turndown_mw = " => "turndown_mw = 9";
     trip_that_cannot_come: "plants/north.toml", "tags = [\"b2.tripped\"]\nvotes = 1\nequals = 1" => "tags = [\"b2.tripped\"]\nvotes = 1\nequals = 7";
     alarm_that_always_stands: "plants/north.toml", "below = 8.5" => "below = 850";
-    interlock_that_never_opens: "plants/north.toml", "fail_safe = 0 }," => "fail_safe = 0, interlock = { tag = \"b2.tripped\", equals = 3 } },";
+    interlock_that_never_opens: "plants/north.toml", "safe_direction = \"up\" }," => "safe_direction = \"up\", interlock = { tag = \"b2.tripped\", equals = 3 } },";
     one_tag_votes_twice: "plants/north.toml", "\"b1.flame-lost-b\", \"b1.flame-lost-c\"]" => "\"b1.flame-lost-b\", \"b1.flame-lost-b\"]";
     trip_by_what_is_written: "plants/north.toml", "tags = [\"b2.tripped\"]" => "tags = [\"b2.start\"]";
     trip_over_two_units: "plants/north.toml", "\"b1.flame-lost-b\", \"b1.flame-lost-c\"]" => "\"b1.flame-lost-b\", \"steam.pressure\"]";
@@ -72,6 +72,7 @@ golden! {
     engine_that_makes_more_than_it_burns: "plants/north.toml", "power_eff = 0.42" => "power_eff = 0.67";
     two_carriers_of_power: "fleet.toml", "price = 38.0" => "buy = 38.0\nsell = 30.0";
     missing_certificate_file: "plants/north.toml", "tries = 3\n" => "tries = 3\ncertificate = \"certs/plc1.pem\"\n";
+    certificate_of_modbus: "plants/north.toml", "tries = 3\n" => "tries = 3\ncertificate = \"fleet.toml\"\n";
     many_at_once: "plants/south.toml", "schema = \"plant/1\"\nid = \"south\"" => "schema = \"plant/2\"\nid = \"south\"\ncolour = \"grey\"\nnane = 3";
     silence_longer_than_data_age: "plants/north.toml", "deadband = 0.02, silence_s = 5" => "deadband = 0.02, silence_s = 30";
     one_shed_setpoint_for_two: "plants/north.toml", "shed_setpoint = \"tracing.cap-sp\"" => "shed_setpoint = \"mill.cap-sp\"";
@@ -107,6 +108,13 @@ golden! {
     setpoint_on_a_denied_node: "plants/south.toml", "nodes = \"sis.\"" => "nodes = \"reactor.cap\"";
     denied_range_of_nodes: "plants/south.toml", "nodes = \"sis.\"" => "table = \"holding\"\nfirst = 900\nlast = 949";
     unit_id_of_opc_ua: "plants/south.toml", "security = \"sign-and-encrypt\"" => "security = \"sign-and-encrypt\"\nunit_id = 1";
+    heat_that_cannot_be_read_at_full_load: "plants/north.toml", "min = -0.5, max = 14.4" => "min = -0.5, max = 10";
+    setpoint_beyond_its_tag: "plants/north.toml", "tag = \"b1.load-sp\", min = 0, max = 12.0" => "tag = \"b1.load-sp\", min = -1, max = 15";
+    deadband_wider_than_the_range: "plants/north.toml", "max = 20, deadband = 0.02" => "max = 20, deadband = 25";
+    source_without_a_trip: "plants/north.toml", "id = \"b2-lost\"\nsource = \"b2\"" => "id = \"b2-lost\"\nsource = \"b1\"";
+    fail_safe_of_a_cap_that_only_falls: "plants/north.toml", "fail_safe = 2.4" => "fail_safe = 12";
+    fail_safe_of_a_load_that_only_rises: "plants/north.toml", "fail_safe_velocity_per_s = 1.2, safe_direction = \"up\"" => "fail_safe_velocity_per_s = 1.2, safe_direction = \"up\", fail_safe = 0";
+    fail_safe_of_a_start: "plants/north.toml", "fail_safe_velocity_per_s = 10, safe_direction = \"up\"" => "fail_safe_velocity_per_s = 10, safe_direction = \"up\", fail_safe = 1";
     watchdog_that_is_no_counter: "plants/south.toml", "counter = \"plc2.counter\"" => "counter = \"b1.start\"";
 }
 

@@ -166,10 +166,11 @@ impl Guarded {
     /// The refusal of a move that is not in the safe direction. In the scan nothing is refused so: [`step`](Self::step)
     /// has nothing to write then.
     pub fn direction(&self, from: Option<f64>, value: f64) -> Result<(), Refusal> {
-        let Setpoint { min, max, tag, safe_direction, .. } = &self.setpoint;
-        let (way, beyond, furthest) = match safe_direction {
-            Direction::Down => ("down", "below", *max),
-            Direction::Up => ("up", "above", *min),
+        let Setpoint { tag, safe_direction, .. } = &self.setpoint;
+        let furthest = self.setpoint.furthest_from_safe();
+        let (way, beyond) = match safe_direction {
+            Direction::Down => ("down", "below"),
+            Direction::Up => ("up", "above"),
         };
         if self.is_safer(value, from.unwrap_or(furthest)) {
             return Ok(());

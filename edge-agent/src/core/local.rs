@@ -88,7 +88,9 @@ impl Core {
             let consumers = plant.consumers.iter().filter(|c| c.header == header.id);
             let caps = consumers.filter_map(|c| Some(&c.shed.as_ref()?.setpoint));
             for setpoint in sources.chain(stores).chain(caps) {
-                if let Some(value) = plant.setpoint(setpoint.as_str()).map(|s| s.fail_safe) {
+                if let Some(spec) = plant.setpoint(setpoint.as_str()) {
+                    // What shall stay where it is is held as well: towards an end to which nothing is the safe way.
+                    let value = spec.fail_safe.unwrap_or_else(|| spec.furthest_from_safe());
                     self.hold(now, Hold::Fallback, setpoint, value);
                 }
             }

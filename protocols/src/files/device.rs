@@ -89,18 +89,19 @@ impl Context<'_> {
                 Some(Registers { table: table?, first: first? as u16, last: last? as u16 })
             })
             .collect();
-        let certificate = r.opt_text("certificate").map(|t| {
-            let path = self.folder.join(&t.value);
-            if !(self.is_file)(&path) {
-                r.mistake(
-                    t.span,
-                    format!("there is no certificate file \"{}\"", t.value),
-                    "a path relative to the fleet's folder, of a PEM file that is there",
-                );
-            }
-            path
-        });
-        Some(ModbusTcp { endpoint: endpoint?, unit_id: unit_id? as u8, sis_deny, certificate })
+        if let Some(At { value, span }) = r.refused_text("certificate") {
+            let what = if (self.is_file)(&self.folder.join(&value)) {
+                format!("the certificate file \"{value}\" is used by nothing")
+            } else {
+                format!("there is no certificate file \"{value}\", and none would be used")
+            };
+            r.mistake(
+                span,
+                format!("{what}: Modbus is spoken in the clear"),
+                "no `certificate`, and a line that nobody else reaches; OPC UA is encrypted (`protocol = \"opc-ua\"`)",
+            );
+        }
+        Some(ModbusTcp { endpoint: endpoint?, unit_id: unit_id? as u8, sis_deny })
     }
 
     pub(super) fn tag(&self, r: Reader<'_, '_>, devices: &[Device]) -> Option<Tag> {
@@ -129,6 +130,19 @@ impl Context<'_> {
             );
         }
         let deadband = r.number_in("deadband", 0.0, f64::INFINITY);
+        if let (Some(min), Some(max), Some(deadband)) = (&min, &max, deadband)
+            && min.value < max.value
+            && deadband > max.value - min.value
+        {
+            r.mistake(
+                r.span_of("deadband"),
+                format!(
+                    "no change from {} to {} is as wide as the deadband {deadband}: none would be reported",
+                    min.value, max.value
+                ),
+                format!("a `deadband` of at most {}", max.value - min.value),
+            );
+        }
         let silence_span = r.span_of("silence_s");
         let silence = r.number_in("silence_s", 0.1, 86_400.0);
         let scans: Vec<(&str, usize)> = self.scans.iter().enumerate().map(|(i, s)| (s.as_str(), i)).collect();

@@ -2,7 +2,7 @@
 
 use super::checks::{ID, Kind, Scope};
 use super::fleet::read_main;
-use super::reader::Reader;
+use super::reader::{At, Reader};
 use crate::model::*;
 use std::path::Path;
 
@@ -380,6 +380,19 @@ impl Context<'_> {
                 "`min` below `max`",
             );
         }
+        if let (Some(tag), Some(min), Some(max)) = (tag, &min, &max) {
+            let unreadable = [min, max].into_iter().filter(|at| !(tag.min..=tag.max).contains(&at.value));
+            for At { value, span } in unreadable {
+                r.mistake(
+                    span.clone(),
+                    format!(
+                        "the bound {value} lies outside of {} to {}, where `{id}` is good: read back, it is bad",
+                        tag.min, tag.max
+                    ),
+                    "bounds within `min` and `max` of the tag, or a wider range of the tag",
+                );
+            }
+        }
         let velocity = match (r.opt_number_in("velocity_per_s", 1e-9, f64::INFINITY), tag.map(|t| t.unit), self.limits)
         {
             (Some(v), _, _) => Some(v),
@@ -399,15 +412,26 @@ impl Context<'_> {
         };
         let fast = r.number_in("fail_safe_velocity_per_s", 1e-9, f64::INFINITY);
         let safe_direction = r.choice("safe_direction", &DIRECTIONS);
-        let fail_safe = r.number("fail_safe");
-        if let (Some(min), Some(max), Some(value)) = (&min, &max, &fail_safe)
-            && !(min.value..=max.value).contains(&value.value)
-        {
-            r.mistake(
-                value.span.clone(),
-                format!("the fail-safe value {} is outside {} to {}", value.value, min.value, max.value),
-                "a value within the setpoint's bounds",
-            );
+        let fail_safe = r.opt_number("fail_safe");
+        if let (Some(min), Some(max), Some(At { value, span })) = (&min, &max, &fail_safe) {
+            let idle = match safe_direction {
+                Some(Direction::Down) if *value == max.value => Some("its upper bound, and it is safe downwards"),
+                Some(Direction::Up) if *value == min.value => Some("its lower bound, and it is safe upwards"),
+                _ => None,
+            };
+            if !(min.value..=max.value).contains(value) {
+                r.mistake(
+                    span.clone(),
+                    format!("the fail-safe value {value} is outside {} to {}", min.value, max.value),
+                    "a value within the setpoint's bounds",
+                );
+            } else if let Some(why) = idle {
+                r.mistake(
+                    span.clone(),
+                    format!("nothing ever moves `{id}` to its fail-safe value {value}: that is {why}"),
+                    "a safer value, or no `fail_safe`: it then stays where it is while its header is not seen",
+                );
+            }
         }
         let interlock = r.opt_table("interlock", "interlock").and_then(|i| {
             let tag = self.refer(&i, "tag", Kind::Tag(ANY), TagId::new);
@@ -423,7 +447,7 @@ impl Context<'_> {
             velocity_per_s: velocity?,
             fail_safe_velocity_per_s: fast?,
             safe_direction: safe_direction?,
-            fail_safe: fail_safe?.value,
+            fail_safe: fail_safe.map(|at| at.value),
             interlock,
         })
     }

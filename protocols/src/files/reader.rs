@@ -524,6 +524,11 @@ impl<'a, 'b> Reader<'a, 'b> {
         self.get(key).is_some()
     }
 
+    /// The same of a text.
+    pub fn refused_text(&self, key: &'static str) -> Option<At<String>> {
+        self.read_text(key)
+    }
+
     /// Complains of every field that nobody asked for.
     pub fn finish(self) {
         let Behind::File { table, .. } = &self.behind else { return };

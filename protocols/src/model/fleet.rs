@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub struct Fleet {
     pub id: FleetId,
     pub name: String,
-    /// The folder that it was read from; certificates are found relative to it.
+    /// The folder that it was read from.
     pub folder: PathBuf,
     pub carriers: Vec<Carrier>,
     pub horizon: Horizon,

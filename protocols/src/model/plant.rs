@@ -2,7 +2,6 @@
 
 use super::*;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Plant {
@@ -282,8 +281,6 @@ pub struct ModbusTcp {
     pub unit_id: u8,
     /// Registers that Hypocaust must never write.
     pub sis_deny: Vec<Registers>,
-    /// Client certificate and key for Modbus over TLS.
-    pub certificate: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -599,10 +596,20 @@ pub struct Setpoint {
     pub fail_safe_velocity_per_s: f64,
     /// The only direction in which the fail-safe lane may move it.
     pub safe_direction: Direction,
-    /// Where it goes when the plant's own sensors are lost.
-    pub fail_safe: f64,
+    /// Where it goes while its header is not seen and nobody leads, the safe way only; `None`: it stays where it is.
+    pub fail_safe: Option<f64>,
     /// Written only while this tag reads this value, good.
     pub interlock: Option<Interlock>,
+}
+
+impl Setpoint {
+    /// The end of its bounds that lies furthest from safe: nothing moves to it the safe way.
+    pub fn furthest_from_safe(&self) -> f64 {
+        match self.safe_direction {
+            Direction::Down => self.max,
+            Direction::Up => self.min,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

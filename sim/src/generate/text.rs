@@ -197,20 +197,20 @@ enum Flag {
     Status,
 }
 
-/// A setpoint: the shares of its range that it may move in a second, in normal running and in the fail-safe lane.
-fn setpoint(tag: &str, band: (f64, f64), normal: f64, fast: f64, safe: &str, fail_safe: f64) -> String {
+/// A setpoint: what it may move in a second, in normal running and in the fail-safe lane, and where it goes while blind.
+fn setpoint(tag: &str, band: (f64, f64), normal: f64, fast: f64, safe: &str, fail_safe: Option<f64>) -> String {
+    let blind = fail_safe.map_or_else(String::new, |value| format!(", fail_safe = {}", n(value)));
     format!(
-        "  {{ tag = \"{tag}\", min = {}, max = {}, velocity_per_s = {}, fail_safe_velocity_per_s = {}, safe_direction = \"{safe}\", fail_safe = {} }},",
+        "  {{ tag = \"{tag}\", min = {}, max = {}, velocity_per_s = {}, fail_safe_velocity_per_s = {}, safe_direction = \"{safe}\"{blind} }},",
         n(band.0),
         n(band.1),
         n(normal),
-        n(fast),
-        n(fail_safe)
+        n(fast)
     )
 }
 
 fn start_setpoint(tag: &str) -> String {
-    setpoint(tag, (0.0, 1.0), 10.0, 10.0, "up", 0.0)
+    setpoint(tag, (0.0, 1.0), 10.0, 10.0, "up", None)
 }
 
 /// One plant's file under way: what is listed first is known last.
@@ -244,7 +244,7 @@ pub fn plant(plan: &Plan, index: usize) -> String {
     w.devices[1].opc_ua = plan.opc_ua(index);
     for device in &w.devices {
         w.tags.push(device.counter());
-        w.setpoints.push(setpoint(&format!("{}.counter", device.id), (0.0, 65_535.0), 65_535.0, 65_535.0, "up", 0.0));
+        w.setpoints.push(setpoint(&format!("{}.counter", device.id), (0.0, 65_535.0), 65_535.0, 65_535.0, "up", None));
     }
     headers(&mut w, plant);
     // The biggest boiler on gas has three flame detectors, of which two decide.
@@ -298,7 +298,7 @@ fn assemble(w: &Writing, plant: &Plant) -> String {
     );
     say!(
         out,
-        "\n# What may be written. `fail_safe_velocity_per_s` and `safe_direction` bound the fail-safe lane.\nsetpoints = [\n{}\n]",
+        "\n# What may be written. The fail-safe lane moves it in `safe_direction` only; while blind to `fail_safe`, if there is one.\nsetpoints = [\n{}\n]",
         w.setpoints.join("\n")
     );
     for Device { id, port, unit_id, opc_ua, .. } in &w.devices {
@@ -373,7 +373,7 @@ fn source(w: &mut Writing, plant: &Plant, source: &Source, biggest: bool) {
         device.state(&format!("{id}.state")),
         device.written(&format!("{id}.load-sp"), "MW", (0.0, over), 0.01),
     ];
-    let mut setpoints = vec![setpoint(&format!("{id}.load-sp"), (0.0, *mw), 0.02 * mw, 0.1 * mw, "up", 0.0)];
+    let mut setpoints = vec![setpoint(&format!("{id}.load-sp"), (0.0, *mw), 0.02 * mw, 0.1 * mw, "up", None)];
     if started {
         tags.push(device.flag(&format!("{id}.start"), Flag::Coil));
         setpoints.push(start_setpoint(&format!("{id}.start")));
@@ -471,7 +471,7 @@ fn store(w: &mut Writing, plant: &Plant, store: &Store) {
         device.written("store.flow-sp", "MW", (-mw, mw), 0.01),
     ];
     w.tags.extend(tags);
-    w.setpoints.push(setpoint("store.flow-sp", (-mw, mw), 0.1 * mw, 0.25 * mw, "up", 0.0));
+    w.setpoints.push(setpoint("store.flow-sp", (-mw, mw), 0.1 * mw, 0.25 * mw, "up", Some(0.0)));
     // 30 K between full and empty: 35 kWh a cubic metre.
     say!(
         w.body,
@@ -494,7 +494,7 @@ fn main_tags(w: &mut Writing, main: &Main) {
         device.written(&format!("{id}.flow-sp"), "MW", (-1.5 * mw, 1.5 * mw), 0.01),
     ];
     w.tags.extend(tags);
-    w.setpoints.push(setpoint(&format!("{id}.flow-sp"), (back, mw), 0.05 * mw, 0.2 * mw, "down", 0.0));
+    w.setpoints.push(setpoint(&format!("{id}.flow-sp"), (back, mw), 0.05 * mw, 0.2 * mw, "down", Some(0.0)));
 }
 
 fn consumer(w: &mut Writing, plant: &Plant, consumer: &Consumer) {
@@ -513,9 +513,9 @@ fn consumer(w: &mut Writing, plant: &Plant, consumer: &Consumer) {
         tags.push(device.written(&format!("{id}.cap-sp"), "MW", (0.0, most), 0.005));
         // The classes that must not be lost keep all of it when the plant is blind, production a fifth, comfort nothing.
         let safe = match need.class {
-            Class::Production => (0.2 * most).max(floor),
-            Class::Comfort => floor,
-            _ => most,
+            Class::Production => Some((0.2 * most).max(floor)),
+            Class::Comfort => Some(floor),
+            _ => None,
         };
         w.setpoints.push(setpoint(&format!("{id}.cap-sp"), (floor, most), 0.05 * most, 0.25 * most, "down", safe));
     }

@@ -1,5 +1,6 @@
 //! Whether what is named can do what it is named for: a condition that its tag can fulfil, a trip that is measured and
-//! whose votes are independent, a source that is fed with what it runs on and makes no more of it than there is.
+//! whose votes are independent, a source that is fed with what it runs on and makes no more of it than there is, whose heat
+//! can be read and whose loss is seen, a fail-safe value that is used.
 
 use super::{Checker, Kind, Place};
 use crate::model::*;
@@ -64,9 +65,12 @@ impl Checker<'_> {
             for source in &plant.sources {
                 self.feed(source);
                 self.yields(plant, source);
+                self.shows(plant, source);
+                self.watched(plant, source);
             }
         }
         self.powers();
+        self.idle();
     }
 
     /// A condition over a tag has to be open: what can never come is no protection, and what always holds blocks for ever.
@@ -139,6 +143,56 @@ impl Checker<'_> {
         let kind = if electric { "runs on power" } else { "is fired" };
         let what = if electric { "a fuel" } else { "power" };
         self.say(&place, format!("`{}` {kind}, and its carrier `{}` is {what}", source.id, carrier.id), help.into());
+    }
+
+    /// The heat of a source can be read from standstill to full load.
+    fn shows(&self, plant: &Plant, source: &Source) {
+        let place = self.scope.place(Kind::Source, source.id.as_str());
+        let (Some(tag), Some(place)) = (plant.tag(source.heat.as_str()), place) else { return };
+        let full = source.heat_max_mw;
+        // Bounds that are reversed have been told where they were read.
+        if tag.min > tag.max || (tag.min <= 0.0 && tag.max >= full) {
+            return;
+        }
+        self.say(
+            &place,
+            format!(
+                "`{}` makes 0 to {full} MW, and its heat `{}` is good from {} to {} MW only: beyond that nobody sees it",
+                source.id, tag.id, tag.min, tag.max
+            ),
+            format!("`min` of at most 0 and `max` of at least {full} at that tag, or a smaller `heat_max_mw`"),
+        );
+    }
+
+    /// The edge acts on the loss of a source by its trip, and by nothing else.
+    fn watched(&self, plant: &Plant, source: &Source) {
+        if plant.trips.iter().any(|trip| trip.source == source.id) {
+            return;
+        }
+        let Some(place) = self.scope.place(Kind::Source, source.id.as_str()) else { return };
+        let local = source.id.as_str().strip_prefix(&format!("{}.", plant.id)).unwrap_or(source.id.as_str());
+        self.say(
+            &place,
+            format!("`{}` has no trip: nothing would be done about its loss before its header falls", source.id),
+            format!("a `[[trip]]` with `source = \"{local}\"` and the tags that tell of its loss"),
+        );
+    }
+
+    /// Where a plant is blind, loads, stores and caps go to their fail-safe values; what asks for a start and what is counted
+    /// for a watchdog has no part in that.
+    fn idle(&self) {
+        let references = self.scope.references.borrow();
+        for reference in references.iter().filter(|r| matches!(r.role, Some("start_request" | "counter"))) {
+            let Some((_, setpoint)) = self.fleet.setpoint(&reference.id) else { continue };
+            let Some(place) = self.scope.place(Kind::Setpoint(&[]), &reference.id) else { continue };
+            if setpoint.fail_safe.is_some() {
+                self.say(
+                    &place,
+                    format!("`{}` has a fail-safe value, to which nothing ever moves it", reference.id),
+                    "no `fail_safe`: it is for loads, stores, mains and caps".into(),
+                );
+            }
+        }
     }
 
     /// Nothing makes more heat and power than there is in what it takes, and somebody takes the power of an engine: dispatch has
