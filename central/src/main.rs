@@ -79,7 +79,7 @@ enum Verb {
     /// What the older system of the field would need for a fleet of this size.
     Capacity {
         /// Number of plants.
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         plants: u32,
         /// Number of sub-agents.
         #[arg(long, default_value_t = 0)]

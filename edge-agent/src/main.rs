@@ -3,6 +3,7 @@
 //! Answers go to standard output, everything else to standard error. Exit 0: it is so; 1: it is not, with the reasons;
 //! 2: wrong usage; 3: could not be tried.
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use hypocaust_edge::shell::inquire::{self, Found, Probed, Reach, Unbrowsed};
 use hypocaust_edge::shell::{Endpoints, opcua, run};
@@ -63,7 +64,7 @@ enum Verb {
         #[arg(long, env = "HYPOCAUST_METRICS")]
         metrics: Option<SocketAddr>,
         /// Beyond this the oldest entries are lost. The default holds days of a plant of hundreds of tags.
-        #[arg(long, env = "HYPOCAUST_SPOOL_LIMIT_MB", default_value_t = 4096)]
+        #[arg(long, env = "HYPOCAUST_SPOOL_LIMIT_MB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..))]
         spool_limit_mb: u64,
     },
     /// Reports every mistake in a fleet folder.
@@ -105,7 +106,7 @@ enum Verb {
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: Option<PathBuf>,
         /// No more than so many.
-        #[arg(long, default_value_t = 10_000)]
+        #[arg(long, default_value_t = 10_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
         most: usize,
         #[arg(long, help = JSON)]
         json: bool,

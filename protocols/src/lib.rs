@@ -11,7 +11,7 @@
 //!
 //! * `kafka` (feature): the bus, as writer and as reader, and a small cluster within the process.
 //! * `metrics` (feature): the names of what programs measure, and how they show it.
-//! * `process` (feature): how a program is asked to end.
+//! * `process` (feature): how a program is asked to end; `ports`: where it listens, and who does so already.
 //!
 //! Model, wire and codecs are pure and compile without an async runtime. Nothing here depends on another crate of ours.
 
@@ -26,6 +26,8 @@ pub mod model;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 pub mod opcua;
+#[cfg(feature = "process")]
+pub mod ports;
 #[cfg(feature = "process")]
 pub mod process;
 pub mod sparkplug;

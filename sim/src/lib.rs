@@ -8,7 +8,6 @@
 //! * [`signal`]: which physical thing a tag shows or moves.
 //! * [`plc`]: registers, watchdog and protection in front of the physics, pure.
 //! * [`plants`]: the shell that serves them over Modbus TCP, with a control socket and a log of writes.
-//! * [`ports`]: listening sockets, and who holds one that is taken.
 //! * [`steam`]: enthalpies of water and steam.
 //! * [`subagents`]: three reference sub-agents.
 //! * [`world`]: the real cores, the physics and a faulty network in one thread, from a seed.
@@ -20,7 +19,6 @@ pub mod generate;
 pub mod physics;
 pub mod plants;
 pub mod plc;
-pub mod ports;
 pub mod signal;
 pub mod steam;
 pub mod subagents;

@@ -21,7 +21,7 @@ use hypocaust_protocols::model::Fleet;
 use hypocaust_protocols::mqtt::{self, Settings};
 use hypocaust_protocols::process::{self, Lock, Unlocked, stop_signal};
 use hypocaust_protocols::wire::{PRIMARY_HOST, SigningKey, key_from_hex};
-use hypocaust_protocols::{files, kafka};
+use hypocaust_protocols::{files, kafka, ports};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -148,9 +148,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let (host, port) = mqtt::broker(&options.mqtt)?;
     let kafka = kafka::Settings::new(&options.kafka, "hypocaust-central", kafka::Tls::from_environment()?)?;
     std::fs::create_dir_all(&options.data).map_err(explained(format!("cannot make {}", options.data.display())))?;
-    let listener = tokio::net::TcpListener::bind(options.listen)
-        .await
-        .map_err(explained(format!("cannot listen on {}", options.listen)))?;
+    let listener = ports::listen(options.listen, "console and API (--listen)")?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(explained("cannot listen".into()))?;
     let listens = listener.local_addr().map_err(explained("cannot tell where it listens".into()))?;
     let me = replica(&options, listens)?;
     let _alone = process::lock(&options.data.join(format!("replica-{}.lock", me.id))).map_err(explained(format!(

@@ -2,6 +2,7 @@
 
 use super::{Failure, say, untried};
 use clap::Subcommand;
+use clap::builder::RangedU64ValueParser;
 use hypocaust_central::api::EntryView;
 use hypocaust_central::journal::sqlite::Sqlite;
 use hypocaust_central::journal::{Broken, Entry, Head, Store};
@@ -37,10 +38,10 @@ pub enum Verb {
         #[arg(long, env = "HYPOCAUST_DATA")]
         data: PathBuf,
         /// The first entry's number.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
         from: u64,
         /// How many at most.
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
         limit: usize,
         /// Print the answer as JSON.
         #[arg(long)]

@@ -3,7 +3,7 @@
 use super::device::{self, Driver};
 use super::endpoints::Endpoints;
 use super::spool::{Fill, Spool};
-use super::state::State;
+use super::state::{self, State};
 use crate::core::alarms::Alarms;
 use crate::core::gate::Guarded;
 use crate::core::image::Image;
@@ -114,7 +114,19 @@ pub struct Report {
     pub live: Option<serde_json::Value>,
 }
 
+/// What is known of the edge that keeps its state in this folder.
+///
+/// # Errors
+/// The folder is none of an edge, or a file in it cannot be read; in words.
 pub async fn status(data: &Path, metrics: Option<SocketAddr>) -> Result<Report, String> {
+    if !data.join(state::FILE).exists() {
+        let data = data.display();
+        return Err(format!(
+            "there is no {} in {data}: --data takes the folder that an edge runs on; a demo on {data} has one a plant, \
+             {data}/edge/PLANT",
+            state::FILE
+        ));
+    }
     let state = State::open_read_only(data).await.map_err(|e| e.to_string())?;
     let memory = state.memory().await.map_err(|e| e.to_string())?;
     let last_boot = state.last_boot().await.map_err(|e| e.to_string())?;

@@ -11,6 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use hypocaust_protocols::metrics::{self as catalogue, Figures};
 use hypocaust_protocols::model::PlantId;
+use hypocaust_protocols::ports;
 use hypocaust_protocols::wire::GATES;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -135,9 +136,8 @@ async fn status(State(shared): State<Shared>) -> Result<Json<Status>, (StatusCod
 
 /// Binds before it returns, so that a taken port is an error of the start.
 pub async fn serve(address: SocketAddr, shared: Shared) -> Result<(), String> {
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|e| format!("cannot serve metrics on {address}: {e}; name another address with --metrics"))?;
+    let listener = ports::listen(address, "figures and status (--metrics)").map_err(|e| e.to_string())?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| e.to_string())?;
     let routes = Router::new()
         .route("/metrics", get(metrics))
         .route("/status", get(status))

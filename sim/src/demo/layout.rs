@@ -3,6 +3,7 @@
 use super::child::Spec;
 use super::{Error, Options, PortsChoice};
 use hypocaust_protocols::model::Fleet;
+use hypocaust_protocols::ports;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -92,9 +93,7 @@ impl Layout {
         let taken: Vec<String> = wanted
             .into_iter()
             .filter(|(_, address)| TcpListener::bind(address).is_err())
-            .map(|(what, address)| {
-                format!("{address}, wanted for {what}, is held by {}", crate::ports::holder(address))
-            })
+            .map(|(what, address)| format!("{address}, wanted for {what}, is held by {}", ports::holder(address)))
             .collect();
         if taken.is_empty() { Ok(()) } else { Err(Error::Taken(taken.join("\n  "))) }
     }

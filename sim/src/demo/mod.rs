@@ -66,7 +66,7 @@ pub struct Options {
     #[arg(long, env = "HYPOCAUST_DATA", default_value = ".demo")]
     pub data: PathBuf,
     /// Port of the console.
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value = "8080", value_parser = port)]
     pub port: u16,
     /// Replicas of the centre; the consoles of further ones stand at the ports after the first one's.
     #[arg(long, default_value = "2", value_parser = clap::value_parser!(u8).range(1..=9))]
@@ -89,6 +89,12 @@ pub struct Options {
     /// Folder of the programs, when they do not lie beside this one.
     #[arg(long)]
     pub bin_dir: Option<PathBuf>,
+}
+
+/// A port that can be told before anything listens there.
+fn port(word: &str) -> Result<u16, String> {
+    let fits = word.parse().ok().filter(|port| *port > 0);
+    fits.ok_or_else(|| "write a port from 1 to 65535, or --ports auto for free ones (PORTS=auto with make)".to_owned())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -106,6 +106,34 @@ fn wrong_usage_is_2_and_names_what_is_wrong() {
     for speed in ["0", "nan", "-3", "fast", "1001"] {
         says(&call("hypocaust-sim", &["demo", "--speed", speed]), 2, &[speed, "1 to 1000"]);
     }
+    says(&call("hypocaust-sim", &["demo", "--port", "0"]), 2, &["'0'", "--ports auto"]);
+    let fleet = ["--fleet", "x", "--plant", "north"];
+    let none: [(&str, &str, &[&str]); 4] = [
+        ("hypocaust-central", "--plants", &["capacity"]),
+        ("hypocaust-central", "--limit", &["journal", "show", "--data", "x"]),
+        ("hypocaust-central", "--from", &["journal", "show", "--data", "x"]),
+        ("hypocaust-edge", "--most", &[&["browse", "plc1"], &fleet[..]].concat()),
+    ];
+    for (name, option, args) in none {
+        says(&call(name, &[args, &[option, "0"]].concat()), 2, &[option, "0 is not in 1.."]);
+    }
+}
+
+#[test]
+fn who_holds_a_taken_port_is_named() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let (fleet, key) = (small_fleet(), folder.path().join("centre.pub"));
+    std::fs::write(&key, "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29").unwrap();
+    let place = ["run", "--mqtt", "mqtt://127.0.0.1:1", "--fleet", shown(&fleet), "--data", shown(folder.path())];
+    let centre = ["--kafka", "127.0.0.1:1", "--listen", &taken];
+    let edge = ["--plant", "north", "--key", shown(&key), "--metrics", &taken];
+    for (name, args, option) in [("hypocaust-central", &centre[..], "--listen"), ("hypocaust-edge", &edge, "--metrics")]
+    {
+        let named = format!("is taken by process {}", std::process::id());
+        says(&call(name, &[&place[..], args].concat()), 3, &[&taken, option, &named]);
+    }
 }
 
 #[test]
@@ -131,6 +159,8 @@ fn what_cannot_be_tried_is_3() {
     let usage = call("hypocaust-sim", &["inject", "trip", "b1"]);
     says(&usage, 2, &["--plant", "[--control <HOST:PORT>]"]);
     says(&call("hypocaust-central", &["journal", "verify", "--data", "/nowhere/at/all"]), 3, &["/nowhere/at/all"]);
+    let nowhere = ["status", "--data", "/nowhere/at/all"];
+    says(&call("hypocaust-edge", &nowhere), 3, &["there is no state.db in /nowhere/at/all", "--data", "edge/PLANT"]);
     // Port 1 is nobody's control socket.
     let inject = ["inject", "--control", "127.0.0.1:1", "--plant", "north", "trip", "b1"];
     says(&call("hypocaust-sim", &inject), 3, &["127.0.0.1:1"]);

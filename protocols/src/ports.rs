@@ -1,5 +1,5 @@
-//! Listening sockets, and who holds a port that is taken. Somebody who starts the demo twice is told which process to
-//! end, by number and name, instead of "address in use".
+//! Listening sockets, and who holds a port that is taken. Somebody who starts a program twice is told which process to end,
+//! by number and name, instead of "address in use".
 
 use std::fs;
 use std::io;
@@ -10,8 +10,8 @@ use std::net::{SocketAddr, TcpListener};
 pub enum Error {
     #[error("{addr} for {purpose} is taken by {holder}; end it, or choose another port")]
     Taken { addr: SocketAddr, purpose: String, holder: String },
-    #[error("cannot listen on {addr} for {purpose}; choose an address of this machine, 127.0.0.1 for one")]
-    Listen { addr: SocketAddr, purpose: String, source: io::Error },
+    #[error("cannot listen on {addr} for {purpose}: {why}; choose an address of this machine, 127.0.0.1 for one")]
+    Listen { addr: SocketAddr, purpose: String, why: io::Error },
 }
 
 /// The process that listens on a port.
@@ -25,11 +25,11 @@ pub struct Holder {
 /// A listener in non-blocking mode, as tokio wants it.
 pub fn listen(addr: SocketAddr, purpose: &str) -> Result<TcpListener, Error> {
     let purpose = || purpose.to_owned();
-    let listener = TcpListener::bind(addr).map_err(|source| match source.kind() {
+    let listener = TcpListener::bind(addr).map_err(|why| match why.kind() {
         io::ErrorKind::AddrInUse => Error::Taken { addr, purpose: purpose(), holder: holder(addr) },
-        _ => Error::Listen { addr, purpose: purpose(), source },
+        _ => Error::Listen { addr, purpose: purpose(), why },
     })?;
-    listener.set_nonblocking(true).map_err(|source| Error::Listen { addr, purpose: purpose(), source })?;
+    listener.set_nonblocking(true).map_err(|why| Error::Listen { addr, purpose: purpose(), why })?;
     Ok(listener)
 }
 
