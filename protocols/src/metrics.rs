@@ -77,7 +77,7 @@ catalogue! {
     COMMANDS Counter "gl_001_commands_total" ["outcome"]
         "Commands that came to an end; one that was unknown or expired counts again when its answer comes late.";
     REFUSALS Counter "gl_001_write_refusals_total" ["plant", "gate"]
-        "Refusals by the gate that refused; at the centre those that are in its journal.";
+        "Refusals by the gate that refused; at the centre those of its own orders and, while it leads, each answer of an edge to somebody else's command.";
     JOURNAL Counter "gl_001_journal_entries_total" [] "Entries in the journal.";
     CHAIN_VALID Gauge "gl_audit_chain_valid" []
         "1 while the journal verifies; 0 when an entry was changed, removed or cannot be read.";

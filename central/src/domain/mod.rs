@@ -61,7 +61,8 @@ use std::sync::Arc;
 const URGENT_SPACING_MS: i64 = 1_000;
 /// Tables are sent again after this time: a node command has no acknowledgement.
 const TABLE_AGAIN_MS: i64 = 30_000;
-/// Answers to unknown ids that are journaled per plant and minute; a flood of them must not become a flood of entries.
+/// Answers to unknown ids that are journaled per plant and minute; a flood of them must not become a flood of entries. The
+/// rest is counted.
 const STRANGERS_PER_MINUTE: u32 = 30;
 
 /// A dispatch solve that is under way.
@@ -451,7 +452,9 @@ impl Domain {
         match waiting {
             Waiting::Outcome(plant, outcome) => {
                 let Some(event) = commands::outcome(&self.state, &plant, &outcome) else { return };
-                if !matches!(event, Event::Stranger { .. }) || self.stranger_counts(&plant, now) {
+                if matches!(event, Event::Stranger { .. }) && !self.stranger_is_kept(&plant, now) {
+                    self.tally.stranger(&plant, &outcome);
+                } else {
                     events.push(event);
                 }
             }
@@ -486,7 +489,7 @@ impl Domain {
         }
     }
 
-    fn stranger_counts(&mut self, plant: &PlantId, now: Millis) -> bool {
+    fn stranger_is_kept(&mut self, plant: &PlantId, now: Millis) -> bool {
         let minute = now.0.div_euclid(60_000);
         let count = self.strangers.entry(plant.clone()).or_insert((minute, 0));
         if count.0 != minute {

@@ -1,11 +1,15 @@
-//! What a leader has journaled since it began, counted for whoever watches it from outside. No decision rests on it.
+//! What was journaled since this replica began, and the refusals that a leader does not journal because there are too many
+//! of them, counted for whoever watches it from outside. No decision rests on it.
 
 use super::event::{Event, Recorded};
 use super::schedule::Origin;
 use super::state::State;
 use hypocaust_protocols::model::PlantId;
-use hypocaust_protocols::wire::{Refusal, Verdict};
+use hypocaust_protocols::wire::{GATES, Outcome, Refusal, Verdict};
 use std::collections::BTreeMap;
+
+/// Where an answer names no gate of ours: whoever can publish in an edge's name may write anything.
+const NO_GATE: &str = "unknown";
 
 /// Counts that only rise.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,7 +21,7 @@ pub struct Tally {
     pub expired: u64,
     pub unknown: u64,
     /// Refusals of orders and of strangers' commands, by the gate that refused.
-    pub refusals: BTreeMap<(PlantId, String), u64>,
+    pub refusals: BTreeMap<(PlantId, &'static str), u64>,
 }
 
 impl Tally {
@@ -36,17 +40,21 @@ impl Tally {
             },
             Event::Unanswered { sent: true, .. } => self.unknown += 1,
             Event::Unanswered { sent: false, .. } => self.expired += 1,
-            Event::Stranger { plant, outcome } => {
-                if let Verdict::Refused(refusal) = &outcome.verdict {
-                    self.refusal(plant, refusal);
-                }
-            }
+            Event::Stranger { plant, outcome } => self.stranger(plant, outcome),
             _ => {}
         }
     }
 
+    /// Counts an edge's answer to a command that no leader of ours sent.
+    pub fn stranger(&mut self, plant: &PlantId, outcome: &Outcome) {
+        if let Verdict::Refused(refusal) = &outcome.verdict {
+            self.refusal(plant, refusal);
+        }
+    }
+
     fn refusal(&mut self, plant: &PlantId, refusal: &Refusal) {
-        *self.refusals.entry((plant.clone(), refusal.gate.clone())).or_default() += 1;
+        let gate = GATES.into_iter().find(|gate| *gate == refusal.gate).unwrap_or(NO_GATE);
+        *self.refusals.entry((plant.clone(), gate)).or_default() += 1;
     }
 }
 
@@ -55,7 +63,7 @@ mod tests {
     use super::super::event::Order;
     use super::*;
     use hypocaust_protocols::model::{Millis, Tick};
-    use hypocaust_protocols::wire::{Action, Outcome, Writer};
+    use hypocaust_protocols::wire::{Action, Writer};
 
     #[test]
     fn ends_of_orders_and_refusals_by_plant_and_gate_are_counted() {
@@ -81,6 +89,14 @@ mod tests {
                 plant: north.clone(),
                 outcome: Outcome { id: "x".into(), verdict: refused(), tick: Tick(1) },
             },
+            Event::Stranger {
+                plant: north.clone(),
+                outcome: Outcome {
+                    id: "y".into(),
+                    verdict: Verdict::Refused(Refusal::new("made-up", "by nobody".into())),
+                    tick: Tick(1),
+                },
+            },
         ];
         let (mut state, mut tally) = (State::default(), Tally::default());
         for (seq, event) in (1..).zip(events) {
@@ -90,6 +106,6 @@ mod tests {
         }
         let Tally { done, refused, expired, unknown, refusals, schedules } = tally;
         assert_eq!((done, refused, expired, unknown, schedules.len()), (2, 1, 1, 1, 0));
-        assert_eq!(refusals, BTreeMap::from([((north, "rate".to_owned()), 2)]));
+        assert_eq!(refusals, BTreeMap::from([((north.clone(), "rate"), 2), ((north, NO_GATE), 1)]));
     }
 }

@@ -475,7 +475,7 @@ fn without_an_answer_the_same_order_is_sent_again_and_then_given_up() {
 }
 
 #[test]
-fn an_answer_to_what_was_never_ordered_is_kept_but_a_flood_is_not() {
+fn an_answer_to_what_was_never_ordered_is_kept_and_of_a_flood_each_is_counted() {
     let mut b = bench(Judges::ours());
     b.seconds(3);
     for n in 0..100 {
@@ -485,6 +485,8 @@ fn an_answer_to_what_was_never_ordered_is_kept_but_a_flood_is_not() {
     }
     let kept = b.recorded().iter().filter(|r| matches!(r.event, Event::Stranger { .. })).count();
     assert_eq!(kept, STRANGERS_PER_MINUTE as usize);
+    let counted = &b.domain.tally().refusals;
+    assert_eq!(counted.get(&(PlantId::new("north").unwrap(), "signature")), Some(&100), "{counted:?}");
 }
 
 #[test]

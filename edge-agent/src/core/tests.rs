@@ -304,6 +304,20 @@ fn eleven_moves_a_minute_are_one_too_many() {
 }
 
 #[test]
+fn each_of_a_flood_of_foreign_messages_is_counted() {
+    let mut bench = Bench::new();
+    bench.remote();
+    let foreign = SigningKey::from_bytes(&[9; 32]);
+    for n in 0..100 {
+        bench.give(Input::Command(Signed::seal(metric::COMMAND, &n, &foreign)));
+        bench.give(Input::Beat(Signed::seal(metric::BEAT, &n, &foreign)));
+        bench.give(Input::Table(Signed::seal(metric::TABLE, &n, &foreign)));
+    }
+    let status = bench.core.status(Now { wall: wall(bench.tick), tick: Tick(bench.tick) });
+    assert_eq!(status.refusals, BTreeMap::from([("signature".to_owned(), 300)]));
+}
+
+#[test]
 fn a_trip_is_acted_on_from_the_table_in_the_scan_that_latches_it() {
     let mut bench = Bench::new();
     bench.remote();
