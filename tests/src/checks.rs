@@ -3,7 +3,7 @@
 use crate::share::Share;
 use hypocaust_edge::core::Event;
 use hypocaust_edge::core::contingency::Origin;
-use hypocaust_protocols::model::{HeaderId, PlantId, SetpointId};
+use hypocaust_protocols::model::{Direction, HeaderId, PlantId, SetpointId};
 use hypocaust_protocols::wire::{Loss, Move, Outcome, Table, Verdict};
 use hypocaust_sim::fault::Fault;
 use hypocaust_sim::world::{Happening, STEP_MS, World, Wrote};
@@ -258,6 +258,42 @@ pub fn commands(world: &World, forged: &[Forged]) -> Result<Share, String> {
             ));
         }
         share += if met.contains(f.id.as_str()) { Share::of(1, 0) } else { Share::of(0, 1) };
+    }
+    Ok(share)
+}
+
+/// No setpoint was written more often than a minute allows by anybody but the fail-safe lane. What went the safe way may
+/// have been that lane's and is left out. An edge that is started anew knows of no writes before.
+pub fn rates(world: &World, happened: &[(i64, Happening)]) -> Result<Share, String> {
+    let most = world.fleet.limits.writes_per_minute as usize;
+    let mut last: BTreeMap<&SetpointId, (f64, Vec<i64>)> = BTreeMap::new();
+    let mut share = Share::default();
+    for Wrote { at, setpoint, value } in &world.writes {
+        let (plant, spec) = world.fleet.setpoint(setpoint.as_str()).expect("only setpoints are written");
+        let crashes = happened.iter().filter_map(|(t, what)| match what {
+            Happening::EdgeCrash { plant: p, .. } if *p == plant.id && t <= at => Some(*t),
+            _ => None,
+        });
+        let began = crashes.max().unwrap_or(0);
+        let (before, times) = last.entry(setpoint).or_insert((*value, Vec::new()));
+        let safer = match spec.safe_direction {
+            Direction::Down => *value < *before,
+            Direction::Up => *value > *before,
+        };
+        *before = *value;
+        if safer {
+            share.left_out += 1;
+            continue;
+        }
+        share.judged += 1;
+        times.retain(|t| at - t < 60_000 && *t >= began);
+        times.push(*at);
+        if times.len() > most {
+            return Err(format!(
+                "{setpoint} was written {} times in the minute before {at} ms, {most} are allowed",
+                times.len()
+            ));
+        }
     }
     Ok(share)
 }

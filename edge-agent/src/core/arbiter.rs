@@ -5,6 +5,11 @@
 //! command lives and its movement lasts. A value is approached in steps, as the velocity allows, one write at a time; the
 //! command is answered after its first write has been read back, the rest of the way is telemetry.
 //!
+//! A minute has few writes (`writes_per_minute`), whoever makes them but the fail-safe lane, which takes a step each scan. So
+//! a step of all others is as long as those writes are apart, and it is written at its beginning: a setpoint is not behind
+//! the ramp that its velocity describes, and ahead of it by one step at most. What is less than a step, the end of a way or
+//! a small correction, is written as soon as the time since the last write allows that much.
+//!
 //! A hold takes the place of a movement, which waits beneath it. When the hold is handed over to the centre, the movement
 //! goes on, and so does what the centre asks for next: as long as that leads the safe way and not beyond the held value, at
 //! the fail-safe velocity. Otherwise a centre that takes over within the second would stop a shed half way, above what the
@@ -65,10 +70,41 @@ struct Lane {
     pending: Option<Pending>,
     flight: Option<Flight>,
     last_write: Option<Tick>,
-    /// When the moves of the last minute were accepted.
-    accepted: VecDeque<Tick>,
+    /// When moves were accepted.
+    accepted: Minute,
+    /// When somebody else than the fail-safe lane wrote.
+    written: Minute,
     /// A writer keeps it from lower ones until then.
     kept: Option<(Writer, Tick)>,
+}
+
+/// When something happened within the last minute.
+#[derive(Debug, Clone, Default)]
+struct Minute(VecDeque<Tick>);
+
+impl Minute {
+    fn count(&mut self, now: Tick) -> usize {
+        while self.0.front().is_some_and(|t| now.since(*t) >= 60_000) {
+            self.0.pop_front();
+        }
+        self.0.len()
+    }
+
+    /// How long ago it last happened, ms; without end where it is not known to have.
+    fn since_last(&self, now: Tick) -> u64 {
+        self.0.back().map_or(u64::MAX, |t| now.since(*t))
+    }
+}
+
+/// How often a setpoint is written.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// A step of the fail-safe lane, ms: a fastest scan, so that each is seen in the image before the next.
+    scan_ms: u64,
+    /// A step of everybody else, ms.
+    step_ms: u64,
+    spacing_ms: u64,
+    per_minute: usize,
 }
 
 /// A write to perform.
@@ -97,9 +133,7 @@ pub struct Arbiter {
     /// Tags of the safety system, which are no setpoints and have a refusal of their own.
     denied: BTreeMap<TagId, Refusal>,
     next_write: u64,
-    step_ms: u64,
-    spacing_ms: u64,
-    per_minute: usize,
+    pace: Pace,
 }
 
 impl Arbiter {
@@ -112,7 +146,8 @@ impl Arbiter {
             pending: None,
             flight: None,
             last_write: None,
-            accepted: VecDeque::new(),
+            accepted: Minute::default(),
+            written: Minute::default(),
             kept: None,
         };
         let lanes = plant
@@ -125,16 +160,15 @@ impl Arbiter {
             .iter()
             .filter_map(|t| Some((t.id.clone(), gate::denied(plant.device(t.device.as_str())?, t)?)))
             .collect();
-        // A step per fastest scan: each is seen in the image before the next.
-        let step_ms = scan.iter().map(|c| c.period_ms).min().unwrap_or(*write_spacing_ms).max(*write_spacing_ms);
-        Self {
-            lanes,
-            denied,
-            next_write: 1,
-            step_ms,
+        let scan_ms = scan.iter().map(|c| c.period_ms).min().unwrap_or(*write_spacing_ms).max(*write_spacing_ms);
+        let apart_ms = 60_000_u64.div_ceil(u64::from(*writes_per_minute).max(1));
+        let pace = Pace {
+            scan_ms,
+            step_ms: apart_ms.max(scan_ms),
             spacing_ms: *write_spacing_ms,
             per_minute: *writes_per_minute as usize,
-        }
+        };
+        Self { lanes, denied, next_write: 1, pace }
     }
 
     fn lane(&mut self, setpoint: &SetpointId) -> Result<&mut Lane, Refusal> {
@@ -162,13 +196,13 @@ impl Arbiter {
         image: &Image,
         alarms: &Alarms,
     ) -> Result<Option<(String, Verdict)>, Refusal> {
-        let (per_minute, spacing_ms) = (self.per_minute, self.spacing_ms);
+        let pace = self.pace;
         let lane = self.lane(setpoint)?;
         lane.guarded.absolute(value, image)?;
         lane.free_for(writer, now)?;
         lane.guarded.judge(writer, value, image, alarms)?;
-        lane.rate(now, per_minute, spacing_ms)?;
-        lane.accepted.push_back(now);
+        lane.rate(now, pace)?;
+        lane.accepted.0.push_back(now);
         lane.kept = Some((writer, until));
         let last = lane.pending.replace(Pending { writer, target: value, command, written: false });
         Ok(last.and_then(|p| p.command).map(|id| {
@@ -247,8 +281,7 @@ impl Arbiter {
             if lane.flight.is_some() || (lane.holds.is_empty() && lane.pending.is_none()) {
                 continue;
             }
-            let since = lane.last_write.map_or(u64::MAX, |t| now.since(t));
-            let Some((writer, value, command)) = lane.next(now, since, self.step_ms, image, alarms) else { continue };
+            let Some((writer, value, command)) = lane.next(now, self.pace, image, alarms) else { continue };
             let write = self.next_write;
             self.next_write += 1;
             lane.last_write = Some(now);
@@ -314,61 +347,59 @@ impl Lane {
         }
     }
 
-    fn rate(&mut self, now: Tick, per_minute: usize, spacing_ms: u64) -> Result<(), Refusal> {
+    fn rate(&mut self, now: Tick, pace: Pace) -> Result<(), Refusal> {
         let id = &self.guarded.setpoint.tag;
-        while self.accepted.front().is_some_and(|t| now.since(*t) >= 60_000) {
-            self.accepted.pop_front();
-        }
-        if self.accepted.len() >= per_minute {
+        let Pace { spacing_ms, per_minute, .. } = pace;
+        if self.accepted.count(now) >= per_minute {
             return Err(refusal(
                 "rate",
                 format!("{id} has been moved {per_minute} times within a minute, which is the limit"),
             ));
         }
-        if let Some(last) = self.accepted.back()
-            && now.since(*last) < spacing_ms
-        {
-            return Err(refusal(
-                "rate",
-                format!("{id} was moved {} ms ago; {spacing_ms} ms is the least", now.since(*last)),
-            ));
+        let since = self.accepted.since_last(now);
+        if since < spacing_ms {
+            return Err(refusal("rate", format!("{id} was moved {since} ms ago; {spacing_ms} ms is the least")));
         }
         Ok(())
     }
 
     /// The value to write now, if any.
-    fn next(
-        &mut self,
-        now: Tick,
-        since_ms: u64,
-        step_ms: u64,
-        image: &Image,
-        alarms: &Alarms,
-    ) -> Option<(Writer, f64, Option<String>)> {
+    fn next(&mut self, now: Tick, pace: Pace, image: &Image, alarms: &Alarms) -> Option<(Writer, f64, Option<String>)> {
         let id = &self.guarded.setpoint.tag;
+        let since_any = self.last_write.map_or(u64::MAX, |t| now.since(t));
         if !self.holds.is_empty() {
-            if since_ms < step_ms {
+            if since_any < pace.scan_ms {
                 return None;
             }
             // Where it was last seen; without that nobody can say which way is safe.
             let from = image.last_good(id)?;
             let target = self.holds.values().copied().reduce(|a, b| self.guarded.safer(a, b))?;
             self.guarded.judge(Writer::FailSafe, target, image, alarms).ok()?;
-            let value = self.guarded.step(Writer::FailSafe, from, target, step_ms)?;
+            let value = self.guarded.step(Writer::FailSafe, from, target, pace.scan_ms)?;
             return Some((Writer::FailSafe, value, None));
         }
         let pending = self.pending.as_mut()?;
-        if pending.written && since_ms < step_ms {
-            return None;
-        }
         // An interlock or an alarm on the way stops the movement for as long as it stands.
         self.guarded.judge(pending.writer, pending.target, image, alarms).ok()?;
         let from = image.good(id)?;
-        let dt_ms = step_ms.min(since_ms);
         let handed = self.handed.filter(|(_, until)| now <= *until).map(|(held, _)| held);
         let no_further = |held| if self.guarded.safer(held, pending.target) == held { pending.target } else { held };
-        let kept_pace = handed.and_then(|held| self.guarded.step(Writer::FailSafe, from, no_further(held), dt_ms));
-        let value = kept_pace.or_else(|| self.guarded.step(pending.writer, from, pending.target, dt_ms))?;
+        let handed = handed.map(no_further).filter(|target| self.guarded.is_safer(*target, from));
+        let value = if let Some(target) = handed {
+            if pending.written && since_any < pace.scan_ms {
+                return None;
+            }
+            self.guarded.step(Writer::FailSafe, from, target, pace.scan_ms.min(since_any))?
+        } else {
+            let since = self.written.since_last(now);
+            let value = self.guarded.step(pending.writer, from, pending.target, pace.step_ms.min(since))?;
+            let too_short = since < pace.step_ms && value != pending.target;
+            if too_short || since < pace.spacing_ms || self.written.count(now) >= pace.per_minute {
+                return None;
+            }
+            self.written.0.push_back(now);
+            value
+        };
         let (writer, command) = (pending.writer, pending.command.take());
         pending.written = true;
         if (value - pending.target).abs() < self.guarded.resolution() {

@@ -25,9 +25,10 @@ pub struct Limits {
     pub command_ttl_s: f64,
     /// A contingency table older than this is not acted from; local priority rules are used instead.
     pub table_ttl_s: f64,
-    /// Writes per minute on one setpoint by every writer but fail-safe.
+    /// Writes per minute on one setpoint by every writer but fail-safe, each step of a movement among them: steps are at
+    /// least as far apart as these writes. Of more orders than that the last are refused.
     pub writes_per_minute: u32,
-    /// Least time between two writes on one setpoint.
+    /// Least time between two such writes, and two orders, on one setpoint.
     pub write_spacing_ms: u64,
     /// Normal velocity by unit, per second.
     pub velocity: Velocity,

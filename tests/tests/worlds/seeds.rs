@@ -73,6 +73,7 @@ fn judge(lived: &Lived) -> Result<(Shares, Latest), String> {
         ("messages of the bus", checks::bus(world)?),
         ("forged commands", checks::commands(world, &attacker.forged)?),
         ("commands done", checks::repeats(world)?),
+        ("writes that were not the safe way", checks::rates(world, happened)?),
         ("trips", checks::trips(world, happened)?),
         ("closed mains", checks::mains(world, happened)?),
         ("answers of sub-agents", checks::advice(world)?),
@@ -131,13 +132,14 @@ pub const LEAST_HEAT: [Least; 4] = [
 ];
 
 /// The same of all other checks.
-const LEAST: [Least; 9] = [
+const LEAST: [Least; 10] = [
     least("entries of the journal", 100.0, 1.0),
     least("accepted entries", 100.0, 1.0),
     least("spooled entries", 1000.0, 0.95),
     least("messages of the bus", 1000.0, 1.0),
     least("forged commands", 4.0, 0.4),
     least("commands done", 20.0, 1.0),
+    least("writes that were not the safe way", 20.0, 0.2),
     least("leaderships", 1.0, 1.0),
     least("trips", 0.2, 0.3),
     least("closed mains", 0.05, 0.4),
