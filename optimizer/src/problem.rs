@@ -188,10 +188,31 @@ impl Problem {
             fix(dual, activity, &mut self.row_lower[i], &mut self.row_upper[i]);
         }
     }
+
+    /// Widens each bound that a point leaves by no more than `TOLERANCE` until the point keeps it. Whatever the solver
+    /// forgives in one place then adds up nowhere: the point is a witness to the letter.
+    pub fn admit(&mut self, x: &[f64]) {
+        for (j, &value) in x.iter().enumerate() {
+            admit(value, &mut self.lower[j], &mut self.upper[j]);
+        }
+        for i in 0..self.rows() {
+            let activity = self.entries(i).map(|(j, value)| value * x[j]).sum();
+            admit(activity, &mut self.row_lower[i], &mut self.row_upper[i]);
+        }
+    }
 }
 
 /// Duals nearer to zero than this are rounding: the solver works to 1e-9, and a stage's costs are hours, near one.
 const FACE: f64 = 1e-8;
+
+fn admit(value: f64, lower: &mut f64, upper: &mut f64) {
+    if value < *lower && *lower - value <= TOLERANCE * (1.0 + lower.abs()) {
+        *lower = value;
+    }
+    if value > *upper && value - *upper <= TOLERANCE * (1.0 + upper.abs()) {
+        *upper = value;
+    }
+}
 
 fn fix(dual: f64, value: f64, lower: &mut f64, upper: &mut f64) {
     let at = |bound: f64| bound.is_finite() && (value - bound).abs() <= TOLERANCE * (1.0 + bound.abs());

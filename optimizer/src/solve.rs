@@ -336,7 +336,14 @@ impl Run {
                 return Ok(proven);
             }
         }
-        self.solve(stage, Method::Primal)
+        let solved = self.solve(stage, Method::Primal);
+        if !matches!(solved, Err(Error::Stage { outcome: "infeasible", .. })) {
+            return solved;
+        }
+        // The point at hand says otherwise: faces that were fixed to rounding leave it outside of some bounds by next to
+        // nothing, which the solver adds up.
+        self.problem.admit(&at.x);
+        self.solve(stage, Method::Dual)
     }
 
     /// Solves the problem as it stands: warm, where that fails cold, and where that fails as well with more forgiveness,
