@@ -118,8 +118,6 @@ golden! {
     watchdog_that_is_no_counter: "plants/south.toml", "counter = \"plc2.counter\"" => "counter = \"b1.start\"";
 }
 
-/// What follows only from the file that is no TOML is not told: the main that begins in north. What south and the main
-/// itself have wrong is, though there is no fleet to judge.
 /// Dispatch has no plan for such a fleet.
 #[test]
 fn power_that_nobody_takes_and_heat_from_nothing() {
@@ -135,6 +133,8 @@ fn power_that_nobody_takes_and_heat_from_nothing() {
     ]));
 }
 
+/// What follows only from the file that is no TOML is not told: the main that begins in north. What south and the main
+/// itself have wrong is, though there is no fleet to judge.
 #[test]
 fn a_file_that_is_no_toml_beside_mistakes_of_others() {
     insta::assert_snapshot!(check_all(&[
