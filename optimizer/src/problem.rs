@@ -205,21 +205,25 @@ impl Problem {
 /// Duals nearer to zero than this are rounding: the solver works to 1e-9, and a stage's costs are hours, near one.
 const FACE: f64 = 1e-8;
 
-fn admit(value: f64, lower: &mut f64, upper: &mut f64) {
-    if value < *lower && *lower - value <= TOLERANCE * (1.0 + lower.abs()) {
-        *lower = value;
-    }
-    if value > *upper && value - *upper <= TOLERANCE * (1.0 + upper.abs()) {
-        *upper = value;
-    }
+/// Is a value at a bound, as near as anything is judged?
+fn at(value: f64, bound: f64) -> bool {
+    bound.is_finite() && (value - bound).abs() <= TOLERANCE * (1.0 + bound.abs())
 }
 
 fn fix(dual: f64, value: f64, lower: &mut f64, upper: &mut f64) {
-    let at = |bound: f64| bound.is_finite() && (value - bound).abs() <= TOLERANCE * (1.0 + bound.abs());
-    if dual > FACE && at(*lower) {
+    if dual > FACE && at(value, *lower) {
         *upper = upper.min(lower.max(value));
-    } else if dual < -FACE && at(*upper) {
+    } else if dual < -FACE && at(value, *upper) {
         *lower = lower.max(upper.min(value));
+    }
+}
+
+fn admit(value: f64, lower: &mut f64, upper: &mut f64) {
+    if at(value, *lower) {
+        *lower = lower.min(value);
+    }
+    if at(value, *upper) {
+        *upper = upper.max(value);
     }
 }
 
