@@ -257,8 +257,8 @@ pub struct Unit {
     pub header: String,
     /// MW of heat at full load.
     pub heat_max: Series,
-    /// Minimum stable load, MW; at most `heat_max` of the step. A linear program cannot say "off or at least this": there it binds only through
-    /// `must_run`; `commit` decides.
+    /// Minimum stable load, MW; at most `heat_max` of the step. A linear program cannot say "off or at least this": there it
+    /// binds only through `must_run`; `commit` decides.
     #[serde(default = "zero")]
     pub heat_min: Series,
     /// Heat per fuel (of its net calorific value, so up to 1.25 where flue gas condenses) or power (up to 1).
@@ -324,8 +324,9 @@ pub struct Unit {
     /// What it does now: the first ramp starts from here. Without it ramps bind from the second step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<Initial>,
-    /// MW that it must make while it is available, at most `heat_max` of the step, such as the minimum stable load of a unit that is not to stop. A
-    /// CHP unit with a region that must run, be it at 0, is at a point of its region and not between it and standstill.
+    /// MW that it must make while it is available, at most `heat_max` of the step, such as the minimum stable load of a unit
+    /// that is not to stop. A CHP unit with a region that must run, be it at 0, is at a point of its region and not between it
+    /// and standstill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub must_run: Option<Series>,
     /// Forced outages inside the horizon: what is lost at their beginning is no ramp, where a fall of `availability` is
