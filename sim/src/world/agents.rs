@@ -30,6 +30,7 @@ enum Way {
 
 /// One that was started at the time; its `boot` counts up.
 struct Agent {
+    answers: Answers,
     down_until: i64,
     boot: u64,
     /// The boot under which it has registered last.
@@ -38,8 +39,6 @@ struct Agent {
 
 pub struct Agents {
     rng: ChaCha8Rng,
-    /// Of each kind, how it answers.
-    answers: Vec<(Kind, Answers)>,
     agents: BTreeMap<Kind, Agent>,
     /// What is on its way, by when it comes.
     bus: BTreeMap<(i64, u64), Way>,
@@ -58,13 +57,12 @@ fn reference(task: &Task, now: Time) -> Report {
 impl Agents {
     /// The reference agents, and one that forecasts.
     pub fn new(seed: u64, forecaster: Option<Answers>) -> Self {
-        let mut answers = subagents::KINDS.map(|kind| (kind, reference as Answers)).to_vec();
-        answers.extend(forecaster.map(|answer| (Kind::DemandForecast, answer)));
+        let references = subagents::KINDS.map(|kind| (kind, reference as Answers));
+        let all = references.into_iter().chain(forecaster.map(|answers| (Kind::DemandForecast, answers)));
         Self {
             // Apart from the streams of the physics, the network, the faults and the rest of the bus.
             rng: ChaCha8Rng::seed_from_u64(seed ^ 0x00ad_0715_e000),
-            agents: answers.iter().map(|(kind, _)| (*kind, Agent { down_until: 0, boot: 1, said: None })).collect(),
-            answers,
+            agents: all.map(|(kind, answers)| (kind, Agent { answers, down_until: 0, boot: 1, said: None })).collect(),
             bus: BTreeMap::new(),
             sent: 0,
             last_beat: 0,
@@ -107,7 +105,8 @@ impl Agents {
         if beat {
             self.last_beat = now.0;
         }
-        for (kind, _) in self.answers.clone() {
+        let kinds: Vec<Kind> = self.agents.keys().copied().collect();
+        for kind in kinds {
             self.live(now, kind, beat);
         }
         let mut came = Vec::new();
@@ -123,10 +122,9 @@ impl Agents {
                     came.push(message);
                 }
                 Way::ToAgent(task) => {
-                    let there = self.agents.get(&task.kind).is_some_and(|agent| agent.down_until <= now.0);
-                    let answer = self.answers.iter().find(|(kind, _)| *kind == task.kind && there).map(|found| found.1);
-                    if let Some(answer) = answer {
-                        let report = answer(&task, Time(now));
+                    let there = self.agents.get(&task.kind).filter(|agent| agent.down_until <= now.0);
+                    if let Some(agent) = there {
+                        let report = (agent.answers)(&task, Time(now));
                         self.tell(now, Coordination::Report(report), Some(task));
                     }
                 }
@@ -137,7 +135,7 @@ impl Agents {
 
     /// It beats, or crashes instead. One that has come back says so at once.
     fn live(&mut self, now: Millis, kind: Kind, beat: bool) {
-        let Agent { down_until, boot, said } = self.agents[&kind];
+        let Agent { answers, down_until, boot, said } = self.agents[&kind];
         if down_until > now.0 || !(beat || said != Some(boot)) {
             return;
         }
@@ -145,10 +143,10 @@ impl Agents {
             // Restarted at once by whoever watches it, or gone for long.
             let longest = if self.below(2) == 0 { 4_000 } else { 60_000 };
             let down_until = now.0 + 500 + i64::from(self.below(longest));
-            self.agents.insert(kind, Agent { down_until, boot: boot + 1, said });
+            self.agents.insert(kind, Agent { answers, down_until, boot: boot + 1, said });
             return;
         }
-        self.agents.insert(kind, Agent { down_until, boot, said: Some(boot) });
+        self.agents.insert(kind, Agent { answers, down_until, boot, said: Some(boot) });
         let (time, agent) = (Time(now), kind.agent());
         let capabilities = vec![kind.name().to_owned()];
         let schema = Register::SCHEMA.to_owned();
