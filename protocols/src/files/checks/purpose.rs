@@ -63,10 +63,11 @@ impl Checker<'_> {
                 }
             }
             for source in &plant.sources {
-                self.feed(source);
-                self.yields(plant, source);
-                self.shows(plant, source);
-                self.watched(plant, source);
+                let Some(place) = self.scope.place(Kind::Source, source.id.as_str()) else { continue };
+                self.feed(&place, source);
+                self.yields(&place, plant, source);
+                self.shows(&place, plant, source);
+                self.watched(&place, plant, source);
             }
         }
         self.powers();
@@ -129,11 +130,9 @@ impl Checker<'_> {
     }
 
     /// What runs on power takes a carrier that has a price in each direction; what is fired takes one that has not.
-    fn feed(&self, source: &Source) {
+    fn feed(&self, place: &Place, source: &Source) {
         let carrier = source.carrier.as_ref().and_then(|id| self.fleet.carrier(id.as_str()));
-        let (Some(carrier), Some(place)) = (carrier, self.scope.place(Kind::Source, source.id.as_str())) else {
-            return;
-        };
+        let Some(carrier) = carrier else { return };
         let electric = matches!(source.kind, SourceKind::HeatPump | SourceKind::ElectricBoiler);
         let help = match (electric, is_power(carrier)) {
             (true, false) => "the carrier that is power: the one with `buy` and `sell`",
@@ -142,20 +141,19 @@ impl Checker<'_> {
         };
         let kind = if electric { "runs on power" } else { "is fired" };
         let what = if electric { "a fuel" } else { "power" };
-        self.say(&place, format!("`{}` {kind}, and its carrier `{}` is {what}", source.id, carrier.id), help.into());
+        self.say(place, format!("`{}` {kind}, and its carrier `{}` is {what}", source.id, carrier.id), help.into());
     }
 
     /// The heat of a source can be read from standstill to full load.
-    fn shows(&self, plant: &Plant, source: &Source) {
-        let place = self.scope.place(Kind::Source, source.id.as_str());
-        let (Some(tag), Some(place)) = (plant.tag(source.heat.as_str()), place) else { return };
+    fn shows(&self, place: &Place, plant: &Plant, source: &Source) {
+        let Some(tag) = plant.tag(source.heat.as_str()) else { return };
         let full = source.heat_max_mw;
         // Bounds that are reversed have been told where they were read.
         if tag.min > tag.max || (tag.min <= 0.0 && tag.max >= full) {
             return;
         }
         self.say(
-            &place,
+            place,
             format!(
                 "`{}` makes 0 to {full} MW, and its heat `{}` is good from {} to {} MW only: beyond that nobody sees it",
                 source.id, tag.id, tag.min, tag.max
@@ -165,14 +163,13 @@ impl Checker<'_> {
     }
 
     /// The edge acts on the loss of a source by its trip, and by nothing else.
-    fn watched(&self, plant: &Plant, source: &Source) {
+    fn watched(&self, place: &Place, plant: &Plant, source: &Source) {
         if plant.trips.iter().any(|trip| trip.source == source.id) {
             return;
         }
-        let Some(place) = self.scope.place(Kind::Source, source.id.as_str()) else { return };
         let local = source.id.as_str().strip_prefix(&format!("{}.", plant.id)).unwrap_or(source.id.as_str());
         self.say(
-            &place,
+            place,
             format!("`{}` has no trip: nothing would be done about its loss before its header falls", source.id),
             format!("a `[[trip]]` with `source = \"{local}\"` and the tags that tell of its loss"),
         );
@@ -197,14 +194,13 @@ impl Checker<'_> {
 
     /// Nothing makes more heat and power than there is in what it takes, and somebody takes the power of an engine: dispatch has
     /// no plan for a fleet in which it is otherwise.
-    fn yields(&self, plant: &Plant, source: &Source) {
-        let Some(place) = self.scope.place(Kind::Source, source.id.as_str()) else { return };
+    fn yields(&self, place: &Place, plant: &Plant, source: &Source) {
         let id = &source.id;
         match &source.conversion {
             Conversion::Efficiency(points) if source.kind == SourceKind::ElectricBoiler => {
                 if let Some((_, more)) = points.iter().find(|(_, efficiency)| *efficiency > 1.0) {
                     let said = format!("`{id}` makes {more} MWh of heat from a MWh of power");
-                    self.say(&place, said, "an efficiency of 1 at most, or `kind = \"heat-pump\"`".into());
+                    self.say(place, said, "an efficiency of 1 at most, or `kind = \"heat-pump\"`".into());
                 }
             }
             Conversion::Cogeneration { heat_eff, power_eff } => {
@@ -212,12 +208,12 @@ impl Checker<'_> {
                 if made > MOST_OF_FUEL + 1e-9 {
                     let said = format!("`{id}` makes {made:.2} MWh of heat and power from a MWh of fuel");
                     let help = format!("`heat_eff` and `power_eff` whose sum is at most {MOST_OF_FUEL}");
-                    self.say(&place, said, help);
+                    self.say(place, said, help);
                 }
                 let carrier = |c: &Connection| self.fleet.carrier(c.carrier.as_str());
                 if !plant.connections.iter().filter_map(carrier).any(is_power) {
                     self.say(
-                        &place,
+                        place,
                         format!("`{id}` makes power, and `{}` has no connection that takes it", plant.id),
                         "a `[[connection]]` of the carrier with `buy` and `sell`; `max_export_mw = 0` where none is fed out"
                             .into(),
