@@ -265,20 +265,6 @@ fn what_the_centre_said_once_is_done_once() {
     assert!(wrong.contains("again"), "{wrong}");
 }
 
-/// An edge that was told of a limit of ten times as many writes.
-fn hurried(
-    fleet: Arc<Fleet>,
-    plant: &PlantId,
-    key: VerifyingKey,
-    boot: u64,
-    memory: Memory,
-    now: Now,
-) -> Option<Box<dyn EdgeNode>> {
-    let mut fleet = Fleet::clone(&fleet);
-    fleet.limits.writes_per_minute *= 10;
-    (Makers::default().edge)(Arc::new(fleet), plant, key, boot, memory, now)
-}
-
 /// In its first minutes dispatch takes a fleet from where it was found to where it should be.
 #[test]
 fn a_minute_has_no_more_writes_than_the_limits_say() {
@@ -288,7 +274,16 @@ fn a_minute_has_no_more_writes_than_the_limits_say() {
         checks::rates(&world, &[])
     };
     assert!(written(Makers::default()).expect("ten at most").judged > 0, "nothing moved");
-    let wrong = written(Makers { edge: hurried, ..Makers::default() }).expect_err("a step each scan is seen");
+    let hurried = Makers {
+        // It was told of a limit of ten times as many.
+        edge: |fleet, plant, key, boot, memory, now| {
+            let mut fleet = Fleet::clone(&fleet);
+            fleet.limits.writes_per_minute *= 10;
+            (Makers::default().edge)(Arc::new(fleet), plant, key, boot, memory, now)
+        },
+        ..Makers::default()
+    };
+    let wrong = written(hurried).expect_err("a step each scan is seen");
     assert!(wrong.contains("11 times"), "{wrong}");
 }
 
