@@ -472,13 +472,7 @@ impl Demo {
         fleet["leader_address"].as_str().unwrap_or(&self.console).to_owned()
     }
 
-    /// All of the leading replica's metrics, as they are served.
-    #[must_use]
-    pub fn metrics_text(&self) -> String {
-        self.text(&format!("{}/metrics", self.leading())).unwrap_or_default()
-    }
-
-    /// The same of an edge's own metrics.
+    /// The same as [`Demo::metric`] of an edge's own.
     pub fn edge_metric(&self, plant: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         sum_of(&self.metrics(Some(plant))?, name, labels)
     }
@@ -563,27 +557,6 @@ fn output(folder: &Path, name: &str) -> Stdio {
     std::fs::File::create(folder.join(name)).expect("a file in a fresh folder can be made").into()
 }
 
-/// The value that this share of a histogram's observations does not exceed, from a text in Prometheus' format: linear within
-/// the bucket where it falls, as Prometheus' own `histogram_quantile` has it. `None` without observations.
-#[must_use]
-pub fn histogram_quantile(text: &str, name: &str, share: f64) -> Option<f64> {
-    let mut buckets: Vec<(f64, f64)> = text
-        .lines()
-        .filter_map(|line| {
-            let (series, count) = line.rsplit_once(' ')?;
-            let bound = series.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?.strip_suffix("\"}")?;
-            Some((bound.replace("+Inf", "inf").parse().ok()?, count.parse().ok()?))
-        })
-        .collect();
-    buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let wanted = share * buckets.last().filter(|b| b.1 > 0.0)?.1;
-    let at = buckets.iter().position(|b| b.1 >= wanted)?;
-    let (low, below) = at.checked_sub(1).map_or((0.0, 0.0), |i| buckets[i]);
-    let (high, count) = buckets[at];
-    // Beyond the last bound nothing more is known.
-    Some(if high.is_infinite() { low } else { low + (high - low) * (wanted - below) / (count - below).max(1.0) })
-}
-
 /// Of a text in Prometheus' format.
 fn sum_of(text: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let mut sum = None;
@@ -626,14 +599,5 @@ mod tests {
         assert_eq!(sum_of(text, "a", &[("gate", "age")]), Some(2.0));
         assert_eq!(sum_of(text, "b", &[]), Some(1.5));
         assert_eq!(sum_of(text, "c", &[]), None);
-    }
-
-    #[test]
-    fn a_quantile_lies_within_its_bucket() {
-        let text =
-            "x_bucket{le=\"0.1\"} 50\nx_bucket{le=\"0.2\"} 100\nx_bucket{le=\"+Inf\"} 100\nx_sum 9\nx_count 100\n";
-        let near = |share, wanted: f64| (super::histogram_quantile(text, "x", share).unwrap() - wanted).abs() < 1e-12;
-        assert!(near(0.5, 0.1) && near(0.75, 0.15) && near(1.0, 0.2));
-        assert_eq!(super::histogram_quantile(text, "y", 0.5), None);
     }
 }
