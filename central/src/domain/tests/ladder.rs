@@ -1,4 +1,5 @@
-//! The ladder below a fresh optimum: each rung is left with its reason in the journal, and what is refused never leaves.
+//! What is refused never leaves: the ladder below a fresh optimum, each rung left with its reason in the journal, and the rows
+//! of the contingency tables beside it.
 
 use super::*;
 
@@ -14,6 +15,15 @@ impl Bench {
             _ => None,
         };
         recorded[before..latest].iter().filter_map(refused).collect()
+    }
+
+    /// The losses that the journal says have no row, in its order.
+    fn lost_rows(&self) -> Vec<(Loss, String)> {
+        let of = |r: Recorded| match r.event {
+            Event::LossRefused { lost, reason } => Some((lost, reason)),
+            _ => None,
+        };
+        self.recorded().into_iter().filter_map(of).collect()
     }
 }
 
@@ -72,17 +82,6 @@ fn the_ladder_goes_down_rung_by_rung_and_up_again() {
     b.seconds(6);
     assert_eq!((b.schedule().origin, b.refusals()), (Origin::Optimal, vec![]));
     assert_eq!(&State::fold(&b.recorded()), b.domain.state());
-}
-
-impl Bench {
-    /// The losses that the journal says have no row, in its order.
-    fn lost_rows(&self) -> Vec<(Loss, String)> {
-        let of = |r: Recorded| match r.event {
-            Event::LossRefused { lost, reason } => Some((lost, reason)),
-            _ => None,
-        };
-        self.recorded().into_iter().filter_map(of).collect()
-    }
 }
 
 #[test]
